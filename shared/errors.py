@@ -1,0 +1,177 @@
+"""Every error Trainyard shows to a person or acts upon.
+
+code is a stable snake_case word for programs; message names the value at fault and what would be right.
+"""
+
+from pydantic import BaseModel
+
+
+class TrainyardError(Exception):
+    """Base of all expected errors."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None):
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class Problem(BaseModel):
+    """One thing wrong with an input. field is a dotted path ("params.learning_rate"), or "" for the whole.
+
+    file and line say where in an upload, where that is known.
+    """
+
+    field: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+# --- the caller's fault: answered with status, nothing is queued -------------------------------------------------
+
+
+class ClientError(TrainyardError):
+    """The request cannot be carried out as it stands. status is the HTTP status that says so."""
+
+    status = 400
+    code = "bad_request"
+
+    def __init__(self, message: str, *, code: str | None = None, problems: list[Problem] | None = None):
+        super().__init__(message, code=code)
+        self.problems = problems or []
+
+
+class InvalidParams(ClientError):
+    """One or more values are wrong; problems lists them all."""
+
+    status = 422
+    code = "invalid_params"
+
+    def __init__(self, problems: list[Problem]):
+        text = "; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in problems)
+        super().__init__(text, problems=problems)
+
+
+class UnknownRecipe(ClientError):
+    status = 422
+    code = "unknown_recipe"
+
+
+class NotFound(ClientError):
+    status = 404
+    code = "not_found"
+
+
+class Conflict(ClientError):
+    """The thing exists but is not in a state that allows this."""
+
+    status = 409
+    code = "conflict"
+
+
+class QueueFull(ClientError):
+    status = 429
+    code = "queue_full"
+
+
+class TooLarge(ClientError):
+    status = 413
+    code = "too_large"
+
+
+class DatasetInvalid(ClientError):
+    """An upload, or a dataset on the volume, that cannot be used. problems name file, line and value."""
+
+    status = 422
+    code = "dataset_invalid"
+
+
+# --- what ends an attempt -------------------------------------------------------------------------------------
+
+
+class JobError(TrainyardError):
+    """Ends an attempt. cause picks the retry budget (see shared/job.py RETRY_BUDGET)."""
+
+    code = "job_error"
+    cause = "user_error"
+
+
+class RecipeFailed(JobError):
+    code = "recipe_failed"
+
+
+class NonFiniteLoss(JobError):
+    code = "non_finite_loss"
+
+
+class InputMissing(JobError):
+    """The dataset or checkpoint a job names is no longer on the volume."""
+
+    code = "input_missing"
+
+
+class CheckpointCorrupt(JobError):
+    code = "checkpoint_corrupt"
+
+
+class OutOfMemory(JobError):
+    code = "out_of_memory"
+    cause = "out_of_memory"
+
+
+class ProcessDied(JobError):
+    """The trainer or generator process ended without an answer."""
+
+    code = "process_died"
+    cause = "process_lost"
+
+
+class Hung(JobError):
+    """No step for many times the usual time of one."""
+
+    code = "hung"
+    cause = "process_lost"
+
+
+class VolumeFull(JobError):
+    code = "volume_full"
+    cause = "infrastructure"
+
+
+# --- out of reach ----------------------------------------------------------------------------------------------
+
+
+class Unavailable(TrainyardError):
+    """Redis or the volume cannot be reached: HTTP 503 for a caller, waiting for a worker."""
+
+    code = "unavailable"
+
+
+# --- not errors: why running stops early. Recipes cannot swallow these -------------------------------------------
+
+
+class Interrupted(BaseException):
+    """Raised at a step border inside a trainer or generator to end the attempt in order."""
+
+    reason = "interrupted"
+
+
+class Cancelled(Interrupted):
+    reason = "cancel"
+
+
+class Paused(Interrupted):
+    reason = "pause"
+
+
+class Drained(Interrupted):
+    reason = "drain"
+
+
+class LeaseLost(Interrupted):
+    """Another attempt owns the job now, or it has ended: stop and publish nothing."""
+
+    reason = "lease_lost"

@@ -1,0 +1,75 @@
+"""Every Redis key, what it holds, and when it dies. The scripts in shared/lua/_keys.lua spell the same names.
+
+Nothing else in the code base writes a key by hand; tests/contract/test_store.py compares this list with what is there.
+"""
+
+
+class Keys:
+    """All keys of one installation; prefix keeps several apart on one server."""
+
+    def __init__(self, prefix: str):
+        self.prefix = prefix
+
+    def job(self, job_id: str) -> str:
+        """HASH, the record. Dies retention_s after the job ended; while it has not ended, never."""
+        return f"{self.prefix}:job:{job_id}"
+
+    def events(self, job_id: str) -> str:
+        """STREAM, the newest events_kept events of a job. Dies with the record."""
+        return f"{self.prefix}:events:{job_id}"
+
+    def jobs(self) -> str:
+        """ZSET job id -> created_at (ms), all jobs. Entries leave when the record has died (forget_ended)."""
+        return f"{self.prefix}:jobs"
+
+    def jobs_in(self, state: str) -> str:
+        """ZSET job id -> created_at (ms), jobs in a state. Entries move with the state, leave like jobs()."""
+        return f"{self.prefix}:jobs:{state}"
+
+    def ended(self) -> str:
+        """ZSET job id -> when the record dies (ms). Entries leave through forget_ended."""
+        return f"{self.prefix}:ended"
+
+    def ready(self, queue: str) -> str:
+        """ZSET job id -> order (lowest first), jobs that can be claimed now. Entries leave by claim, cancel, pause."""
+        return f"{self.prefix}:ready:{queue}"
+
+    def delayed(self, queue: str) -> str:
+        """ZSET job id -> when it becomes ready (ms), queued jobs that wait after a fault. Leave when due."""
+        return f"{self.prefix}:delayed:{queue}"
+
+    def fair(self, queue: str) -> str:
+        """HASH, virtual times of fair queueing: v:<priority>, o:<priority>:<owner>. An owner's field goes once served."""
+        return f"{self.prefix}:fair:{queue}"
+
+    def leases(self) -> str:
+        """ZSET job id -> end of its lease (ms, Redis' clock), running jobs. Entries leave when running ends."""
+        return f"{self.prefix}:leases"
+
+    def activity(self) -> str:
+        """STREAM, the newest ~1000 changes of state over all jobs: wakes readers of queued jobs. Capped."""
+        return f"{self.prefix}:activity"
+
+    def idempotency(self, owner: str, key_hash: str) -> str:
+        """STRING "<job id> <hash of the request>". Dies after idempotency_ttl_s."""
+        return f"{self.prefix}:idempotency:{owner}:{key_hash}"
+
+    def durations(self, kind: str, recipe: str) -> str:
+        """LIST, seconds of the last 20 succeeded jobs, newest first: the basis of ETAs. Dies after retention_s."""
+        return f"{self.prefix}:durations:{kind}:{recipe}"
+
+    def worker(self, worker_id: str) -> str:
+        """STRING, a WorkerInfo as JSON. Dies a few beats after its worker fell silent."""
+        return f"{self.prefix}:worker:{worker_id}"
+
+    def workers(self) -> str:
+        """ZSET worker id -> last announced (ms). Entries leave when the worker's own key has died."""
+        return f"{self.prefix}:workers"
+
+    def slot(self, host: str, device: str) -> str:
+        """STRING, id of the worker that holds a device. Dies a few beats after its worker fell silent."""
+        return f"{self.prefix}:slot:{host}:{device}"
+
+    def server(self) -> str:
+        """STRING, run id of the Redis server the leases were given under. One per installation, no expiry."""
+        return f"{self.prefix}:server"

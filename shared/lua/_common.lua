@@ -1,0 +1,111 @@
+-- Put in front of every script by shared/store.py. ARGV[1] is the key prefix in all of them; keys are built here, so one
+-- server (or Sentinel group), not Redis Cluster, holds an installation. Names and lifetimes: shared/keys.py.
+local P = ARGV[1]
+local function job_key(id) return P .. ':job:' .. id end
+local function events_key(id) return P .. ':events:' .. id end
+local function state_key(state) return P .. ':jobs:' .. state end
+local function ready_key(queue) return P .. ':ready:' .. queue end
+local function delayed_key(queue) return P .. ':delayed:' .. queue end
+local function fair_key(queue) return P .. ':fair:' .. queue end
+local LEASES, JOBS, ENDED, ACTIVITY = P .. ':leases', P .. ':jobs', P .. ':ended', P .. ':activity'
+
+-- Redis' own clock in milliseconds: the only clock leases know.
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Append an event; its id becomes the record's revision.
+local function append(id, kept, type, attempt, data, now)
+  local revision = redis.call('XADD', events_key(id), 'MAXLEN', '~', kept, '*',
+    'type', type, 'at', string.format('%.0f', now), 'attempt', attempt, 'data', data)
+  redis.call('HSET', job_key(id), 'revision', revision, 'updated_ms', string.format('%.0f', now))
+  return revision
+end
+
+-- Move a job from one state's index to another's and tell waiting readers.
+local function move(id, from, to)
+  local created = redis.call('ZSCORE', JOBS, id)
+  if from ~= '' then redis.call('ZREM', state_key(from), id) end
+  redis.call('ZADD', state_key(to), created, id)
+  redis.call('HSET', job_key(id), 'state', to)
+  redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', id, 'state', to)
+end
+
+-- Queue order: higher priority first, then fair shares. Within one priority an owner's n-th waiting job is stamped n places
+-- after the job served last, so a thousand jobs of one owner never stand before another owner's first
+-- (start-time fair queueing, Goyal et al. 1996, with one job as the unit of service).
+local function stamp(queue, owner, priority)
+  local fair = fair_key(queue)
+  local served = tonumber(redis.call('HGET', fair, 'v:' .. priority) or '0')
+  local last = tonumber(redis.call('HGET', fair, 'o:' .. priority .. ':' .. owner) or '0')
+  local tag = math.max(served, last) + 1
+  redis.call('HSET', fair, 'o:' .. priority .. ':' .. owner, string.format('%.0f', tag))
+  return string.format('%.0f', -tonumber(priority) * 1e12 + tag)
+end
+
+local function served(queue, owner, priority, order)
+  local fair, tag = fair_key(queue), tonumber(order) + tonumber(priority) * 1e12
+  if tag > tonumber(redis.call('HGET', fair, 'v:' .. priority) or '0') then
+    redis.call('HSET', fair, 'v:' .. priority, string.format('%.0f', tag))
+  end
+  local field = 'o:' .. priority .. ':' .. owner
+  if tonumber(redis.call('HGET', fair, field) or '0') <= tag then redis.call('HDEL', fair, field) end
+end
+
+-- Make delayed jobs whose time has come ready.
+local function promote(queue, now)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed_key(queue), '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', delayed_key(queue), id)
+    local order = redis.call('HGET', job_key(id), 'order')
+    if order then redis.call('ZADD', ready_key(queue), order, id) end
+  end
+end
+
+-- Write into the record of one attempt (a small flat JSON object in field attempt:<n>).
+local function note_attempt(id, number, values)
+  local field = 'attempt:' .. number
+  local record = cjson.decode(redis.call('HGET', job_key(id), field) or '{}')
+  for name, value in pairs(values) do record[name] = value end
+  redis.call('HSET', job_key(id), field, cjson.encode(record))
+end
+
+-- End running: no lease, no worker, the attempt's record closed.
+local function close_attempt(id, number, now, values)
+  redis.call('ZREM', LEASES, id)
+  redis.call('HSET', job_key(id), 'worker', '', 'request', '')
+  values.ended_ms = now
+  local progress = redis.call('HGET', job_key(id), 'progress')
+  if progress then values.last_step = cjson.decode(progress).step end
+  note_attempt(id, number, values)
+end
+
+-- A terminal state: the record and its events now have an end of their own.
+local function retire(id, from, to, now, retention_ms)
+  move(id, from, to)
+  redis.call('HSET', job_key(id), 'finished_ms', string.format('%.0f', now))
+  redis.call('PEXPIRE', job_key(id), retention_ms)
+  redis.call('PEXPIRE', events_key(id), retention_ms)
+  redis.call('ZADD', ENDED, now + retention_ms, id)
+end
+
+-- May attempt `fence` speak for the job? Returns its state, or nil when the lease is lost. A job that was taken back because
+-- its worker fell silent, and that nobody has claimed since, is given to that worker again.
+local function admit(id, fence, now, lease_ms)
+  local job = job_key(id)
+  local state, attempt, queue, cause = unpack(redis.call('HMGET', job, 'state', 'attempt', 'queue', 'requeue_cause'))
+  if attempt ~= fence then return nil end
+  if state == 'running' then return state end
+  if state == 'queued' and cause == 'worker_lost' then
+    redis.call('ZREM', ready_key(queue), id)
+    redis.call('ZREM', delayed_key(queue), id)
+    move(id, 'queued', 'running')
+    local field = 'attempt:' .. fence
+    local record = cjson.decode(redis.call('HGET', job, field))
+    record.ended_ms, record.cause, record.message = nil, nil, nil
+    redis.call('HSET', job, field, cjson.encode(record), 'worker', record.worker, 'requeue_cause', '')
+    redis.call('ZADD', LEASES, now + lease_ms, id)
+    return 'running'
+  end
+  return nil
+end

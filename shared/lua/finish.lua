@@ -1,0 +1,24 @@
+-- End a job, once: compare-and-set on the fence.
+-- ARGV: prefix, id, fence, state, result (JSON or ''), error (JSON or ''), event data (JSON), events kept,
+--       retention (ms), key of the durations list, lease (ms)
+-- Returns {'ok'} (also when this very attempt has ended it the same way before) | {'lost', state, attempt}
+-- Caller: JobStore.finish. The outcome already lies on the volume (DONE), so a crash right before this loses nothing.
+local _, id, fence, state, result, error, data, kept, retention, durations, lease = unpack(ARGV)
+local job, now = job_key(id), now_ms()
+local current, attempt = unpack(redis.call('HMGET', job, 'state', 'attempt'))
+if attempt == fence and current == state then return { 'ok' } end
+if not admit(id, fence, now, lease) then return { 'lost', current or '', attempt or '' } end
+
+if result ~= '' then redis.call('HSET', job, 'result', result) end
+if error ~= '' then redis.call('HSET', job, 'error', error) end
+local message = error ~= '' and cjson.decode(error).message or nil
+close_attempt(id, fence, now, { outcome = state, message = message })
+retire(id, 'running', state, now, retention)
+append(id, kept, state, fence, data, now)
+if state == 'succeeded' and fence == '1' then
+  local began = cjson.decode(redis.call('HGET', job, 'attempt:1')).started_ms
+  redis.call('LPUSH', durations, string.format('%.3f', (now - began) / 1000))
+  redis.call('LTRIM', durations, 0, 19)
+  redis.call('PEXPIRE', durations, retention)
+end
+return { 'ok' }

@@ -1,0 +1,105 @@
+"""The only reader of the environment. Every field is TRAINYARD_<NAME>; docs/settings.md lists them all."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.errors import Problem, TrainyardError
+
+
+class SettingsInvalid(TrainyardError):
+    """The environment holds values that cannot be used; problems lists them all."""
+
+    code = "settings_invalid"
+
+    def __init__(self, problems: list[Problem]):
+        lines = [f"  TRAINYARD_{p.field.upper()}: {p.message}" for p in problems]
+        super().__init__("settings that cannot be used:\n" + "\n".join(lines))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """One object per process, made by load_settings() and handed down; functions take the values they need."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", extra="ignore", frozen=True)
+
+    # where things are
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Job records and events. Redis 7.2+ or Valkey 8+.")
+    broker_url: str = Field("", description="Celery's wake-ups. Empty: redis_url with database number + 1.")
+    data: Path = Field(Path(".trainyard/data"), description="The shared volume: datasets, jobs, models.")
+    key_prefix: str = Field("trainyard", pattern=r"^[a-z0-9_-]{1,40}$", description="First part of every Redis key.")
+
+    # web
+    host: str = Field("127.0.0.1", description="Address the web server binds.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the web server.")
+    web_threads: int = Field(64, ge=4, le=1024, description="Threads of the web server; each waiting reader holds one.")
+    max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="Largest dataset upload.")
+    max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Largest sum of a zip's files once unpacked.")
+    max_files: int = Field(200_000, ge=1, description="Most files in one dataset.")
+    max_body_bytes: int = Field(1024**2, ge=1024, description="Largest JSON body.")
+    max_queued: int = Field(100_000, ge=1, description="Most jobs waiting per queue.")
+    idempotency_ttl_s: int = Field(86_400, ge=60, description="How long an Idempotency-Key is remembered.")
+    retention_s: int = Field(90 * 86_400, ge=60, description="How long the record of an ended job stays in Redis.")
+
+    # worker
+    queues: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("train", "generate"), description="Queues this worker serves, by comma."
+    )
+    device: str = Field("auto", description="auto (a free GPU, else the CPU), cpu, or a GPU's UUID or index.")
+    cpu_threads: int = Field(0, ge=0, description="Threads of a CPU slot; 0: all cores, divided by cpu_slots.")
+    cpu_slots: int = Field(1, ge=1, description="How many training workers share this machine's cores.")
+    lease_s: float = Field(30, gt=0, description="A job whose worker is silent this long is given to another.")
+    beat_s: float = Field(5, gt=0, description="How often a running job renews its lease and reports.")
+    reap_interval_s: float = Field(2, gt=0, description="Pause between two passes of the reaper.")
+    stop_grace_s: float = Field(
+        20, gt=0, description="From a stop (cancel, pause, drain) to SIGKILL, if the process does not end by itself."
+    )
+    hang_factor: float = Field(50, ge=5, description="A step this many times slower than the median counts as hung.")
+    hang_floor_s: float = Field(600, gt=0, description="Nothing is called hung before this many seconds of silence.")
+    checkpoint_interval_s: float = Field(60, gt=0, description="Longest time between two checkpoints of a training.")
+    keep_checkpoints: int = Field(3, ge=1, description="Newest checkpoints kept, beside the best one.")
+    spare: bool = Field(True, description="Keep one process with TensorFlow imported ready for the next job.")
+    warm_models: int = Field(4, ge=0, description="Models a generator keeps loaded.")
+    events_kept: int = Field(2_000, ge=100, description="Newest events kept per job.")
+
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Level of the log.")
+
+    @field_validator("queues", mode="before")
+    @classmethod
+    def _split_queues(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = tuple(part.strip() for part in value.split(",") if part.strip())
+        unknown = [q for q in value if q not in ("train", "generate")] if isinstance(value, tuple | list) else []
+        if unknown or not value:
+            raise ValueError(f"{', '.join(unknown) or 'nothing'}: known queues are train and generate")
+        return value
+
+    @model_validator(mode="after")
+    def _beat_within_lease(self) -> "Settings":
+        if self.beat_s * 2 > self.lease_s:
+            raise ValueError(f"beat_s {self.beat_s:g} must be at most half of lease_s {self.lease_s:g}")
+        return self
+
+    @property
+    def celery_url(self) -> str:
+        """The broker's URL: broker_url, or redis_url one database further."""
+        if self.broker_url:
+            return self.broker_url
+        head, _, database = self.redis_url.rpartition("/")
+        if database.isdigit():
+            return f"{head}/{int(database) + 1}"
+        return self.redis_url.rstrip("/") + "/1"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment. Raises SettingsInvalid naming every bad value at once."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as err:
+        problems = [
+            Problem(field=".".join(map(str, e["loc"])) or "beat_s", message=e["msg"].removeprefix("Value error, "))
+            for e in err.errors()
+        ]
+        raise SettingsInvalid(problems) from err
