@@ -1,9 +1,9 @@
 -- Renew a lease, carry progress, events and the newest checkpoint in, bring the owner's wish out.
 -- ARGV: prefix, id, fence, lease (ms), events kept, progress (JSON or ''), checkpoint (JSON or ''), its step (or ''),
---       then pairs: event type, data (JSON) ...
+--       values to note on the attempt (JSON or ''), then pairs: event type, data (JSON) ...
 -- Returns {'ok', request} | {'lost', state, attempt}
 -- Caller: JobStore.beat, JobStore.checkpoint. Repeating it after a lost reply repeats its events, nothing else.
-local _, id, fence, lease, kept, progress, checkpoint, step = unpack(ARGV)
+local _, id, fence, lease, kept, progress, checkpoint, step, values = unpack(ARGV)
 local now = now_ms()
 if not admit(id, fence, now, lease) then
   local record = redis.call('HMGET', job_key(id), 'state', 'attempt')
@@ -14,5 +14,6 @@ if progress ~= '' then redis.call('HSET', job_key(id), 'progress', progress) end
 if checkpoint ~= '' then
   redis.call('HSET', job_key(id), 'checkpoint', checkpoint, 'checkpoint_step', step)
 end
-for i = 9, #ARGV, 2 do append(id, kept, ARGV[i], fence, ARGV[i + 1], now) end
+if values ~= '' then note_attempt(id, fence, cjson.decode(values)) end
+for i = 10, #ARGV, 2 do append(id, kept, ARGV[i], fence, ARGV[i + 1], now) end
 return { 'ok', redis.call('HGET', job_key(id), 'request') or '' }

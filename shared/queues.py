@@ -1,0 +1,103 @@
+"""Reads over several jobs at once: where one stands, how long each queue is. Uses JobStore and Presence, writes nothing."""
+
+from datetime import UTC, datetime
+from statistics import median
+
+from pydantic import BaseModel
+
+from shared.job import QUEUES, Job, State
+from shared.presence import WorkerInfo
+from shared.record import from_ms
+from shared.standing import Standing, describe
+from shared.store import JobStore
+
+_LOOK_AHEAD = 200  # jobs before a job whose usual length is looked up for its ETA; further ahead the ETA is not told
+
+
+class QueueInfo(BaseModel):
+    """One queue: jobs that can be claimed, jobs held back for a moment, running jobs, and who serves it."""
+
+    name: str
+    ready: int
+    delayed: int
+    running: int
+    oldest_wait_s: float | None
+    workers: list[str]
+
+
+def _durations(store: JobStore, pairs: set[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
+    order = sorted(pairs)
+    with store.redis.pipeline(transaction=False) as pipe:
+        for kind, recipe in order:
+            pipe.lrange(store.keys.durations(kind, recipe), 0, 19)
+        rows = pipe.execute()
+    return {pair: [float(value) for value in row] for pair, row in zip(order, rows, strict=True)}
+
+
+def standing(store: JobStore, job: Job, workers: list[WorkerInfo] | None = None) -> Standing:
+    """Where a job stands now: a few reads, not atomic; the next call may say otherwise."""
+    if job.state.terminal or job.state == State.paused:
+        return describe(job, now=datetime.now(UTC), position=None, workers=[], running=[], durations=[])
+    now = from_ms(_server_ms(store))
+    own = (job.kind, job.recipe)
+    if job.state == State.running:
+        durations = _durations(store, {own})
+        return describe(job, now=now, position=None, workers=[], running=[], durations=durations[own])
+
+    workers = store.presence.workers() if workers is None else workers
+    ready = store.keys.ready(job.queue)
+    rank = store.redis.zrank(ready, job.id)
+    position = int(rank) if rank is not None else None  # type: ignore[arg-type]
+    ahead: list[Job] = []
+    if position and position <= _LOOK_AHEAD:
+        ahead = store.get_many(store.redis.zrange(ready, 0, position - 1))  # type: ignore[arg-type]
+    durations = _durations(store, {own} | {(j.kind, j.recipe) for j in ahead})
+    usual = {pair: median(values) if values else None for pair, values in durations.items()}
+    running = store.get_many([i for w in workers if job.queue in w.queues for i in w.jobs])
+    return describe(
+        job,
+        now=now,
+        position=position,
+        workers=workers,
+        running=[r for r in running if r.state == State.running],
+        durations=durations[own],
+        ahead_durations=[usual[(j.kind, j.recipe)] for j in ahead],
+    )
+
+
+def queues(store: JobStore, workers: list[WorkerInfo] | None = None) -> list[QueueInfo]:
+    """All queues, in the order of shared.job.QUEUES."""
+    workers = store.presence.workers() if workers is None else workers
+    now_ms = _server_ms(store)
+    running = store.get_many(store.redis.zrange(store.keys.leases(), 0, -1))  # type: ignore[arg-type]
+    found = []
+    for name in QUEUES:
+        head: list[str] = store.redis.zrange(store.keys.ready(name), 0, 0)  # type: ignore[assignment]
+        oldest = _oldest_wait_s(store, name, now_ms) if head else None
+        found.append(
+            QueueInfo(
+                name=name,
+                ready=store.redis.zcard(store.keys.ready(name)),  # type: ignore[arg-type]
+                delayed=store.redis.zcard(store.keys.delayed(name)),  # type: ignore[arg-type]
+                running=sum(1 for job in running if job.queue == name),
+                oldest_wait_s=oldest,
+                workers=[w.id for w in workers if name in w.queues],
+            )
+        )
+    return found
+
+
+def _server_ms(store: JobStore) -> float:
+    seconds, micros = store.redis.time()  # type: ignore[misc]
+    return seconds * 1000 + micros / 1000
+
+
+def _oldest_wait_s(store: JobStore, queue: str, now_ms: float) -> float | None:
+    """Age of the job that has waited longest among the first thousand queued ones (oldest submissions first)."""
+    ids: list[str] = store.redis.zrange(store.keys.jobs_in("queued"), 0, 999)  # type: ignore[assignment]
+    with store.redis.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hmget(store.keys.job(job_id), "queue", "queued_ms")
+        rows = pipe.execute()
+    waits = [now_ms - float(since) for name, since in rows if name == queue and since]
+    return max(waits) / 1000 if waits else None
