@@ -1,0 +1,15 @@
+"""Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
+
+from shared.errors import UnknownRecipe
+from shared.recipes import image_classifier
+from shared.recipes.base import RecipeSpec
+
+RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in (image_classifier.SPEC,)}
+
+
+def get_recipe(name: str) -> RecipeSpec:
+    """Return a recipe's spec. Raises UnknownRecipe naming the known ones."""
+    try:
+        return RECIPES[name]
+    except KeyError as err:
+        raise UnknownRecipe(f"no recipe {name!r:.80}; known are {', '.join(RECIPES)}") from err

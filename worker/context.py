@@ -1,0 +1,66 @@
+"""What a training or a generation may ask of the world around it.
+
+Context does nothing: with it a recipe runs in a notebook or a test. worker/process.py derives the one that speaks
+to the supervisor. All methods are called from one thread, the one that runs fit() or generate().
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import InputMissing
+from shared.job import CheckpointRef, Progress
+
+if TYPE_CHECKING:
+    from shared.volume import Volume
+
+
+@dataclass
+class Context:
+    """Base of all contexts. Fields are facts, methods are what may be overridden.
+
+    attempt_dir: the attempt's folder; None: nothing is written, no checkpoint is kept.
+    volume: the shared volume; needed for checkpoints and for generation from a dataset.
+    job_id, attempt: name the checkpoints written here.
+    checkpoint_interval_s: longest time between two checkpoints; math.inf: only at the end and on a stop.
+    keep_checkpoints: how many of the newest stay, beside the best one.
+    """
+
+    attempt_dir: Path | None = None
+    volume: "Volume | None" = None
+    job_id: str = ""
+    attempt: int = 1
+    checkpoint_interval_s: float = 60.0
+    keep_checkpoints: int = 3
+
+    def check(self) -> None:
+        """Raise the Interrupted that was asked for, if any. Called at step borders: must cost microseconds."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take the newest progress; called at most about twice a second, and on every change of phase."""
+
+    def event(self, type: str, data: dict[str, Any]) -> None:
+        """Take a "sample", "output" or "note" event (see shared/events.py)."""
+
+    def checkpoint(self, ref: CheckpointRef, data: dict[str, Any]) -> None:
+        """Take note that a checkpoint is on the volume, verified. data: step, metrics, bytes."""
+
+    def series_row(self, row: dict[str, Any]) -> None:
+        """Append one row to the attempt's series.jsonl; a reader sees whole lines only."""
+        if self.attempt_dir is not None:
+            with (self.attempt_dir / "series.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def dataset(self, dataset_id: str) -> tuple[Any, Path]:
+        """Return (manifest, folder) of a dataset on the volume. Raises InputMissing when it is gone."""
+        if self.volume is None:
+            raise InputMissing(f"dataset {dataset_id}: no volume here")
+        from shared.datasets import get_dataset
+        from shared.errors import NotFound
+
+        try:
+            manifest = get_dataset(self.volume, dataset_id)
+        except NotFound as err:
+            raise InputMissing(f"dataset {dataset_id} is no longer on the volume") from err
+        return manifest, self.volume.dataset_dir(dataset_id)
