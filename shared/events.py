@@ -32,6 +32,7 @@ EVENT_TYPES: dict[str, str] = {
     "cancel_requested": "",
     "request_withdrawn": "",
     "requeued": "cause, message",
+    "readopted": "worker (its silent worker came back before anyone else had claimed the job)",
     "paused": "",
     "resumed": "",
     "succeeded": "result",

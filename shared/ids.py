@@ -5,7 +5,7 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
-ID_PATTERN = re.compile(r"^[0-9a-hjkmnp-tv-z]{26}$")
+ID_PATTERN = re.compile(r"[0-9a-hjkmnp-tv-z]{26}")
 
 
 def new_id(now_ms: int | None = None) -> str:
@@ -17,4 +17,4 @@ def new_id(now_ms: int | None = None) -> str:
 
 def is_id(text: str) -> bool:
     """True for a well-formed identifier: safe as a path component and as part of a key."""
-    return bool(ID_PATTERN.match(text))
+    return ID_PATTERN.fullmatch(text) is not None

@@ -91,7 +91,7 @@ end
 
 -- May attempt `fence` speak for the job? Returns its state, or nil when the lease is lost. A job that was taken back because
 -- its worker fell silent, and that nobody has claimed since, is given to that worker again.
-local function admit(id, fence, now, lease_ms)
+local function admit(id, fence, now, lease_ms, kept)
   local job = job_key(id)
   local state, attempt, queue, cause = unpack(redis.call('HMGET', job, 'state', 'attempt', 'queue', 'requeue_cause'))
   if attempt ~= fence then return nil end
@@ -105,6 +105,7 @@ local function admit(id, fence, now, lease_ms)
     record.ended_ms, record.cause, record.message = nil, nil, nil
     redis.call('HSET', job, field, cjson.encode(record), 'worker', record.worker, 'requeue_cause', '')
     redis.call('ZADD', LEASES, now + lease_ms, id)
+    append(id, kept, 'readopted', fence, cjson.encode({ worker = record.worker }), now)
     return 'running'
   end
   return nil

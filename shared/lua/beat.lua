@@ -5,7 +5,7 @@
 -- Caller: JobStore.beat, JobStore.checkpoint. Repeating it after a lost reply repeats its events, nothing else.
 local _, id, fence, lease, kept, progress, checkpoint, step, values = unpack(ARGV)
 local now = now_ms()
-if not admit(id, fence, now, lease) then
+if not admit(id, fence, now, lease, kept) then
   local record = redis.call('HMGET', job_key(id), 'state', 'attempt')
   return { 'lost', record[1] or '', record[2] or '' }
 end

@@ -7,7 +7,7 @@ local _, id, fence, state, result, error, data, kept, retention, durations, leas
 local job, now = job_key(id), now_ms()
 local current, attempt = unpack(redis.call('HMGET', job, 'state', 'attempt'))
 if attempt == fence and current == state then return { 'ok' } end
-if not admit(id, fence, now, lease) then return { 'lost', current or '', attempt or '' } end
+if not admit(id, fence, now, lease, kept) then return { 'lost', current or '', attempt or '' } end
 
 if result ~= '' then redis.call('HSET', job, 'result', result) end
 if error ~= '' then redis.call('HSET', job, 'error', error) end
