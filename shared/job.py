@@ -128,6 +128,8 @@ class JobRequest(_Model):
     owner: str = "local"
     priority: int = Field(default=0, ge=-10, le=10)
     retry_of: str | None = None
+    after: list[str] = Field(default_factory=list)  # jobs that must have succeeded before this one is ready
+    deadline_at: datetime | None = None  # cancelled when it has not ended by then
     recipe_version: int = 1
 
 

@@ -46,6 +46,18 @@ class Keys:
         """ZSET job id -> end of its lease (ms, Redis' clock), running jobs. Entries leave when running ends."""
         return f"{self.prefix}:leases"
 
+    def owner(self, owner: str) -> str:
+        """HASH state -> how many of an owner's jobs are in it, for those that have not ended. A field goes at zero."""
+        return f"{self.prefix}:owner:{owner}"
+
+    def after(self, job_id: str) -> str:
+        """SET of jobs that wait for this one to succeed. Goes when it ends."""
+        return f"{self.prefix}:after:{job_id}"
+
+    def deadlines(self) -> str:
+        """ZSET job id -> its deadline (ms). Entries leave when it has passed or the job has ended."""
+        return f"{self.prefix}:deadlines"
+
     def activity(self) -> str:
         """STREAM, the newest ~1000 changes of state over all jobs: wakes readers of queued jobs. Capped."""
         return f"{self.prefix}:activity"

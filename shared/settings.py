@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     max_files: int = Field(200_000, ge=1, description="Most files in one dataset.")
     max_body_bytes: int = Field(1024**2, ge=1024, description="Largest JSON body.")
     max_queued: int = Field(100_000, ge=1, description="Most jobs waiting per queue.")
+    max_queued_per_owner: int = Field(20_000, ge=1, description="Most jobs one owner may have waiting.")
+    max_running_per_owner: int = Field(1_000, ge=1, description="Most jobs of one owner that run at a time.")
     idempotency_ttl_s: int = Field(86_400, ge=60, description="How long an Idempotency-Key is remembered.")
     retention_s: int = Field(90 * 86_400, ge=60, description="How long the record of an ended job stays in Redis.")
 

@@ -15,7 +15,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from shared import record
-from shared.errors import Conflict, LeaseLost, NotFound, QueueFull
+from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull
 from shared.events import WORKER_EVENTS, Event
 from shared.ids import is_id, new_id
 from shared.job import (
@@ -32,7 +32,7 @@ from shared.keys import Keys
 from shared.presence import Presence
 from shared.settings import Settings
 
-SCRIPTS = ("submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget")
+SCRIPTS = ("submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines")
 WARM_PATIENCE_MS = 2_000  # a guess: how long a job may be passed by for one whose model is already loaded
 
 
@@ -60,6 +60,8 @@ class JobStore:
         retention_s: float = 90 * 86_400,
         idempotency_ttl_s: float = 86_400,
         max_queued: int = 100_000,
+        max_queued_per_owner: int = 100_000,
+        max_running_per_owner: int = 10_000,
         events_kept: int = 2_000,
     ):
         self.redis = client
@@ -69,6 +71,8 @@ class JobStore:
         self.retention_ms = int(retention_s * 1000)
         self.idempotency_ttl_ms = int(idempotency_ttl_s * 1000)
         self.max_queued = max_queued
+        self.max_queued_per_owner = max_queued_per_owner
+        self.max_running_per_owner = max_running_per_owner
         self.events_kept = events_kept
         folder = files("shared") / "lua"
         common = (folder / "_common.lua").read_text()
@@ -96,6 +100,8 @@ class JobStore:
             retention_s=settings.retention_s,
             idempotency_ttl_s=settings.idempotency_ttl_s,
             max_queued=settings.max_queued,
+            max_queued_per_owner=settings.max_queued_per_owner,
+            max_running_per_owner=settings.max_running_per_owner,
             events_kept=settings.events_kept,
         )
 
@@ -108,7 +114,8 @@ class JobStore:
         """Accept a job. Returns it and whether it is new; the caller then sends the wake-up.
 
         Atomic. With an idempotency_key repeating is harmless: the same request returns the first job, another one raises
-        Conflict("idempotency_mismatch"). Raises QueueFull.
+        Conflict("idempotency_mismatch"). Raises QueueFull, and InvalidParams or Conflict for a job in request.after that
+        does not exist or has ended without success.
         """
         spec = record.encode_spec(request)
         fingerprint = hashlib.sha256(spec.encode()).hexdigest()[:32]
@@ -117,12 +124,20 @@ class JobStore:
             idem = self.keys.idempotency(request.owner, hashlib.sha256(idempotency_key.encode()).hexdigest())
         data = record.to_json({"kind": request.kind, "recipe": request.recipe, "owner": request.owner})
         source = record.source_key(request.source) if request.kind == "generate" else ""
-        verdict, value = self._run(
+        deadline = int(request.deadline_at.timestamp() * 1000) if request.deadline_at else ""
+        verdict, value, *more = self._run(
             "submit", new_id(), request.kind, request.owner, request.priority, spec, data, self.events_kept,
-            self.max_queued, idem, fingerprint, self.idempotency_ttl_ms, source,
+            self.max_queued, idem, fingerprint, self.idempotency_ttl_ms, source, self.max_queued_per_owner, deadline,
+            *request.after,
         )  # fmt: skip
         if verdict == "full":
             raise QueueFull(f"{value} jobs wait on {request.kind}, the limit is {self.max_queued}; try again later")
+        if verdict == "owner_full":
+            raise QueueFull(f"{value} of your jobs wait, your limit is {self.max_queued_per_owner}; try again later")
+        if verdict == "no_dependency":
+            raise InvalidParams([Problem(field="after", message=f"no job {value!r:.60}")])
+        if verdict == "dependency_ended":
+            raise Conflict(f"job {value}, which this one is to wait for, has {more[0]}", code="dependency_failed")
         if verdict == "mismatch":
             raise Conflict(
                 f"this Idempotency-Key was used for another request (job {value}); use a new key",
@@ -238,8 +253,9 @@ class JobStore:
         Atomic. If the reply is lost the job waits for one lease period until the reaper takes it back.
         """
         reply = self._run(
-            "claim", queue, worker, device, self.lease_ms, self.events_kept, WARM_PATIENCE_MS, *prefer
-        )
+            "claim", queue, worker, device, self.lease_ms, self.events_kept, WARM_PATIENCE_MS,
+            self.max_running_per_owner, *prefer,
+        )  # fmt: skip
         if not reply:
             return None
         return record.decode_job(reply[0], dict(zip(reply[1::2], reply[2::2], strict=True)))
@@ -356,6 +372,10 @@ class JobStore:
         run_id = self.redis.info("server")["run_id"]  # type: ignore[index]
         reply = self._run("reap", run_id, self.lease_ms, limit)
         return [(job_id, int(fence)) for job_id, fence in zip(reply[::2], reply[1::2], strict=True)]
+
+    def enforce_deadlines(self, limit: int = 1_000) -> int:
+        """Cancel jobs whose deadline has passed. Returns how many were cancelled or asked to stop."""
+        return int(self._run("deadlines", self.events_kept, self.retention_ms, limit))  # type: ignore[arg-type]
 
     def ready_count(self, queue: str) -> int:
         """How many jobs can be claimed now."""

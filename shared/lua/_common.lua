@@ -7,7 +7,10 @@ local function state_key(state) return P .. ':jobs:' .. state end
 local function ready_key(queue) return P .. ':ready:' .. queue end
 local function delayed_key(queue) return P .. ':delayed:' .. queue end
 local function fair_key(queue) return P .. ':fair:' .. queue end
+local function owner_key(owner) return P .. ':owner:' .. owner end
+local function after_key(id) return P .. ':after:' .. id end
 local LEASES, JOBS, ENDED, ACTIVITY = P .. ':leases', P .. ':jobs', P .. ':ended', P .. ':activity'
+local DEADLINES = P .. ':deadlines'
 
 -- Redis' own clock in milliseconds: the only clock leases know.
 local function now_ms()
@@ -23,10 +26,15 @@ local function append(id, kept, type, attempt, data, now)
   return revision
 end
 
--- Move a job from one state's index to another's and tell waiting readers.
+-- Move a job from one state's index and its owner's count to another's, and tell waiting readers.
 local function move(id, from, to)
   local created = redis.call('ZSCORE', JOBS, id)
-  if from ~= '' then redis.call('ZREM', state_key(from), id) end
+  local counts = owner_key(redis.call('HGET', job_key(id), 'owner'))
+  if from ~= '' then
+    redis.call('ZREM', state_key(from), id)
+    if redis.call('HINCRBY', counts, from, -1) <= 0 then redis.call('HDEL', counts, from) end
+  end
+  if to == 'queued' or to == 'running' or to == 'paused' then redis.call('HINCRBY', counts, to, 1) end
   redis.call('ZADD', state_key(to), created, id)
   redis.call('HSET', job_key(id), 'state', to)
   redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', id, 'state', to)
@@ -80,13 +88,39 @@ local function close_attempt(id, number, now, values)
   note_attempt(id, number, values)
 end
 
--- A terminal state: the record and its events now have an end of their own.
-local function retire(id, from, to, now, retention_ms)
-  move(id, from, to)
-  redis.call('HSET', job_key(id), 'finished_ms', string.format('%.0f', now))
-  redis.call('PEXPIRE', job_key(id), retention_ms)
-  redis.call('PEXPIRE', events_key(id), retention_ms)
-  redis.call('ZADD', ENDED, now + retention_ms, id)
+-- A terminal state with its event: the record now has an end of its own, and jobs that waited for this one are let go
+-- (it succeeded) or fail in turn. `data` is the event's.
+local function retire(id, from, to, now, retention_ms, kept, data)
+  local todo = { { id, from, to, data } }
+  while #todo > 0 do
+    local job, was, becomes, event = unpack(table.remove(todo))
+    move(job, was, becomes)
+    redis.call('HSET', job_key(job), 'finished_ms', string.format('%.0f', now))
+    append(job, kept, becomes, redis.call('HGET', job_key(job), 'attempt'), event, now)
+    redis.call('PEXPIRE', job_key(job), retention_ms)
+    redis.call('PEXPIRE', events_key(job), retention_ms)
+    redis.call('ZADD', ENDED, now + retention_ms, job)
+    redis.call('ZREM', DEADLINES, job)
+    for _, waiting in ipairs(redis.call('SMEMBERS', after_key(job))) do
+      local state, queue, order = unpack(redis.call('HMGET', job_key(waiting), 'state', 'queue', 'order'))
+      if becomes == 'succeeded' then
+        if redis.call('HINCRBY', job_key(waiting), 'after_left', -1) == 0 then
+          redis.call('HDEL', job_key(waiting), 'waits_for')
+          if state == 'queued' then
+            redis.call('ZADD', ready_key(queue), order, waiting)
+            redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', waiting, 'state', state)
+          end
+        end
+      elseif state == 'queued' or state == 'paused' then
+        local error = cjson.encode({ code = 'dependency_failed',
+          message = 'job ' .. job .. ', which it waited for, ended ' .. becomes })
+        redis.call('HSET', job_key(waiting), 'error', error)
+        redis.call('HDEL', job_key(waiting), 'waits_for')
+        todo[#todo + 1] = { waiting, state, 'failed', error }
+      end
+    end
+    redis.call('DEL', after_key(job))
+  end
 end
 
 -- May attempt `fence` speak for the job? Returns its state, or nil when the lease is lost. A job that was taken back because

@@ -16,8 +16,7 @@ end
 
 if verb == 'cancel' and (state == 'queued' or state == 'paused') then
   leave_queue()
-  retire(id, state, 'cancelled', now, retention)
-  append(id, kept, 'cancelled', attempt, '{}', now)
+  retire(id, state, 'cancelled', now, retention, kept, '{}')
   return { 'ok', 'cancelled', '' }
 elseif verb == 'pause' and state == 'queued' then
   leave_queue()
@@ -27,7 +26,10 @@ elseif verb == 'pause' and state == 'queued' then
 elseif verb == 'resume' and state == 'paused' then
   local order = stamp(queue, owner, priority)
   redis.call('HSET', job, 'order', order, 'queued_ms', string.format('%.0f', now), 'requeue_cause', '')
-  redis.call('ZADD', ready_key(queue), order, id)
+  if tonumber(redis.call('HGET', job, 'after_left') or '0') <= 0 then
+    redis.call('HDEL', job, 'waits_for')
+    redis.call('ZADD', ready_key(queue), order, id)
+  end
   move(id, 'paused', 'queued')
   append(id, kept, 'resumed', attempt, '{}', now)
   return { 'ok', 'queued', '' }

@@ -13,8 +13,7 @@ if result ~= '' then redis.call('HSET', job, 'result', result) end
 if error ~= '' then redis.call('HSET', job, 'error', error) end
 local message = error ~= '' and cjson.decode(error).message or nil
 close_attempt(id, fence, now, { outcome = state, message = message })
-retire(id, 'running', state, now, retention)
-append(id, kept, state, fence, data, now)
+retire(id, 'running', state, now, retention, kept, data)
 if state == 'succeeded' and fence == '1' then
   local began = cjson.decode(redis.call('HGET', job, 'attempt:1')).started_ms
   redis.call('LPUSH', durations, string.format('%.3f', (now - began) / 1000))

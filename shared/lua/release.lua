@@ -16,8 +16,7 @@ end
 
 close_attempt(id, fence, now, { cause = cause, message = message })
 if request == 'cancel' then
-  retire(id, 'running', 'cancelled', now, retention)
-  append(id, kept, 'cancelled', fence, '{}', now)
+  retire(id, 'running', 'cancelled', now, retention, kept, '{}')
   return { 'cancelled' }
 end
 if cause == 'paused' or request == 'pause' then
@@ -32,8 +31,7 @@ if budget >= 0 then
   end
   if redis.call('HINCRBY', job, 'spent:' .. cause, 1) > budget then
     redis.call('HSET', job, 'error', error)
-    retire(id, 'running', 'failed', now, retention)
-    append(id, kept, 'failed', fence, error, now)
+    retire(id, 'running', 'failed', now, retention, kept, error)
     return { 'failed' }
   end
 end

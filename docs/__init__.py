@@ -1,0 +1,1 @@
+"""Documentation and what writes parts of it."""
