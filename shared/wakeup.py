@@ -1,0 +1,43 @@
+"""What sender and receiver of a wake-up must agree on. A wake-up names a queue, never a job; its loss costs seconds.
+
+Used by the web (sends), the worker (receives and sends) and the reaper (sends). Does not import Celery: each of them makes its
+own Celery app and feeds it celery_config().
+"""
+
+from typing import Any
+
+from shared.settings import Settings
+
+TASK_NAME = "trainyard.wake"  # args: [queue]; sent to the broker queue of the same name
+
+
+def celery_config(settings: Settings) -> dict[str, Any]:
+    """Return what every Celery app of an installation is configured with.
+
+    kombu's defaults let a command on a half-open connection wait for ever; here a dead link is noticed within seconds.
+    """
+    return {
+        "broker_url": settings.celery_url,
+        "broker_connection_timeout": 3,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "global_keyprefix": f"{settings.key_prefix}:",
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_create_missing_queues": True,
+        "task_publish_retry": False,  # the reaper sends what is lost
+        "task_acks_late": False,  # see docs/architecture.md: the lease does the work that late acks promise
+    }
+
+
+def broker_list(settings: Settings, queue: str) -> str:
+    """Name of the Redis list that holds a queue's wake-ups in the broker's database."""
+    return f"{settings.key_prefix}:{queue}"

@@ -1,0 +1,164 @@
+"""The Celery app of a worker, and what happens at each turn of its life.
+
+    celery -A worker.app worker        (or python -m worker, the same with less chatter between workers)
+
+Parent: takes the device before it forks, announces the worker, passes SIGTERM on as "drain". Child: owns the supervisor. The
+parent never imports TensorFlow, so forking stays safe and control stays alive while a job runs.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import redis
+from celery import Celery, signals
+from kombu import Queue
+
+from shared.presence import WorkerInfo
+from shared.settings import load_settings
+from shared.store import JobStore
+from shared.volume import Volume
+from shared.wakeup import TASK_NAME, celery_config
+from worker import tasks
+from worker.devices import Slot, choose_slot, list_gpus
+from worker.drain import DrainPipe
+from worker.logs import set_up_logging
+from worker.presence import SLOT_HOST, Announcer
+from worker.spare import Crew
+from worker.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+settings = load_settings()
+app = Celery("trainyard", set_as_current=True)
+app.conf.update(celery_config(settings))
+app.conf.update(
+    task_queues=[Queue(name) for name in settings.queues],
+    worker_pool="prefork",
+    worker_concurrency=1,
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,  # a message taken by a busy worker would keep an idle one from it
+    worker_lost_wait=1.0,
+    worker_proc_alive_timeout=60.0,
+    worker_enable_remote_control=False,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_enable_prefetch_count_reduction=False,
+)
+
+
+class _Worker:
+    """What the parent sets up before the fork and the child finds there."""
+
+    id: str
+    slot: Slot
+    drain: DrainPipe
+    announcer: Announcer
+
+
+def send_wakeup(queue: str) -> None:
+    """Send one wake-up. A failure is only logged: the reaper sends what is missing."""
+    try:
+        app.send_task(TASK_NAME, args=[queue], queue=queue)
+    except (app.connection_for_write().connection_errors + (redis.RedisError, OSError)) as err:
+        log.warning("wake-up for %s not sent: %s", queue, err)
+
+
+def _open_store() -> JobStore:
+    # The supervisor's loop stands still during a command: well under a lease, also when the link is dead.
+    timeout_s = min(2.0, settings.lease_s / 6)
+    return JobStore.connect(settings, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    set_up_logging(settings.log_level)
+
+
+@signals.worker_init.connect
+def _before_fork(sender: Any, **_: Any) -> None:
+    """Parent: take a device, make the pipes. Raises NoDevice; waits for Redis is Celery's business, not done here."""
+    if sender.concurrency != 1 or sender.autoscale or sender.pool_cls.__module__ != "celery.concurrency.prefork":
+        raise SystemExit("a worker runs one job at a time on one device: use -P prefork -c 1, and start more workers")
+    host = socket.gethostname()
+    worker = _Worker
+    worker.id = f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
+    store = _open_store()
+    worker.slot = choose_slot(
+        settings.device,
+        list_gpus(),
+        lambda uuid: store.presence.take_slot(SLOT_HOST, uuid, worker.id),
+        cpu_threads=settings.cpu_threads,
+        cpu_slots=settings.cpu_slots,
+    )
+    worker.drain = DrainPipe()
+    info = WorkerInfo(
+        id=worker.id,
+        host=host,
+        pid=os.getpid(),
+        device=worker.slot.device,
+        device_name=worker.slot.name,
+        queues=list(app.amqp.queues.consume_from),
+        since=datetime.now(UTC),
+        version=_version(),
+    )
+    worker.announcer = Announcer(
+        store.presence, info, worker.slot.uuids, on_slot_lost=lambda _uuid: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    log.info("worker %s on %s (%s, %d threads)", worker.id, worker.slot.device, worker.slot.name, worker.slot.threads)
+
+
+def _version() -> str:
+    try:
+        return version("trainyard")
+    except PackageNotFoundError:  # run from a checkout
+        return ""
+
+
+@signals.worker_ready.connect
+def _announce(**_: Any) -> None:
+    _Worker.announcer.start()
+
+
+@signals.worker_process_init.connect
+def _in_child(**_: Any) -> None:
+    """Child: everything it uses is opened here, after the fork."""
+    _Worker.drain.in_child()
+    volume = Volume(settings.data)
+    volume.ensure()
+    status = _Worker.announcer.status
+    tasks.supervisor = Supervisor(
+        settings,
+        _open_store(),
+        volume,
+        Crew(_Worker.slot.environment(), keep_spare=settings.spare, ready_fd=status.fd),
+        worker=_Worker.id,
+        device=_Worker.slot.device,
+        drain_fd=_Worker.drain.fd,
+        send_wakeup=send_wakeup,
+        status=status,
+    )
+    tasks.supervisor.start()
+
+
+@signals.worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    """Parent, in a signal handler: tell the child to bring its job to a checkpoint and give it back."""
+    _Worker.drain.drain()
+    _Worker.announcer.drain()
+
+
+@signals.worker_process_shutdown.connect
+def _leave_child(**_: Any) -> None:
+    if tasks.supervisor is not None:
+        tasks.supervisor.close()
+
+
+@signals.worker_shutdown.connect
+def _leave(**_: Any) -> None:
+    _Worker.announcer.stop()

@@ -1,0 +1,118 @@
+"""python -m worker.reaper: gives jobs of silent workers back, sends missing wake-ups, removes what is left behind.
+
+Any number may run; each pass is idempotent. Never imports TensorFlow. It survives Redis and the volume being away: the next
+pass comes anyway.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+from celery import Celery
+
+from shared.errors import SettingsInvalid
+from shared.job import QUEUES, State
+from shared.settings import load_settings
+from shared.store import JobStore
+from shared.volume import Volume
+from shared.wakeup import TASK_NAME, broker_list, celery_config
+from worker.logs import set_up_logging
+
+log = logging.getLogger(__name__)
+
+_MOST_WAKEUPS = 64  # in one pass and queue; a worker that ends a job sends the next itself
+_SWEEP_EVERY = 300  # passes between two walks over the volume
+_ORPHAN_S = 3600.0  # staging folders older than this belong to nobody
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass did."""
+
+    taken_back: int = 0
+    wakeups: int = 0
+    forgotten: int = 0
+
+
+def run_once(store: JobStore, send_wakeup: Callable[[str], None], waiting: Callable[[str], int]) -> Pass:
+    """One pass over the store.
+
+    send_wakeup: sends one message for a queue. waiting: how many messages wait in the broker for a queue.
+    A job taken back is ready at once, so its wake-up is sent with the others. Raises redis.RedisError.
+    """
+    taken_back = 0
+    for job_id, fence in store.expired():
+        job = store.take_back(job_id, fence)
+        if job is not None:
+            taken_back += 1
+            log.warning("took back job %s, attempt %d: now %s", job_id, fence, job.state)
+    wakeups = 0
+    workers = store.presence.workers()
+    for queue in QUEUES:
+        ready = store.ready_count(queue)
+        if not ready:
+            continue
+        idle = sum(1 for w in workers if queue in w.queues and w.state != "busy")
+        missing = min(ready, idle, _MOST_WAKEUPS) - waiting(queue)
+        for _ in range(missing):
+            send_wakeup(queue)
+        wakeups += max(missing, 0)
+    return Pass(taken_back, wakeups, store.forget_ended())
+
+
+def main() -> None:
+    """Run passes until SIGTERM or SIGINT."""
+    try:
+        settings = load_settings()
+    except SettingsInvalid as err:
+        raise SystemExit(str(err)) from err
+    set_up_logging(settings.log_level)
+    leaving = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: leaving.set())
+    store = JobStore.connect(settings)
+    broker = redis.Redis.from_url(settings.celery_url, socket_timeout=5, socket_connect_timeout=3)
+    celery = Celery("trainyard-reaper", set_as_current=False)
+    celery.conf.update(celery_config(settings))
+    volume = Volume(settings.data)
+
+    def send_wakeup(queue: str) -> None:
+        celery.send_task(TASK_NAME, args=[queue], queue=queue)
+
+    def waiting(queue: str) -> int:
+        return int(broker.llen(broker_list(settings, queue)))  # type: ignore[arg-type]
+
+    log.info("reaper at work every %g s on %s", settings.reap_interval_s, settings.data)
+    passes, away = 0, False
+    while not leaving.is_set():
+        try:
+            run_once(store, send_wakeup, waiting)
+            if away:
+                log.info("Redis is back")
+            away = False
+        except (redis.RedisError, OSError, celery.connection_for_write().connection_errors) as err:
+            if not away:
+                log.warning("Redis is out of reach: %s", err)
+            away = True
+        if passes % _SWEEP_EVERY == 0:
+            sweep(volume)
+        passes += 1
+        leaving.wait(settings.reap_interval_s)
+
+
+def sweep(volume: Volume) -> None:
+    """Remove staging folders and files nobody can be writing any more."""
+    try:
+        removed = volume.sweep(older_than_s=_ORPHAN_S)
+    except OSError as err:
+        log.warning("the volume cannot be swept: %s", err)
+        return
+    if removed:
+        log.info("removed %d left-over staging folders", removed)
+
+
+if __name__ == "__main__":
+    main()
