@@ -97,6 +97,7 @@ class JobError(TrainyardError):
 
     code = "job_error"
     cause = "user_error"
+    step: int | None = None  # of the training, where one is at fault
 
 
 class RecipeFailed(JobError):

@@ -18,7 +18,9 @@ MAX_IMAGE_BASE64 = 700_000  # characters, about 525 kB decoded: what fits the JS
 class ImageClassifierTrain(TrainParams):
     """How to train. The defaults suit a few hundred to some ten thousand pictures of up to about 64 pixels."""
 
-    epochs: int = Field(15, ge=1, le=10_000, description="Passes over the training part.")
+    epochs: int = Field(
+        0, ge=0, le=10_000, description="Passes over the training part. 0: by its size, about 1,500 steps, 5 to 100 passes."
+    )
     batch_size: int = Field(64, ge=1, le=65_536, description="Pictures per step.", json_schema_extra={"unit": "pictures"})
     learning_rate: float = Field(2e-3, gt=0, le=10, description="Peak step size of the optimizer.")
     final_learning_rate: float = Field(
