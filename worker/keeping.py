@@ -120,10 +120,11 @@ class Keeper:
             checkpoint.assign(self._model, self._best.entries, self._best.arrays, weights_only=True)
             return self.ref(self._best.step)
         volume = self._context.volume
-        for info in volume.checkpoints(self._context.job_id) if volume else []:
-            if info.ref.step == state.best_step and volume.verify(info.path):
-                self.start_from(info)
-                return info.ref
+        if volume is not None:
+            for info in volume.checkpoints(self._context.job_id):
+                if info.ref.step == state.best_step and volume.verify(info.path):
+                    self.start_from(info)
+                    return info.ref
         message = f"the best checkpoint (step {state.best_step}) cannot be read; the last one is used"
         self._context.event("note", {"level": "warning", "message": message})
         return self.ref(state.step)

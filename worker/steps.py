@@ -38,8 +38,9 @@ class StepRunner:
             if strategy is None:
                 logs = model.train_step(data)
             else:
-                per_replica = strategy.run(model.train_step, args=(data,))
-                logs = tree.map_structure(lambda v: tf.reduce_mean(strategy.experimental_local_results(v), 0), per_replica)
+                local = strategy.experimental_local_results
+                logs = strategy.run(model.train_step, args=(data,))
+                logs = tree.map_structure(lambda value: tf.reduce_mean(local(value), 0), logs)
             flat = [tf.cast(logs[name], tf.float32) for name in _loss_names(logs)]
             return tf.reduce_all(tf.math.is_finite(tf.stack(flat)))
 

@@ -1,0 +1,70 @@
+"""Schedules, penalties and class weights of worker/optimizer.py, against arithmetic done by hand."""
+
+import math
+
+import pytest
+
+np = pytest.importorskip("numpy")
+keras = pytest.importorskip("keras")
+
+from shared.recipes.base import TrainParams  # noqa: E402
+from worker.optimizer import balanced_class_weights, learning_rate, make_optimizer  # noqa: E402
+
+
+def test_cosine_rises_over_the_warm_up_and_ends_at_the_final_rate():
+    rate = learning_rate(TrainParams(learning_rate=1e-3, final_learning_rate=1e-4, warmup_steps=100), 2000)
+    assert rate.at(0) == pytest.approx(1e-3 / 101)
+    assert rate.at(100) == pytest.approx(1e-3)
+    assert rate.at(1050) == pytest.approx((1e-3 + 1e-4) / 2)
+    assert rate.at(2000) == pytest.approx(1e-4)
+    assert rate.at(9999) == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize("kind", ["constant", "cosine"])
+def test_the_rate_in_the_graph_is_the_rate_on_the_host(kind):
+    rate = learning_rate(TrainParams(schedule=kind, warmup_steps=30), 1000)
+    for step in (0, 1, 29, 30, 31, 500, 999, 1000):
+        assert float(rate(step)) == pytest.approx(rate.at(step), rel=1e-5)
+
+
+def test_warm_up_never_takes_more_than_a_tenth_of_the_run():
+    assert learning_rate(TrainParams(warmup_steps=1000), 50).warmup_steps == 5
+
+
+def _step_with_zero_gradient(**values):
+    matrix, vector = keras.Variable([[2.0, -4.0]], name="kernel"), keras.Variable([3.0], name="bias")
+    optimizer = make_optimizer(TrainParams(schedule="constant", learning_rate=0.1, **values), 10, [matrix, vector])
+    optimizer.apply([keras.ops.zeros((1, 2)), keras.ops.zeros((1,))], [matrix, vector])
+    return keras.ops.convert_to_numpy(matrix), keras.ops.convert_to_numpy(vector)
+
+
+def test_adamw_shrinks_matrices_apart_from_the_gradient_and_leaves_biases():
+    matrix, vector = _step_with_zero_gradient(optimizer="adamw", weight_decay=0.5)
+    np.testing.assert_allclose(matrix, [[2.0 * 0.95, -4.0 * 0.95]], rtol=1e-6)
+    np.testing.assert_allclose(vector, [3.0])
+
+
+def test_sgd_adds_l2_to_the_gradient_of_matrices_only():
+    matrix, vector = _step_with_zero_gradient(optimizer="sgd", weight_decay=0.5)
+    gradient = 0.5 * np.array([[2.0, -4.0]])
+    np.testing.assert_allclose(matrix, np.array([[2.0, -4.0]]) - 0.1 * 1.9 * gradient, rtol=1e-6)  # Nesterov, momentum .9
+    np.testing.assert_allclose(vector, [3.0])
+
+
+def test_l1_pulls_matrices_towards_zero_by_their_sign():
+    matrix, vector = _step_with_zero_gradient(optimizer="adam", l1=0.01)
+    assert matrix[0, 0] < 2.0 and matrix[0, 1] > -4.0
+    np.testing.assert_allclose(vector, [3.0])
+
+
+def test_clip_norm_limits_the_global_norm_of_the_gradient():
+    variable = keras.Variable([[0.0, 0.0]], name="kernel")
+    params = TrainParams(optimizer="sgd", schedule="constant", learning_rate=1.0, clip_norm=1.0)
+    make_optimizer(params, 10, [variable]).apply([keras.ops.array([[30.0, 40.0]])], [variable])
+    assert math.hypot(*keras.ops.convert_to_numpy(variable)[0]) == pytest.approx(1.9, rel=1e-4)  # Nesterov's first step is 1 + .9 gradients
+
+
+def test_balanced_weights_give_each_class_the_same_sum():
+    weights = balanced_class_weights([10, 90])
+    assert weights[0] * 10 == pytest.approx(weights[1] * 90)
+    assert weights[0] * 10 + weights[1] * 90 == pytest.approx(100)
