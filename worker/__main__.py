@@ -10,6 +10,5 @@ app.worker_main(
         "--without-gossip",
         "--without-mingle",
         "--without-heartbeat",
-        "--quiet",
     ]
 )

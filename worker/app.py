@@ -6,11 +6,15 @@ Parent: takes the device before it forks, announces the worker, passes SIGTERM o
 parent never imports TensorFlow, so forking stays safe and control stays alive while a job runs.
 """
 
+import functools
 import logging
 import os
 import secrets
 import signal
 import socket
+import threading
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -19,6 +23,7 @@ import redis
 from celery import Celery, signals
 from kombu import Queue
 
+from shared.errors import TrainyardError
 from shared.presence import WorkerInfo
 from shared.settings import load_settings
 from shared.store import JobStore
@@ -80,21 +85,44 @@ def _set_up_logging(**_: Any) -> None:
     set_up_logging(settings.log_level)
 
 
-@signals.worker_init.connect
+def _or_exit(set_up: Callable[..., None]) -> Callable[..., None]:
+    """Celery only logs what a signal's handler raises and goes on without; a worker half set up must not."""
+
+    @functools.wraps(set_up)
+    def handler(**arguments: Any) -> None:
+        try:
+            set_up(**arguments)
+        except TrainyardError as err:
+            raise SystemExit(f"worker: {err.message}") from err
+        except Exception as err:
+            traceback.print_exc()
+            raise SystemExit(f"worker: cannot start: {err!r}") from err
+
+    return handler
+
+
+@signals.worker_init.connect(weak=False)
+@_or_exit
 def _before_fork(sender: Any, **_: Any) -> None:
-    """Parent: take a device, make the pipes. Raises NoDevice; waits for Redis is Celery's business, not done here."""
-    if sender.concurrency != 1 or sender.autoscale or sender.pool_cls.__module__ != "celery.concurrency.prefork":
+    """Parent: take a device, make the pipes."""
+    if sender.concurrency != 1 or sender.options.get("autoscale") or "prefork" not in str(sender.pool_cls):
         raise SystemExit("a worker runs one job at a time on one device: use -P prefork -c 1, and start more workers")
+    set_up_logging(settings.log_level)
     host = socket.gethostname()
     worker = _Worker
     worker.id = f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
     store = _open_store()
+
+    def take(uuid: str) -> bool:
+        while True:
+            try:
+                return store.presence.take_slot(SLOT_HOST, uuid, worker.id)
+            except redis.RedisError as err:
+                log.warning("waiting for Redis to take a device: %s", err)
+                threading.Event().wait(2)
+
     worker.slot = choose_slot(
-        settings.device,
-        list_gpus(),
-        lambda uuid: store.presence.take_slot(SLOT_HOST, uuid, worker.id),
-        cpu_threads=settings.cpu_threads,
-        cpu_slots=settings.cpu_slots,
+        settings.device, list_gpus(), take, cpu_threads=settings.cpu_threads, cpu_slots=settings.cpu_slots
     )
     worker.drain = DrainPipe()
     info = WorkerInfo(
@@ -125,17 +153,16 @@ def _announce(**_: Any) -> None:
     _Worker.announcer.start()
 
 
-@signals.worker_process_init.connect
+@signals.worker_process_init.connect(weak=False)
+@_or_exit
 def _in_child(**_: Any) -> None:
     """Child: everything it uses is opened here, after the fork."""
     _Worker.drain.in_child()
-    volume = Volume(settings.data)
-    volume.ensure()
     status = _Worker.announcer.status
     tasks.supervisor = Supervisor(
         settings,
         _open_store(),
-        volume,
+        Volume(settings.data),
         Crew(_Worker.slot.environment(), keep_spare=settings.spare, ready_fd=status.fd),
         worker=_Worker.id,
         device=_Worker.slot.device,

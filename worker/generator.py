@@ -29,6 +29,9 @@ class WarmModels:
         """What is held, as shared.record.source_key names it, least recently used first."""
         return list(self._kept)
 
+    def __contains__(self, ref: CheckpointRef) -> bool:
+        return source_key(ref) in self._kept
+
     def get(self, ref: CheckpointRef, volume: Volume) -> Generator:
         """Return the generator of a checkpoint, loading it when it is not held.
 
@@ -60,7 +63,7 @@ def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]
     if job.source is None:
         raise InputMissing("this generation names no checkpoint")
     params = validate_params(get_recipe(job.recipe).generate_params, job.params)
-    if source_key(job.source) not in warm.keys():
+    if job.source not in warm:
         context.progress(Progress(phase="loading"))
     generator = warm.get(job.source, context.volume)
     context.check()

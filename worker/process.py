@@ -109,7 +109,7 @@ def import_libraries() -> None:
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _IMPORT_NICENESS)
             for name in ("tensorflow", "keras", "worker.trainer", "worker.generator"):
                 importlib.import_module(name)
-        except BaseException as err:  # handed to the main thread, which fails with it
+        except BaseException as err:  # noqa: BLE001  handed to the main thread, which fails with it
             failure.append(err)
 
     thread = threading.Thread(target=work, name="import")
@@ -152,7 +152,7 @@ def carry_out(order: dict[str, Any], wire: Wire, warm: Any) -> None:
         result = run_train(job, context) if order["do"] == "train" else run_generate(job, context, warm)
     except Interrupted as stop:
         wire.say("interrupted", reason=stop.reason)
-    except BaseException as err:
+    except BaseException as err:  # noqa: BLE001  a recipe may raise anything
         wire.say("failed", **describe_failure(err))
     else:
         wire.say("done", result=result, warm=warm.keys() if warm else [])

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import redis
 from celery import Celery
 
-from shared.errors import SettingsInvalid
-from shared.job import QUEUES, State
-from shared.settings import load_settings
+from shared.job import QUEUES
+from shared.settings import SettingsInvalid, load_settings
 from shared.store import JobStore
 from shared.volume import Volume
 from shared.wakeup import TASK_NAME, broker_list, celery_config

@@ -4,6 +4,7 @@ Called by worker/tasks.py in the Celery child. Never imports TensorFlow. The ord
 point harmless: claim, exclusive mkdir, run, DONE on the volume, finish in the store, wake-up.
 """
 
+import contextlib
 import logging
 import os
 import select
@@ -54,7 +55,7 @@ class Supervisor:
         self._worker, self._device, self._drain_fd = worker, device, drain_fd
         self._send_wakeup, self._status = send_wakeup, status
         self._predecessor_settled = False
-        self._volume_suspect = False
+        self._volume_suspect = True  # until it has taken a write
         self._parent = os.getppid()
 
     def start(self) -> None:
@@ -295,6 +296,7 @@ class Supervisor:
             return True
         probe = self._volume.root / f".tmp-probe-{self._worker}"
         try:
+            self._volume.ensure()
             with probe.open("wb", buffering=0) as file:
                 file.write(b"\0" * _PROBE_BYTES)
                 os.fsync(file.fileno())
@@ -302,6 +304,7 @@ class Supervisor:
             log.warning("the volume cannot be written, taking no jobs: %s", err)
             return False
         finally:
-            probe.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
         self._volume_suspect = False
         return True
