@@ -24,20 +24,23 @@ from celery import Celery, signals
 from kombu import Queue
 
 from shared.errors import TrainyardError
-from shared.presence import WorkerInfo
+from shared.presence import Presence, WorkerInfo
 from shared.settings import load_settings
 from shared.store import JobStore
 from shared.volume import Volume
-from shared.wakeup import TASK_NAME, celery_config
+from shared.wakeup import celery_config
 from worker import tasks
-from worker.devices import Slot, choose_slot, list_gpus
+from worker.devices import NoDevice, Slot, choose_slot, list_gpus
 from worker.drain import DrainPipe
 from worker.logs import set_up_logging
 from worker.presence import SLOT_HOST, Announcer
 from worker.spare import Crew
 from worker.supervisor import Supervisor
+from worker.wakeups import WakeUps
 
 log = logging.getLogger(__name__)
+
+_PATIENCE_S = 20  # longer than a silent worker's hold on a device (shared/presence.py)
 
 settings = load_settings()
 app = Celery("trainyard", set_as_current=True)
@@ -64,14 +67,6 @@ class _Worker:
     slot: Slot
     drain: DrainPipe
     announcer: Announcer
-
-
-def send_wakeup(queue: str) -> None:
-    """Send one wake-up. A failure is only logged: the reaper sends what is missing."""
-    try:
-        app.send_task(TASK_NAME, args=[queue], queue=queue)
-    except (app.connection_for_write().connection_errors + (redis.RedisError, OSError)) as err:
-        log.warning("wake-up for %s not sent: %s", queue, err)
 
 
 def _open_store() -> JobStore:
@@ -112,18 +107,7 @@ def _before_fork(sender: Any, **_: Any) -> None:
     worker = _Worker
     worker.id = f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
     store = _open_store()
-
-    def take(uuid: str) -> bool:
-        while True:
-            try:
-                return store.presence.take_slot(SLOT_HOST, uuid, worker.id)
-            except redis.RedisError as err:
-                log.warning("waiting for Redis to take a device: %s", err)
-                threading.Event().wait(2)
-
-    worker.slot = choose_slot(
-        settings.device, list_gpus(), take, cpu_threads=settings.cpu_threads, cpu_slots=settings.cpu_slots
-    )
+    worker.slot = _take_slot(store.presence, worker.id)
     worker.drain = DrainPipe()
     info = WorkerInfo(
         id=worker.id,
@@ -139,6 +123,29 @@ def _before_fork(sender: Any, **_: Any) -> None:
         store.presence, info, worker.slot.uuids, on_slot_lost=lambda _uuid: os.kill(os.getpid(), signal.SIGTERM)
     )
     log.info("worker %s on %s (%s, %d threads)", worker.id, worker.slot.device, worker.slot.name, worker.slot.threads)
+
+
+def _take_slot(presence: Presence, worker_id: str) -> Slot:
+    """Wait for Redis, and for the hold of a worker that died a moment ago to run out. Raises NoDevice."""
+    gpus = list_gpus()
+    patience_s = _PATIENCE_S if gpus else 0
+    pause = threading.Event()
+    while True:
+        try:
+            return choose_slot(
+                settings.device,
+                gpus,
+                lambda uuid: presence.take_slot(SLOT_HOST, uuid, worker_id),
+                cpu_threads=settings.cpu_threads,
+                cpu_slots=settings.cpu_slots,
+            )
+        except redis.RedisError as err:
+            log.warning("waiting for Redis to take a device: %s", err)
+        except NoDevice:
+            if patience_s <= 0:
+                raise
+            patience_s -= 2
+        pause.wait(2)
 
 
 def _version() -> str:
@@ -157,7 +164,8 @@ def _announce(**_: Any) -> None:
 @_or_exit
 def _in_child(**_: Any) -> None:
     """Child: everything it uses is opened here, after the fork."""
-    _Worker.drain.in_child()
+    # Some service managers send SIGTERM to every process of a service, not to the parent alone.
+    signal.signal(signal.SIGTERM, lambda *_: _Worker.drain.drain())
     status = _Worker.announcer.status
     tasks.supervisor = Supervisor(
         settings,
@@ -167,7 +175,7 @@ def _in_child(**_: Any) -> None:
         worker=_Worker.id,
         device=_Worker.slot.device,
         drain_fd=_Worker.drain.fd,
-        send_wakeup=send_wakeup,
+        wakeups=WakeUps(app, settings),
         status=status,
     )
     tasks.supervisor.start()

@@ -1,23 +1,18 @@
-"""Carries "leave now" from the Celery parent to its child: a pipe made before the fork whose write end the parent closes.
+"""Carries "leave now" from the Celery parent to its child: a pipe made before the fork.
 
-Works without the child's attention, survives being said early, and is said by the parent's death too.
+One byte is written and never read, so the pipe stays readable: it works while the child computes, survives being said early,
+and every loop that watches the descriptor sees it.
 """
 
 import os
 
 
 class DrainPipe:
-    """Made in the parent before it forks; fd becomes readable (end of file) once the worker is to leave."""
+    """Made in the parent before it forks; fd becomes readable once the worker is to leave."""
 
     def __init__(self) -> None:
         self.fd, self._write_fd = os.pipe()
 
-    def in_child(self) -> None:
-        """Drop the child's copy of the write end: else the end of file never comes."""
-        self.drain()
-
     def drain(self) -> None:
-        """Say it (parent). Repeating is harmless; safe in a signal handler."""
-        fd, self._write_fd = self._write_fd, -1
-        if fd >= 0:
-            os.close(fd)
+        """Say it, from either process. Repeating is harmless; safe in a signal handler."""
+        os.write(self._write_fd, b"d")

@@ -164,7 +164,8 @@ def main() -> None:
     parser.add_argument("--ready-fd", type=int, help="pipe to tell the worker's parent process that the spare is ready")
     args = parser.parse_args()
     die_with_parent(args.parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # its supervisor tells it when to stop
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     # Keep the real stdout for the protocol; whatever prints goes to the log.

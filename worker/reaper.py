@@ -7,7 +7,6 @@ pass comes anyway.
 import logging
 import signal
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
@@ -17,8 +16,9 @@ from shared.job import QUEUES
 from shared.settings import SettingsInvalid, load_settings
 from shared.store import JobStore
 from shared.volume import Volume
-from shared.wakeup import TASK_NAME, broker_list, celery_config
+from shared.wakeup import celery_config
 from worker.logs import set_up_logging
+from worker.wakeups import WakeUps
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +33,14 @@ class Pass:
 
     taken_back: int = 0
     wakeups: int = 0
+    past_deadline: int = 0
     forgotten: int = 0
 
 
-def run_once(store: JobStore, send_wakeup: Callable[[str], None], waiting: Callable[[str], int]) -> Pass:
-    """One pass over the store.
+def run_once(store: JobStore, wakeups: WakeUps) -> Pass:
+    """One pass over the store. Raises redis.RedisError.
 
-    send_wakeup: sends one message for a queue. waiting: how many messages wait in the broker for a queue.
-    A job taken back is ready at once, so its wake-up is sent with the others. Raises redis.RedisError.
+    A job taken back is ready at once, so its wake-up is sent with the others. A queue no worker serves gets none.
     """
     taken_back = 0
     for job_id, fence in store.expired():
@@ -48,18 +48,16 @@ def run_once(store: JobStore, send_wakeup: Callable[[str], None], waiting: Calla
         if job is not None:
             taken_back += 1
             log.warning("took back job %s, attempt %d: now %s", job_id, fence, job.state)
-    wakeups = 0
+    sent = 0
     workers = store.presence.workers()
     for queue in QUEUES:
         ready = store.ready_count(queue)
         if not ready:
             continue
-        idle = sum(1 for w in workers if queue in w.queues and w.state != "busy")
-        missing = min(ready, idle, _MOST_WAKEUPS) - waiting(queue)
-        for _ in range(missing):
-            send_wakeup(queue)
-        wakeups += max(missing, 0)
-    return Pass(taken_back, wakeups, store.forget_ended())
+        idle = sum(1 for w in workers if queue in w.queues and w.state in ("idle", "starting"))
+        missing = min(ready, idle, _MOST_WAKEUPS) - wakeups.waiting(queue)
+        sent += sum(wakeups.send(queue) for _ in range(missing))
+    return Pass(taken_back, sent, store.enforce_deadlines(), store.forget_ended())
 
 
 def main() -> None:
@@ -73,26 +71,19 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: leaving.set())
     store = JobStore.connect(settings)
-    broker = redis.Redis.from_url(settings.celery_url, socket_timeout=5, socket_connect_timeout=3)
     celery = Celery("trainyard-reaper", set_as_current=False)
     celery.conf.update(celery_config(settings))
     volume = Volume(settings.data)
-
-    def send_wakeup(queue: str) -> None:
-        celery.send_task(TASK_NAME, args=[queue], queue=queue)
-
-    def waiting(queue: str) -> int:
-        return int(broker.llen(broker_list(settings, queue)))  # type: ignore[arg-type]
-
+    wakeups = WakeUps(celery, settings)
     log.info("reaper at work every %g s on %s", settings.reap_interval_s, settings.data)
     passes, away = 0, False
     while not leaving.is_set():
         try:
-            run_once(store, send_wakeup, waiting)
+            run_once(store, wakeups)
             if away:
                 log.info("Redis is back")
             away = False
-        except (redis.RedisError, OSError, celery.connection_for_write().connection_errors) as err:
+        except redis.RedisError as err:
             if not away:
                 log.warning("Redis is out of reach: %s", err)
             away = True

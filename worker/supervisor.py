@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from shared.errors import Conflict, LeaseLost, VolumeFull
-from shared.job import Job, JobErrorInfo, State
+from shared.job import QUEUES, Job, JobErrorInfo, State
 from shared.settings import Settings
 from shared.store import JobStore
 from shared.volume import Volume
@@ -26,6 +26,7 @@ from worker.lease import Lease
 from worker.logs import job_fields
 from worker.presence import Status
 from worker.spare import Crew
+from worker.wakeups import WakeUps
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -48,12 +49,12 @@ class Supervisor:
         worker: str,
         device: str,
         drain_fd: int,
-        send_wakeup: Callable[[str], None],
+        wakeups: WakeUps,
         status: Status,
     ):
         self._settings, self._store, self._volume, self._crew = settings, store, volume, crew
         self._worker, self._device, self._drain_fd = worker, device, drain_fd
-        self._send_wakeup, self._status = send_wakeup, status
+        self._wakeups, self._status = wakeups, status
         self._predecessor_settled = False
         self._volume_suspect = True  # until it has taken a write
         self._parent = os.getppid()
@@ -70,7 +71,7 @@ class Supervisor:
 
     @property
     def draining(self) -> bool:
-        """The worker was told to leave: its end of the drain pipe is closed."""
+        """The worker was told to leave."""
         return bool(select.select([self._drain_fd], [], [], 0)[0])
 
     def run_one(self, queue: str) -> Job | None:
@@ -96,7 +97,7 @@ class Supervisor:
                 log.warning("%s", lost)
         self._crew.prepare()
         self._say_idle()
-        self._wake_next(queue)
+        self._wake_next(job)
         return job
 
     # --- one job ----------------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ class Supervisor:
         log.warning("giving the job back (%s): %s", cause, message)
         self._until_heard(release)
         if not delay_s and cause != "paused":
-            self._send_wakeup(job.queue)
+            self._wakeups.send(job.queue)
 
     def _until_heard(self, say: Callable[[], Any]) -> None:
         """Repeat until Redis answers; a worker that is leaving gives up after its grace (the lease or DONE then does the work).
@@ -260,11 +261,15 @@ class Supervisor:
     def _say_idle(self) -> None:
         self._status.tell(state="idle", jobs=[], spare_pid=self._crew.spare_pid, warm=self._crew.warm)
 
-    def _wake_next(self, queue: str) -> None:
-        """One message was one claim. If more is ready, see that a message is there."""
+    def _wake_next(self, job: Job) -> None:
+        """One message was one claim: see that a message is there for what is ready now.
+
+        The end of a training may have let jobs of any queue go that waited for it.
+        """
         try:
-            if self._store.ready_count(queue) and not self.draining:
-                self._send_wakeup(queue)
+            for queue in QUEUES if job.kind == "train" else (job.queue,):
+                if not self.draining and self._store.ready_count(queue) and not self._wakeups.waiting(queue):
+                    self._wakeups.send(queue)
         except redis.RedisError as err:
             log.warning("cannot look for further jobs: %s", err)
 
@@ -283,7 +288,7 @@ class Supervisor:
                 except LeaseLost:
                     continue
                 log.warning("released job %s, attempt %d: its supervisor died", job.id, job.attempt)
-                self._send_wakeup(job.queue)
+                self._wakeups.send(job.queue)
         except redis.RedisError as err:
             log.warning("Redis is out of reach: %s", err)
             return False
