@@ -54,7 +54,7 @@ def variables_of(model: keras.Model) -> list[tuple[str, Any]]:
     The model must be built and, for training, compiled with optimizer and metrics built.
     """
     roles = [("model", model.variables)]
-    if model.optimizer is not None:
+    if getattr(model, "optimizer", None) is not None:  # not compiled: a model loaded to generate
         roles += [("optimizer", model.optimizer.variables), ("metric", model.metrics_variables)]
         roles += [("global", [global_seed_generator().state])]
     found, seen = [], set()
@@ -74,7 +74,7 @@ def _entry(role: str, variable: Any) -> dict[str, Any]:
 def take_snapshot(model: keras.Model, state: dict[str, Any], assets: dict[str, Any]) -> Snapshot:
     """Copy all variables and random-number generators to the host. The only pause a checkpoint costs the training."""
     found = variables_of(model)
-    arrays = [np.array(keras.ops.convert_to_numpy(variable), copy=True) for _, variable in found]
+    arrays = [tf.convert_to_tensor(variable.value).numpy().copy() for _, variable in found]
     rng = {"python": random.getstate(), "numpy": _numpy_rng()}
     return Snapshot([_entry(*pair) for pair in found], arrays, {**state, "rng": rng}, assets)
 

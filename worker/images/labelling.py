@@ -27,8 +27,7 @@ PIXELS_LIMIT = 40_000_000  # of one uploaded picture: 40 megapixels is a large c
 
 def probabilities_of(model: Any, pixels: np.ndarray) -> np.ndarray:
     """Return float64 (n, classes). pixels: uint8 (n, height, width, channels)."""
-    run = tf.function(lambda x: model(x, training=False))
-    return np.concatenate([_softmax(run(part).numpy()[:size]) for part, size in _padded(pixels)])
+    return np.concatenate([_softmax(model.predict_on_batch(part)[:size]) for part, size in _padded(pixels)])
 
 
 def _padded(pixels: np.ndarray) -> Iterator[tuple[Any, int]]:

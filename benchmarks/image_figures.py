@@ -1,0 +1,65 @@
+"""What the image classifier reaches through fit(), on the datasets of recipes.md. Used by mnist.py and cifar_subset.py."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def test_data(name: str) -> Path:
+    """Folder of one of the public datasets; ends the program when it is absent."""
+    path = Path(os.environ.get("TRAINYARD_TEST_DATA", ROOT.parent / "shared" / "data")) / name
+    if not path.is_dir():
+        sys.exit(f"{path} is absent: set TRAINYARD_TEST_DATA to the folder that holds {name}/")
+    return path
+
+
+def params_from_flags(defaults: dict[str, Any]) -> Any:
+    """Validate --name value flags laid over defaults; any param of the recipe may be given."""
+    from shared.recipes import get_recipe
+    from shared.recipes.base import validate_params
+
+    parser = argparse.ArgumentParser()
+    model = get_recipe("image_classifier").train_params
+    for name in model.model_fields:
+        parser.add_argument(f"--{name.replace('_', '-')}", default=defaults.get(name))
+    given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    return validate_params(model, given)
+
+
+def run(title: str, format: str, folder: Path, params: Any) -> None:
+    """Train, report, print. Checkpoints and series go to a temporary folder as in a real job."""
+    from shared.volume import Volume
+    from worker.context import Context
+    from worker.fit import fit
+    from worker.recipe import recipe_code
+
+    class Printing(Context):
+        def series_row(self, row: dict[str, Any]) -> None:
+            super().series_row(row)
+            if "val_accuracy" in row:
+                print(f"epoch {row['epoch']:g}: loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']:.4f}", flush=True)
+
+    code = recipe_code("image_classifier")
+    with tempfile.TemporaryDirectory() as place:
+        volume = Volume(Path(place))
+        volume.ensure()
+        context = Printing(volume.start_attempt("benchmark", 1), volume, "benchmark")
+        began, cpu = time.monotonic(), time.process_time()
+        data = code.load(SimpleNamespace(format=format), folder, params)
+        outcome = fit(code, params, data, context)
+        metrics = code.report(outcome.model, data, params).metrics
+        wall, cpu = time.monotonic() - began, time.process_time() - cpu
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    print(f"{title}, commit {commit.strip()}, {os.cpu_count()} cores: {outcome.total_steps} steps, "
+          f"{outcome.model.count_params():,} weights, {wall:.0f} s wall, {cpu:.0f} s CPU")
+    print({name: round(value, 4) for name, value in metrics.items()})
+    print(params.model_dump(exclude_defaults=True))

@@ -1,0 +1,1 @@
+"""What several tests share: tiny datasets, processes to kill."""
