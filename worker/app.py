@@ -171,7 +171,12 @@ def _in_child(**_: Any) -> None:
         settings,
         _open_store(),
         Volume(settings.data),
-        Crew(_Worker.slot.environment(), keep_spare=settings.spare, ready_fd=status.fd),
+        Crew(
+            _Worker.slot.environment(),
+            keep_spare=settings.spare,
+            trains="train" in app.amqp.queues.consume_from,
+            ready_fd=status.fd,
+        ),
         worker=_Worker.id,
         device=_Worker.slot.device,
         drain_fd=_Worker.drain.fd,

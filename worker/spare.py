@@ -14,9 +14,13 @@ log = logging.getLogger(__name__)
 class Crew:
     """Hands out processes and keeps their successors ready."""
 
-    def __init__(self, environment: Mapping[str, str], *, keep_spare: bool, ready_fd: int | None = None):
-        """environment: the slot's variables. ready_fd: passed to each process, see ChildProcess."""
-        self._environment, self._keep_spare, self._ready_fd = environment, keep_spare, ready_fd
+    def __init__(
+        self, environment: Mapping[str, str], *, keep_spare: bool, trains: bool = True, ready_fd: int | None = None
+    ):
+        """environment: the slot's variables. trains: False when only generation is served: then the warm generator does
+        without a spare beside it. ready_fd: passed to each process, see ChildProcess.
+        """
+        self._environment, self._keep_spare, self._trains, self._ready_fd = environment, keep_spare, trains, ready_fd
         self._spare: ChildProcess | None = None
         self._generator: ChildProcess | None = None
         self.warm: list[str] = []  # checkpoints the generator holds, as shared.record.source_key names them
@@ -34,7 +38,7 @@ class Crew:
             log.warning("the spare has ended by itself (status %s): %s", self._spare.returncode, self._last_words())
             self._spare.close()
             self._spare = None
-        if self._keep_spare and self._spare is None:
+        if self._keep_spare and self._spare is None and (self._trains or self._generator is None):
             self._spare = self._start()
 
     def _start(self) -> ChildProcess:

@@ -4,6 +4,9 @@ import logging
 
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from shared.settings import Settings
 from shared.wakeup import TASK_NAME, broker_list
@@ -16,14 +19,14 @@ class WakeUps:
 
     def __init__(self, app: Celery, settings: Settings):
         self._app, self._settings = app, settings
-        self._broker = redis.Redis.from_url(settings.celery_url, socket_timeout=3, socket_connect_timeout=3)
-        self._errors = (redis.RedisError, OSError, *app.connection_for_write().connection_errors)
+        once = Retry(NoBackoff(), 0)  # redis-py's own patience is seconds long; here the next pass comes anyway
+        self._broker = redis.Redis.from_url(settings.celery_url, socket_timeout=3, socket_connect_timeout=3, retry=once)
 
     def send(self, queue: str) -> bool:
         """Send one. A failure is logged and returned, not raised: the reaper sends what is missing."""
         try:
             self._app.send_task(TASK_NAME, args=[queue], queue=queue)
-        except self._errors as err:
+        except (OperationalError, redis.RedisError, OSError) as err:
             log.warning("wake-up for %s not sent: %s", queue, err)
             return False
         return True

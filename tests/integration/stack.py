@@ -1,0 +1,117 @@
+"""Real workers and a real reaper as processes, for tests that kill them. The server is a fixture's."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from shared.job import Job, JobRequest, State
+from shared.settings import Settings, load_settings
+from shared.store import JobStore
+from shared.volume import Volume
+from shared.wakeup import TASK_NAME, celery_config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Stack:
+    """A store, a volume, and the workers started on them. close() kills what is left."""
+
+    def __init__(self, redis_url: str, folder: Path, **settings: Any):
+        chosen = {"redis_url": redis_url, "data": folder / "data", "beat_s": 1, "lease_s": 6} | settings
+        self.settings: Settings = load_settings(**chosen)
+        self._env = os.environ | {f"TRAINYARD_{k.upper()}": str(v) for k, v in chosen.items()}
+        self._folder = folder
+        self.store = JobStore.connect(self.settings)
+        self.volume = Volume(self.settings.data)
+        self.volume.ensure()
+        self._celery = Celery("tests", set_as_current=False)
+        self._celery.conf.update(celery_config(self.settings))
+        self._processes: list[subprocess.Popen] = []
+
+    def start(self, module: str, **settings: Any) -> subprocess.Popen:
+        """Start `python -m module`; its output goes to a file beside the data."""
+        env = self._env | {f"TRAINYARD_{k.upper()}": str(v) for k, v in settings.items()}
+        with (self._folder / f"{module}-{len(self._processes)}.log").open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log)
+        self._processes.append(process)
+        return process
+
+    def start_worker(self, *, spare_ready: bool = True, **settings: Any) -> subprocess.Popen:
+        """Start a worker and wait until it is announced, with its spare ready."""
+        process = self.start("worker", **settings)
+        self.until(
+            lambda: any(w.pid == process.pid and (w.spare_ready or not spare_ready) for w in self.store.presence.workers()),
+            60,
+        )
+        return process
+
+    def submit(self, **request: Any) -> Job:
+        """Submit a job and send its wake-up, as the web does."""
+        job, _ = self.store.submit(JobRequest(**request))
+        self.wake(job.queue)
+        return job
+
+    def wake(self, queue: str) -> None:
+        self._celery.send_task(TASK_NAME, args=[queue], queue=queue)
+
+    def until(self, condition: Callable[[], Any], limit_s: float) -> float:
+        """Wait for a condition; returns the seconds it took. Fails with the logs when it does not come."""
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > limit_s:
+                raise AssertionError(f"not within {limit_s:g} s\n{self.logs()}")
+            time.sleep(0.02)  # polling a condition with a deadline, not waiting for one to be true by luck
+        return time.monotonic() - began
+
+    def until_state(self, job: Job, state: State, limit_s: float = 60) -> float:
+        return self.until(lambda: self.store.get(job.id).state == state, limit_s)
+
+    def until_step(self, job: Job, step: int, limit_s: float = 60) -> float:
+        def there() -> bool:
+            progress = self.store.get(job.id).progress
+            return progress is not None and progress.step >= step
+
+        return self.until(there, limit_s)
+
+    def logs(self) -> str:
+        texts = sorted(self._folder.glob("*.log")) + sorted(self.volume.root.glob("jobs/*/*/log.txt"))
+        return "\n".join(f"--- {p}\n{p.read_text(errors='replace')[-3000:]}" for p in texts)
+
+    def close(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.store.redis.close()
+
+
+def children(pid: int) -> list[int]:
+    """Processes started by pid that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
