@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.errors import InputMissing
 from shared.job import Job, Progress
+from shared.models import Model, save_model
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from worker.artifacts import publish_artifacts
@@ -47,7 +48,7 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
     names = publish_artifacts(volume, context.attempt_dir, report.artifacts)
     result = _summary(outcome, report.metrics, names)
     if outcome.checkpoint is not None:
-        volume.save_model(
+        model = Model(
             id=job.id,
             name=job.name or f"{job.recipe} {job.id[-6:]}",
             owner=job.owner,
@@ -56,6 +57,7 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
             checkpoint=outcome.checkpoint,
             metrics=result["metrics"],
         )
+        save_model(volume, model)
         result |= {"model_id": job.id, "checkpoint": outcome.checkpoint.model_dump(mode="json")}
     return result
 
