@@ -21,7 +21,7 @@ from typing import Any
 
 import redis
 from celery import Celery, signals
-from kombu import Queue
+from kombu.entity import Queue
 
 from shared.errors import TrainyardError
 from shared.presence import Presence, WorkerInfo

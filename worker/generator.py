@@ -6,16 +6,17 @@ Called by worker/process.py. Thin glue: the recipe's Generator does the work.
 from collections import OrderedDict
 from typing import Any
 
-from shared.errors import CheckpointCorrupt, InputMissing, NotFound
+from shared.errors import InputMissing
 from shared.job import CheckpointRef, Job, Progress
-from shared.record import source_key
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
+from shared.record import source_key
 from shared.volume import Volume
 from worker.artifacts import publish_artifacts
 from worker.checkpoint import load_model
 from worker.context import Context
 from worker.recipe import Generator
+from worker.sources import find_source
 
 
 class WarmModels:
@@ -47,12 +48,7 @@ class WarmModels:
 
 
 def _open(ref: CheckpointRef, volume: Volume) -> Generator:
-    try:
-        info = volume.checkpoint(ref)
-    except NotFound as err:
-        raise InputMissing(f"checkpoint {source_key(ref)} is no longer on the volume") from err
-    if not volume.verify(info.path):
-        raise CheckpointCorrupt(f"checkpoint {source_key(ref)} differs from its manifest")
+    info = find_source(volume, ref)
     loaded = load_model(info.path)
     return loaded.code.open_generator(loaded.model, loaded.params, loaded.assets)
 

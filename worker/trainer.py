@@ -14,6 +14,7 @@ from worker.artifacts import publish_artifacts
 from worker.context import Context
 from worker.fit import FitOutcome, fit
 from worker.recipe import recipe_code
+from worker.sources import find_source
 
 
 def run_train(job: Job, context: Context) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
         message = f"going on from step {resume.ref.step}, written by attempt {resume.ref.attempt}"
         context.event("note", {"level": "info", "message": message})
     elif job.source is not None:
-        start_from = volume.checkpoint(job.source)
+        start_from = find_source(volume, job.source)
     outcome = fit(code, params, data, context, resume, start_from=start_from)
 
     context.progress(Progress(phase="evaluating", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics))
