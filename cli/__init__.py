@@ -1,0 +1,1 @@
+"""The command line: starts the one-machine stack, and talks HTTP to a running one. Never imports web or worker."""
