@@ -6,14 +6,13 @@ a failure is raised there, never lost. A checkpoint counts only once its manifes
 
 import contextlib
 import queue
-import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared import staging
 from shared.errors import CheckpointCorrupt
-from shared.ids import new_id
 from shared.job import CheckpointRef
 from worker import checkpoint
 from worker.checkpoint import Snapshot
@@ -112,13 +111,11 @@ class CheckpointWriter:
 def prune(folder: Path, *, keep: int, best_step: int | None) -> list[int]:
     """Delete all but the newest `keep` checkpoints and the best one. Returns the steps deleted.
 
-    Called only after a newer checkpoint was verified. Each is renamed first, so that no reader meets half of one; a
-    crash in between leaves a .trash- folder, which the next call removes.
+    Called only after a newer checkpoint was verified. Each is renamed before it is deleted, so that no reader meets half of
+    one; what a crash leaves in between, the volume's sweep removes.
     """
     steps = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
     doomed = [step for step in steps[:-keep] if step != best_step]
     for step in doomed:
-        (folder / f"{step:08d}").rename(folder / f".trash-{new_id()}")
-    for path in folder.glob(".trash-*"):
-        shutil.rmtree(path, ignore_errors=True)  # a reader on NFS may still hold a file; the next call tries again
+        staging.remove(folder / f"{step:08d}")
     return doomed

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.errors import InputMissing
 from shared.job import CheckpointRef, Progress
+from shared.staging import full_is_said
 
 if TYPE_CHECKING:
     from shared.volume import Volume
@@ -47,9 +48,9 @@ class Context:
         """Take note that a checkpoint is on the volume, verified. data: step, metrics, bytes."""
 
     def series_row(self, row: dict[str, Any]) -> None:
-        """Append one row to the attempt's series.jsonl; a reader sees whole lines only."""
+        """Append one row to the attempt's series.jsonl. Raises VolumeFull."""
         if self.attempt_dir is not None:
-            with (self.attempt_dir / "series.jsonl").open("a", encoding="utf-8") as file:
+            with full_is_said(), (self.attempt_dir / "series.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
 
     def dataset(self, dataset_id: str) -> tuple[Any, Path]:

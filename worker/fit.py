@@ -14,6 +14,7 @@ import keras
 
 from shared.errors import Interrupted, LeaseLost, NonFiniteLoss
 from shared.job import CheckpointRef, utc_now
+from shared.volume import CheckpointInfo
 from worker import checkpoint
 from worker.context import Context
 from worker.keeping import Keeper, normalised
@@ -54,15 +55,15 @@ def fit(
     params: Any,
     data: Data,
     context: Context,
-    resume: Any = None,
+    resume: CheckpointInfo | None = None,
     *,
-    start_from: Any = None,
+    start_from: CheckpointInfo | None = None,
     devices: list[str] | None = None,
 ) -> FitOutcome:
     """Train a recipe to the end of its steps, or until early stopping.
 
-    resume: CheckpointInfo (shared/volume.py) of an earlier attempt of this very job, verified; go on from there.
-    start_from: CheckpointInfo of another training whose weights to begin with (fresh optimizer, step 0).
+    resume: checkpoint of an earlier attempt of this very job, verified; go on from there.
+    start_from: checkpoint of another training whose weights to begin with (fresh optimizer, step 0).
     devices: device names to mirror over, for tests; else the slot's GPUs.
     Raises Interrupted as context.check() does, after a last checkpoint unless the lease is lost; NonFiniteLoss naming
     the step; CheckpointCorrupt when resume does not fit; VolumeFull when a checkpoint could not be written.
@@ -95,7 +96,9 @@ class _Run:
         recipe = code.__name__.rpartition(".")[2]  # type: ignore[attr-defined]  # a module
         self.keeper = Keeper(context, recipe, params, self.assets, data.total_steps)
 
-    def prepare(self, resume: Any, start_from: Any, devices: list[str] | None) -> None:
+    def prepare(
+        self, resume: CheckpointInfo | None, start_from: CheckpointInfo | None, devices: list[str] | None
+    ) -> None:
         """Build and compile the model with every variable in place, then load what there is to load."""
         self.telling.phase("compiling", self.state)
         strategy = training_strategy(devices)

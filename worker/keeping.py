@@ -14,6 +14,7 @@ import keras
 from shared.errors import CheckpointCorrupt, JobError
 from shared.job import CheckpointRef
 from shared.recipes import get_recipe
+from shared.volume import CheckpointInfo
 from worker import checkpoint
 from worker.checkpoint import Snapshot
 from worker.checkpoint_writer import CheckpointWriter
@@ -48,7 +49,7 @@ class Keeper:
 
     # --- taking up ------------------------------------------------------------------------------------------------
 
-    def resume(self, info: Any) -> LoopState:
+    def resume(self, info: CheckpointInfo) -> LoopState:
         """Load everything from a checkpoint of this very training. info: CheckpointInfo, its hashes verified.
 
         Raises CheckpointCorrupt when it is of another recipe, params or data, or does not fit the model.
@@ -69,7 +70,7 @@ class Keeper:
         self._saved_step = state.step
         return state
 
-    def start_from(self, info: Any) -> None:
+    def start_from(self, info: CheckpointInfo) -> None:
         """Load only the weights of another training's checkpoint."""
         stored, _ = checkpoint.read_state(info.path)
         checkpoint.restore(self._model, info.path, stored, weights_only=True)
@@ -103,9 +104,9 @@ class Keeper:
         """Save before an ordered stop. Failing to is told, and does not hold up the stop."""
         try:
             self.save(state, wait=True)
-        except JobError as err:
+        except (JobError, OSError) as err:
             log.error("last checkpoint: %s", err)
-            self._context.event("note", {"level": "warning", "message": f"last checkpoint not written: {err.message}"})
+            self._context.event("note", {"level": "warning", "message": f"last checkpoint not written: {err}"})
 
     def close(self) -> None:
         """End the writer. What it had not begun to write is dropped."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from shared.ids import new_id
+from shared.staging import STAGING_PREFIX, full_is_said
 from worker.context import Context
 from worker.recipe import RecipeCode
 
@@ -40,8 +41,12 @@ def publish_samples(
 
 
 def _write(path: Path, body: bytes) -> None:
-    """Put a whole file in place or none."""
-    path.parent.mkdir(exist_ok=True)
-    staging = path.parent / f".tmp-{new_id()}"
-    staging.write_bytes(body)
-    os.replace(staging, path)
+    """Put a whole file in place or none. Raises VolumeFull."""
+    staging = path.parent / f"{STAGING_PREFIX}{new_id()}"
+    with full_is_said():
+        try:
+            path.parent.mkdir(exist_ok=True)
+            staging.write_bytes(body)
+            os.replace(staging, path)
+        finally:
+            staging.unlink(missing_ok=True)

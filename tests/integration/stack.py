@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import redis
 from celery import Celery
 
 from shared.job import Job, JobRequest, State
@@ -23,8 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Stack:
     """A store, a volume, and the workers started on them. close() kills what is left."""
 
-    def __init__(self, redis_url: str, folder: Path, **settings: Any):
-        chosen = {"redis_url": redis_url, "data": folder / "data", "beat_s": 1, "lease_s": 6} | settings
+    def __init__(self, base: Settings, folder: Path, **settings: Any):
+        """base: the test's installation (prefix, server, volume). settings: changes, for all processes."""
+        chosen = {"redis_url": base.redis_url, "key_prefix": base.key_prefix, "data": base.data}
+        chosen |= {"beat_s": 1, "lease_s": 6, "reap_interval_s": 0.5} | settings
         self.settings: Settings = load_settings(**chosen)
         self._env = os.environ | {f"TRAINYARD_{k.upper()}": str(v) for k, v in chosen.items()}
         self._folder = folder
@@ -94,6 +97,11 @@ class Stack:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        broker = redis.Redis.from_url(self.settings.celery_url)
+        for key in broker.scan_iter(f"{self.settings.key_prefix}:*"):
+            broker.delete(key)
+        broker.close()
+        self._celery.close()
         self.store.redis.close()
 
 
