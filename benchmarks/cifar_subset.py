@@ -1,4 +1,4 @@
-"""5,000 training and 1,000 test pictures of CIFAR-10 through fit(). Run: python -m benchmarks.cifar_subset [--epochs 40 ...]"""
+"""5,000 + 1,000 pictures of CIFAR-10 through fit(). Run: python -m benchmarks.cifar_subset [--epochs 40 ...]"""
 
 import tempfile
 import zipfile

@@ -1,4 +1,4 @@
-"""What the image classifier reaches through fit(), on the datasets of recipes.md. Used by mnist.py and cifar_subset.py."""
+"""What the image classifier reaches through fit(), on public datasets. Used by mnist.py and cifar_subset.py."""
 
 import argparse
 import os
@@ -37,6 +37,7 @@ def params_from_flags(defaults: dict[str, Any]) -> Any:
 
 def run(title: str, format: str, folder: Path, params: Any) -> None:
     """Train, report, print. Checkpoints and series go to a temporary folder as in a real job."""
+    from shared.ids import new_id
     from shared.volume import Volume
     from worker.context import Context
     from worker.fit import fit
@@ -46,13 +47,15 @@ def run(title: str, format: str, folder: Path, params: Any) -> None:
         def series_row(self, row: dict[str, Any]) -> None:
             super().series_row(row)
             if "val_accuracy" in row:
-                print(f"epoch {row['epoch']:g}: loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']:.4f}", flush=True)
+                shown = f"loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']:.4f}"
+                print(f"epoch {row['epoch']:g}: {shown}", flush=True)
 
     code = recipe_code("image_classifier")
     with tempfile.TemporaryDirectory() as place:
         volume = Volume(Path(place))
         volume.ensure()
-        context = Printing(volume.start_attempt("benchmark", 1), volume, "benchmark")
+        job_id = new_id()
+        context = Printing(volume.start_attempt(job_id, 1), volume, job_id)
         began, cpu = time.monotonic(), time.process_time()
         data = code.load(SimpleNamespace(format=format), folder, params)
         outcome = fit(code, params, data, context)

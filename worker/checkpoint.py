@@ -137,7 +137,7 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except (OSError, ValueError) as err:
         raise CheckpointCorrupt(f"checkpoint {folder.name}: {err}") from err
     if state.get("format") != FORMAT:
-        raise CheckpointCorrupt(f"checkpoint {folder.name}: format {state.get('format')!r}; this version reads {FORMAT}")
+        raise CheckpointCorrupt(f"checkpoint {folder.name}: format {state.get('format')!r}, readable is {FORMAT}")
     return state, assets
 
 

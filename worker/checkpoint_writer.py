@@ -111,8 +111,8 @@ class CheckpointWriter:
 def prune(folder: Path, *, keep: int, best_step: int | None) -> list[int]:
     """Delete all but the newest `keep` checkpoints and the best one. Returns the steps deleted.
 
-    Called only after a newer checkpoint was verified. Each is renamed before it is deleted, so that no reader meets half of
-    one; what a crash leaves in between, the volume's sweep removes.
+    Called only after a newer checkpoint was verified. Each is renamed before it is deleted, so that no reader meets
+    half of one; what a crash leaves in between, the volume's sweep removes.
     """
     steps = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
     doomed = [step for step in steps[:-keep] if step != best_step]

@@ -191,7 +191,8 @@ class _Run:
         self.context.check()
 
     def _refuse(self, what: str) -> None:
-        hint = f"lower learning_rate (now {self.params.learning_rate:g}) or set clip_norm (now {self.params.clip_norm:g})"
+        params = self.params
+        hint = f"lower learning_rate (now {params.learning_rate:g}) or set clip_norm (now {params.clip_norm:g})"
         error = NonFiniteLoss(f"the {what} is not a finite number at step {self.state.step}: {hint}")
         error.step = self.state.step
         raise error

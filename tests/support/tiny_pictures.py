@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def tiny_pictures(count: int, *, classes: int = 3, side: int = 12, channels: int = 1, seed: int = 0):
-    """Return (uint8 pixels (count, side, side, channels), int labels (count,)): each class is bright in its own band."""
+    """Return uint8 pixels (count, side, side, channels) and int labels (count,); a class is bright in its own band."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % classes
     pixels = rng.integers(0, 90, (count, side, side, channels), dtype=np.uint8)
@@ -43,4 +43,4 @@ def folder_files(count: int = 24, part: str = "", names=("ape", "bee", "cat"), *
     """Return (path, bytes) of PNG files in class folders, below part/ if one is given."""
     pixels, labels = tiny_pictures(count, classes=len(names), **shape)
     lead = f"{part}/" if part else ""
-    return [(f"{lead}{names[label]}/{i:03d}.png", png(p)) for i, (p, label) in enumerate(zip(pixels, labels, strict=True))]
+    return [(f"{lead}{names[labels[i]]}/{i:03d}.png", png(pixels[i])) for i in range(count)]

@@ -11,7 +11,7 @@ from worker.pace import LOOK_S, Pace
 @given(
     total=st.integers(1, 30_000), per_epoch=st.integers(0, 700), every=st.integers(0, 900), per_call=st.integers(1, 64)
 )
-def test_walking_from_border_to_border_meets_every_evaluation_and_ends_at_the_last_step(total, per_epoch, every, per_call):
+def test_walking_from_border_to_border_meets_every_evaluation_and_the_last_step(total, per_epoch, every, per_call):
     borders = Borders.of(total, per_epoch, every, per_call)
     step, rows, evaluations = 0, [], []
     while step < total:

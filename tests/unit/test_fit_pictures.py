@@ -125,7 +125,8 @@ def test_augmentation_depends_on_its_seed_and_without_any_leaves_pictures_alone(
 def test_a_half_turn_and_a_flip_are_exact():
     picture = tf.reshape(tf.range(9.0), (1, 3, 3, 1))
     mirrored = picture[:, :, ::-1]
-    found = {augment(picture, tf.constant((0, s)), Augmentation(flip_horizontal=True)).numpy().tobytes() for s in range(20)}
+    how = Augmentation(flip_horizontal=True)
+    found = {augment(picture, tf.constant((0, seed)), how).numpy().tobytes() for seed in range(20)}
     assert found == {picture.numpy().tobytes(), mirrored.numpy().tobytes()}
 
 

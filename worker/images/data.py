@@ -81,7 +81,8 @@ class PictureData(Data):
 
         first, skipped = divmod(start_step, steps)
         epochs = tf.data.Dataset.range(first, self.total_steps // steps)
-        return epochs.flat_map(epoch).skip(skipped).enumerate(start_step).map(make, tf.data.AUTOTUNE, deterministic=True)
+        batches = epochs.flat_map(epoch).skip(skipped).enumerate(start_step)
+        return batches.map(make, tf.data.AUTOTUNE, deterministic=True)
 
     def validation(self) -> tf.data.Dataset | None:
         chosen = self.split.val
@@ -100,7 +101,8 @@ class PictureData(Data):
 def augmentation_of(params: Any, *, colour: bool) -> Augmentation:
     """Read a recipe's flip, rotation (degrees), translation and zoom."""
     flip = ("horizontal" if colour else "none") if params.flip == "auto" else params.flip
-    return Augmentation(flip in ("horizontal", "both"), flip == "both", params.rotation, params.translation, params.zoom)
+    sideways, upside_down = flip in ("horizontal", "both"), flip == "both"
+    return Augmentation(sideways, upside_down, params.rotation, params.translation, params.zoom)
 
 
 def pixel_moments(pixels: np.ndarray) -> tuple[list[float], list[float]]:

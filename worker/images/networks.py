@@ -1,7 +1,7 @@
 """Small convolutional networks trained from scratch: ResNet, VGG and Inception in miniature.
 
-All end alike: a layer "features" (batch, h, w, c), global average pooling, dropout, a layer "logits". From the first and
-the last a class-activation map is drawn. Each stage halves the side and doubles the channels.
+All end alike: a layer "features" (batch, h, w, c), global average pooling, dropout, a layer "logits". From the first
+and the last a class-activation map is drawn. Each stage halves the side and doubles the channels.
 """
 
 import math

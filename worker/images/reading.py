@@ -62,7 +62,8 @@ def picture_files(root: Path) -> list[PurePosixPath]:
 def _read_folder(root: Path, image_size: int) -> Pictures:
     paths = picture_files(root)
     if not paths:
-        raise DatasetInvalid("the dataset holds no pictures", problems=[Problem(field="dataset_id", message="is empty")])
+        problem = Problem(field="dataset_id", message="holds no pictures")
+        raise DatasetInvalid("the dataset holds no pictures", problems=[problem])
     places = [place_of(path) for path in paths]
     classes = sorted({name for _, name in places})
     with ThreadPoolExecutor() as pool:  # decoding releases Python's lock
@@ -158,7 +159,7 @@ def _read_idx(root: Path, image_size: int) -> Pictures:
     for part in sorted(images, key=["train", "val", "test"].index):
         body, marks = read_idx(images[part]), read_idx(labels[part])
         if len(body) != len(marks):
-            raise DatasetInvalid(f"{images[part].name} holds {len(body)} pictures, {labels[part].name} {len(marks)} labels")
+            raise DatasetInvalid(f"{images[part].name}: {len(body)} pictures, {labels[part].name}: {len(marks)} labels")
         pixels.append(body)
         numbers.append(marks.astype(np.int64))
         parts += [part] * len(body)

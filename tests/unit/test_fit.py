@@ -1,0 +1,229 @@
+"""fit() in one process: stops, resumes, best weights, refusals, retention. Real training of a tiny image classifier."""
+
+import math
+import resource
+from types import SimpleNamespace
+
+import pytest
+
+np = pytest.importorskip("numpy")
+tf = pytest.importorskip("tensorflow")
+
+from shared.errors import Cancelled, CheckpointCorrupt, Drained, LeaseLost, NonFiniteLoss, Paused, VolumeFull  # noqa: E402
+from shared.ids import new_id  # noqa: E402
+from shared.readback import samples, series  # noqa: E402
+from shared.recipes.image_classifier import ImageClassifierTrain  # noqa: E402
+from shared.volume import Volume  # noqa: E402
+from tests.support.tiny_pictures import folder_files  # noqa: E402
+from worker import checkpoint  # noqa: E402
+from worker.checkpoint_writer import prune  # noqa: E402
+from worker.context import Context  # noqa: E402
+from worker.fit import fit  # noqa: E402
+from worker.recipes import image_classifier  # noqa: E402
+
+PARAMS = ImageClassifierTrain(width=4, epochs=4, batch_size=8, dropout=0.3, warmup_steps=0, class_weights="balanced")
+
+
+class Recording(Context):
+    """A context that stops the training at a step, and remembers what it was told."""
+
+    def __init__(self, volume, job_id, attempt=1, *, stop_at=None, stop=Paused, phase="training", **fields):
+        super().__init__(volume.start_attempt(job_id, attempt), volume, job_id, attempt, **fields)
+        self.stop_at, self.stop, self.phase = stop_at, stop, phase
+        self.told, self.events, self.checkpoints, self.newest = [], [], [], None
+
+    def progress(self, progress):
+        self.newest = progress
+        self.told.append(progress)
+
+    def check(self):
+        at = self.newest
+        if self.stop_at is not None and at.step >= self.stop_at and at.phase == self.phase:
+            raise self.stop("asked to stop")
+
+    def event(self, type, data):
+        self.events.append((type, data))
+
+    def checkpoint(self, ref, data):
+        self.checkpoints.append((ref.step, data))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dataset")
+    for name, body in folder_files(40):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(body)
+    return image_classifier.load(SimpleNamespace(format="image_folder"), folder, PARAMS)
+
+
+@pytest.fixture
+def volume(tmp_path):
+    volume = Volume(tmp_path)
+    volume.ensure()
+    return volume
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data, tmp_path_factory):
+    """(rows, arrays) of a training that nothing disturbed."""
+    volume = Volume(tmp_path_factory.mktemp("whole"))
+    volume.ensure()
+    job = new_id()
+    outcome = fit(image_classifier, PARAMS, data, Recording(volume, job))
+    return _figures(volume, job), checkpoint.take_snapshot(outcome.model, {}, {}).arrays
+
+
+def _figures(volume, job):
+    return [{k: v for k, v in row.items() if k != "at"} for row in series(volume, job)]
+
+
+def _same(expected, found):
+    assert len(expected) == len(found)
+    for a, b in zip(expected, found, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "phase"), [(1, "training"), (6, "training"), (8, "evaluating"), (8, "training"), (16, "evaluating")]
+)
+@pytest.mark.parametrize("stop", [Paused])
+def test_a_stopped_training_goes_on_as_if_nothing_had_happened(data, volume, uninterrupted, stop_at, phase, stop):
+    assert data.steps_per_epoch == 4
+    job = new_id()
+    first = Recording(volume, job, stop_at=stop_at, stop=stop, phase=phase)
+    with pytest.raises(stop):
+        fit(image_classifier, PARAMS, data, first)
+    newest = volume.newest_checkpoint(job, below_attempt=2)
+    assert newest is not None
+    assert newest.ref.step == first.newest.step
+    outcome = fit(image_classifier, PARAMS, data, Recording(volume, job, 2), newest)
+    rows, arrays = uninterrupted
+    assert _figures(volume, job) == rows
+    _same(arrays, checkpoint.take_snapshot(outcome.model, {}, {}).arrays)
+
+
+@pytest.mark.parametrize(("stop", "kept"), [(Cancelled, True), (Drained, True), (LeaseLost, False)])
+def test_every_ordered_stop_leaves_a_checkpoint_and_a_lost_lease_leaves_none(data, volume, stop, kept):
+    job = new_id()
+    context = Recording(volume, job, stop_at=3, stop=stop)
+    with pytest.raises(stop):
+        fit(image_classifier, PARAMS, data, context)
+    assert [step for step, _ in context.checkpoints] == ([context.newest.step] if kept else [])
+    assert (volume.newest_checkpoint(job) is not None) == kept
+    assert not list(context.attempt_dir.rglob(".tmp-*"))
+
+
+def test_what_is_told_is_true_and_complete(data, volume):
+    job = new_id()
+    context = Recording(volume, job, checkpoint_interval_s=0.01, keep_checkpoints=2)
+    outcome = fit(image_classifier, PARAMS, data, context)
+    assert context.told[0].phase == "compiling"
+    assert {p.phase for p in context.told} >= {"compiling", "training", "evaluating", "saving"}
+    assert [p.step for p in context.told] == sorted(p.step for p in context.told)
+    assert context.told[-1].step == context.told[-1].total_steps == 16 == outcome.step
+    assert context.told[-1].total_epochs == 4
+    rows = series(volume, job)
+    assert [row["step"] for row in rows] == list(range(1, 17))
+    assert [row["step"] for row in rows if "val_loss" in row] == [4, 8, 12, 16]
+    assert [s.step for s in samples(volume, job)] == [4, 8, 12, 16]
+    assert [data["step"] for kind, data in context.events if kind == "sample"] == [4, 8, 12, 16]
+    assert outcome.checkpoint is not None and outcome.checkpoint.step == 16
+    assert outcome.device_s > 0
+    left = [info.ref.step for info in volume.checkpoints(job)]
+    assert left[-1] == 16
+    assert outcome.best_step in left
+    assert len(left) <= 3
+    assert all(volume.verify(info.path) for info in volume.checkpoints(job))
+
+
+def test_early_stopping_ends_the_training_and_goes_back_to_the_best_weights(data, volume):
+    wild = {"early_stopping_patience": 1, "learning_rate": 0.5, "clip_norm": 0, "epochs": 30}
+    params = PARAMS.model_copy(update=wild)
+    long = image_classifier.PictureData(data.pictures, data.split, params)
+    job = new_id()
+    outcome = fit(image_classifier, params, long, Recording(volume, job))
+    assert outcome.stopped_early
+    assert outcome.best_step < outcome.step < outcome.total_steps
+    assert outcome.checkpoint.step == outcome.best_step
+    loaded = checkpoint.load_model(volume.checkpoint(outcome.checkpoint).path)
+    for a, b in zip(loaded.model.get_weights(), outcome.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_loss_that_is_no_number_is_refused_at_its_very_step(data, volume):
+    class Poisoned(image_classifier.PictureData):
+        def train(self, start_step):
+            def spoil(step, batch):
+                return (tf.where(step == 6, math.nan, batch[0]), *batch[1:])
+
+            return super().train(start_step).enumerate(start_step).map(spoil)
+
+    context = Recording(volume, new_id())
+    with pytest.raises(NonFiniteLoss, match="at step 7") as caught:
+        fit(image_classifier, PARAMS, Poisoned(data.pictures, data.split, PARAMS), context)
+    assert caught.value.step == 7
+    assert not list(context.attempt_dir.rglob(".tmp-*"))
+
+
+def test_a_checkpoint_of_other_params_or_other_data_is_refused(data, volume):
+    job = new_id()
+    with pytest.raises(Paused):
+        fit(image_classifier, PARAMS, data, Recording(volume, job, stop_at=2))
+    newest = volume.newest_checkpoint(job)
+    other = PARAMS.model_copy(update={"learning_rate": 0.1})
+    with pytest.raises(CheckpointCorrupt, match="has params"):
+        fit(image_classifier, other, data, Recording(volume, job, 2), newest)
+    fewer = image_classifier.PictureData(data.pictures, data.split, PARAMS)
+    fewer.assets = {**data.assets, "classes": ["x", "y", "z"]}
+    with pytest.raises(CheckpointCorrupt, match="read differently"):
+        fit(image_classifier, PARAMS, fewer, Recording(volume, job, 3), newest)
+
+
+def test_another_trainings_weights_can_be_the_start_of_a_new_one(data, volume):
+    job = new_id()
+    outcome = fit(image_classifier, PARAMS, data, Recording(volume, job))
+    again = Recording(volume, new_id(), stop_at=0, phase="compiling")
+    with pytest.raises(Paused):
+        fit(image_classifier, PARAMS, data, again, start_from=volume.newest_checkpoint(job))
+    begun = checkpoint.load_model(volume.newest_checkpoint(again.job_id).path)
+    for a, b in zip(begun.model.get_weights(), outcome.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def small_files():
+    """Let no file grow beyond 20,000 bytes: the nearest to a full disk that needs no privilege."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_checkpoint_that_cannot_be_written_fails_the_training_and_is_never_half_there(data, volume, small_files):
+    context = Recording(volume, new_id(), checkpoint_interval_s=0.001)
+    with pytest.raises(VolumeFull):
+        fit(image_classifier, PARAMS, data, context)
+    assert list((context.attempt_dir / "checkpoints").iterdir()) == []
+    assert not list(context.attempt_dir.rglob(".tmp-*"))
+
+
+def test_a_stop_is_carried_out_even_when_its_checkpoint_cannot_be_written(data, volume, small_files):
+    context = Recording(volume, new_id(), stop_at=2, stop=Cancelled)
+    with pytest.raises(Cancelled):
+        fit(image_classifier, PARAMS, data, context)
+    notes = [data["message"] for kind, data in context.events if kind == "note"]
+    assert notes[0].startswith("last checkpoint not written")
+
+
+def test_retention_keeps_the_newest_and_the_best(tmp_path):
+    for step in (10, 20, 30, 40, 50):
+        (tmp_path / f"{step:08d}").mkdir()
+    assert prune(tmp_path, keep=2, best_step=20) == [10, 30]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["00000020", "00000040", "00000050"]
+
+
+def test_without_a_volume_it_trains_all_the_same(data):
+    outcome = fit(image_classifier, PARAMS, data, Context())
+    assert outcome.checkpoint is None
+    assert outcome.metrics["val_loss"] > 0
