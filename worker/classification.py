@@ -1,4 +1,4 @@
-"""Figures of any classifier: accuracy, macro precision, recall, F1, ROC-AUC, confusion matrix. NumPy and Pillow only."""
+"""Figures of any classifier: accuracy, macro precision, recall, F1, ROC-AUC, confusion matrix. NumPy, Pillow."""
 
 import csv
 import io

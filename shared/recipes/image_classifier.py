@@ -19,9 +19,11 @@ class ImageClassifierTrain(TrainParams):
     """How to train. The defaults suit a few hundred to some ten thousand pictures of up to about 64 pixels."""
 
     epochs: int = Field(
-        0, ge=0, le=10_000, description="Passes over the training part. 0: by its size, about 1,500 steps, 5 to 100 passes."
+        0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100."
     )
-    batch_size: int = Field(64, ge=1, le=65_536, description="Pictures per step.", json_schema_extra={"unit": "pictures"})
+    batch_size: int = Field(
+        64, ge=1, le=65_536, description="Pictures per step.", json_schema_extra={"unit": "pictures"}
+    )
     learning_rate: float = Field(2e-3, gt=0, le=10, description="Peak step size of the optimizer.")
     final_learning_rate: float = Field(
         1e-5, ge=0, le=10, description="Where the cosine schedule ends.", json_schema_extra=advanced("Optimizer")
@@ -58,7 +60,8 @@ class ImageClassifierTrain(TrainParams):
         json_schema_extra=advanced("Regularisation"),
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: rare classes weigh as much as frequent ones.", json_schema_extra={"group": "Data"}
+        "none", description="balanced: rare classes weigh as much as frequent ones.",
+        json_schema_extra={"group": "Data"},
     )
     image_size: int = Field(
         0, ge=0, le=512, description="Side to which pictures are scaled, 0: as they are, at most 96.",
@@ -111,7 +114,8 @@ class ImageClassifierGenerate(Params):
         "all", description="Which part of the dataset.", json_schema_extra=advanced("Dataset")
     )
     offset: int = Field(
-        0, ge=0, description="Pictures of the dataset passed over first.", json_schema_extra=advanced("Dataset", "pictures")
+        0, ge=0, description="Pictures of the dataset passed over first.",
+        json_schema_extra=advanced("Dataset", "pictures"),
     )
     limit: int = Field(
         100, ge=1, le=10_000, description="Most pictures of the dataset labelled.",

@@ -1,0 +1,58 @@
+"""The smallest sensible case of each recipe: data, params, a generation, and input it must refuse.
+
+tests/contract/test_recipes.py runs every recipe of the registry through the same checks with its case.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.tiny_pictures import folder_files
+
+Files = list[tuple[str, bytes]]
+VERSE = "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。\n"
+PROSE = "The quick brown fox jumps over the lazy dog; the dog, being lazy, lets it jump. "
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recipe's case. A training of params must take at most about a hundred steps of a few milliseconds.
+
+    kill_after: step from which on the training is killed, at the first checkpoint that is not at an evaluation.
+    bad_params: values each of which must be refused. bad_files: datasets that import well but cannot be trained on.
+    """
+
+    files: Callable[[], Files]
+    format: str
+    params: dict[str, Any]
+    generate: dict[str, Any]
+    kill_after: int = 5
+    bad_params: list[dict[str, Any]] = field(default_factory=list)
+    bad_generate: list[dict[str, Any]] = field(default_factory=list)
+    bad_files: list[Files] = field(default_factory=list)
+
+
+def _one_picture() -> str:
+    import base64
+
+    return base64.b64encode(folder_files(1)[0][1]).decode()
+
+
+def _text(repeats: int) -> Files:
+    return [("text.txt", ((PROSE + "\n") * repeats + VERSE * repeats).encode())]
+
+
+CASES: dict[str, Case] = {
+    "image_classifier": Case(
+        files=lambda: folder_files(40, channels=3),
+        format="image_folder",
+        params={"width": 4, "epochs": 4, "batch_size": 6, "dropout": 0.3, "class_weights": "balanced"},
+        generate={"images": [{"name": "an ape", "data": _one_picture()}]},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"architecture": "transformer"}, {"unknown": 1}, {"epochs": "x"},
+            {"validation_fraction": 0.9}, {"seed": -1}, {"batch_size": None},
+        ],
+        bad_generate=[{}, {"images": [{"data": "not base64!"}]}, {"dataset_id": "../../etc"}, {"images": [], "top_k": 0}],
+        bad_files=[[*folder_files(4, "train", names=("a", "b")), *folder_files(3, "test", names=("a", "b", "c"), seed=3)]],
+    ),
+}  # fmt: skip
