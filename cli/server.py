@@ -5,29 +5,32 @@ loopback only. Where Redis 7.2+ or Valkey 8+ runs anyway, give its URL instead.
 """
 
 import contextlib
-import ctypes
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import redis
 
+from cli.tether import tethered
 from shared.errors import TrainyardError
 
 _OLDEST = {"redis": (7, 2), "valkey": (8, 0)}
 _START_S = 20.0
+_PORTS_TRIED = 5
 
 
 class ServerMissing(TrainyardError):
     """No usable Redis-compatible server on this machine."""
 
     code = "server_missing"
+
+
+class _NoAnswer(Exception):
+    """A server just started has ended, or says nothing."""
 
 
 def find_server() -> Path:
@@ -70,17 +73,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; the append-only file survives it
-
-
 class EmbeddedServer:
     """One server process with its data in a folder. start() returns once it answers."""
 
     def __init__(self, folder: Path, *, port: int = 0, die_with_parent: bool = True):
+        """port 0: a free one. die_with_parent: False only for tests that take the server away themselves."""
         self.folder = folder
         self.port = port or free_port()
+        self._may_move = port == 0
         self._die_with_parent = die_with_parent
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -92,8 +92,12 @@ class EmbeddedServer:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
     def command(self) -> list[str]:
-        """What is run: every setting that matters is named, no file of the machine's is read."""
+        """What is run: every setting that matters is named, no file of the machine's is read. Raises ServerMissing."""
         return [
             str(find_server()),
             "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder.resolve()),
@@ -103,29 +107,44 @@ class EmbeddedServer:
 
     def start(self) -> "EmbeddedServer":
         """Start it and wait until it answers. Raises ServerMissing, or TrainyardError with its last words."""
+        for _ in range(_PORTS_TRIED):
+            self._start_process()
+            try:
+                self._until_it_answers()
+                return self
+            except _NoAnswer as err:
+                self.kill()
+                words = self.log.read_text(errors="replace")[-600:]
+                if not (self._may_move and "Address already in use" in words):
+                    raise TrainyardError(f"the embedded server does not answer ({err}): {words}") from err
+                self.port = free_port()  # another process took the port in between
+        raise TrainyardError(f"no port is free: {_PORTS_TRIED} were tried")
+
+    def _start_process(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        log = self.folder / "server.log"
-        with log.open("ab") as out:
+        command = self.command()
+        with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                self.command(),
+                tethered(command) if self._die_with_parent else command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,  # Ctrl-C is for the process that stops the others first
-                preexec_fn=_die_with_parent if self._die_with_parent else None,
             )
+
+    def _until_it_answers(self) -> None:
+        """Raises _NoAnswer."""
         deadline = time.monotonic() + _START_S
         with contextlib.closing(redis.Redis(port=self.port, socket_timeout=1)) as client:
             while True:
                 try:
-                    if client.ping():
-                        return self
+                    if client.info("server")["process_id"] == self.pid:  # type: ignore[index]
+                        return
+                    problem = f"another server listens on port {self.port}"
                 except redis.RedisError as err:  # not listening yet, or loading its file
-                    ended = self._exited_within(0.05)
-                    if ended or time.monotonic() > deadline:
-                        words = log.read_text(errors="replace")[-600:]
-                        self.kill()
-                        raise TrainyardError(f"the embedded server does not answer ({err}): {words}") from err
+                    problem = str(err)
+                if self._exited_within(0.05) or time.monotonic() > deadline:
+                    raise _NoAnswer(problem)
 
     def _exited_within(self, seconds: float) -> bool:
         assert self._process is not None

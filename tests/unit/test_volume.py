@@ -163,6 +163,7 @@ def test_only_artifacts_in_the_manifest_can_be_read(volume, name):
         readback.artifact_path(volume, JOB, name)
 
 
+@pytest.mark.makes_staging
 def test_samples_are_listed_by_step_with_their_text(volume):
     folder = volume.start_attempt(JOB, 1) / "samples"
     folder.mkdir()
@@ -188,6 +189,7 @@ def test_models_are_named_listed_and_forgotten(volume):
         get_model(volume, model.id)
 
 
+@pytest.mark.makes_staging
 def test_sweeping_removes_only_what_is_old_and_temporary(volume):
     folder = volume.start_attempt(JOB, 1)
     for name in (".tmp-a", ".trash-b"):
