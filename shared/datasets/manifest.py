@@ -1,0 +1,78 @@
+"""What is known of an imported dataset, and reading it back from the volume."""
+
+import contextlib
+import hashlib
+import os
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from shared import staging
+from shared.errors import NotFound
+from shared.volume import Volume
+
+
+class DatasetFile(BaseModel):
+    """One file, path below the dataset's folder."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class DatasetManifest(BaseModel):
+    """A dataset. Its files lie below datasets/<id>/files/.
+
+    stats: text: characters, distinct_characters, lines, documents, encoding; pictures: images, classes {name: count},
+        splits {part: count}, width and height as [smallest, largest], channels.
+    notes: what was changed or dropped on import, for the user. preview: the first characters, or a few file names by class.
+    """
+
+    id: str
+    name: str
+    format: str
+    owner: str = "local"
+    created_at: datetime
+    bytes: int
+    files: list[DatasetFile]
+    stats: dict[str, Any] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
+    preview: dict[str, Any] = Field(default_factory=dict)
+
+
+def content_id(format: str, files: list[dict[str, Any]]) -> str:
+    """32 hex digits that depend on the format and the files' paths and bytes alone."""
+    digest = hashlib.sha256(format.encode())
+    for entry in sorted(files, key=lambda e: e["path"]):
+        digest.update(f"\n{entry['sha256']} {entry['size']} {entry['path']}".encode())
+    return digest.hexdigest()[:32]
+
+
+def is_dataset_id(text: str) -> bool:
+    """True for 32 hex digits: safe as a path component."""
+    return len(text) == 32 and all(c in "0123456789abcdef" for c in text)
+
+
+def get_dataset(volume: Volume, dataset_id: str) -> DatasetManifest:
+    """Raises NotFound, also for what is no id at all."""
+    found = staging.read_manifest(volume.dataset_dir(dataset_id)) if is_dataset_id(dataset_id) else None
+    if found is None:
+        raise NotFound(f"no dataset {dataset_id!r:.60}")
+    return DatasetManifest.model_validate(found)
+
+
+def list_datasets(volume: Volume) -> list[DatasetManifest]:
+    """All datasets, newest first."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(volume.root / "datasets"):
+            with contextlib.suppress(NotFound, ValidationError):
+                found.append(get_dataset(volume, name))
+    return sorted(found, key=lambda dataset: dataset.created_at, reverse=True)
+
+
+def delete_dataset(volume: Volume, dataset_id: str) -> None:
+    """Remove a dataset's files. Whether a job still needs it is the caller's question. Raises NotFound."""
+    get_dataset(volume, dataset_id)
+    staging.remove(volume.dataset_dir(dataset_id))

@@ -1,0 +1,36 @@
+"""Collects everything wrong with an upload, so that it can be said at once."""
+
+from shared.errors import DatasetInvalid, Problem
+
+MOST = 50  # problems named one by one; beyond, their number
+
+
+class Problems:
+    """A list that stops growing at MOST but goes on counting."""
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+        self.count = 0
+
+    def add(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
+        self.count += 1
+        if self.count <= MOST:
+            self.found.append(Problem(field="file", message=message, file=file, line=line))
+
+    def raise_if_any(self) -> None:
+        """Raises DatasetInvalid naming all problems."""
+        if not self.count:
+            return
+        if self.count > MOST:
+            self.found.append(Problem(field="file", message=f"and {self.count - MOST} more problems"))
+        first = self.found[0]
+        where = f"{first.file}: " if first.file else ""
+        more = f" (and {self.count - 1} more)" if self.count > 1 else ""
+        raise DatasetInvalid(f"the dataset cannot be used: {where}{first.message}{more}", problems=self.found)
+
+
+def refuse(message: str, *, file: str | None = None, line: int | None = None) -> DatasetInvalid:
+    """A DatasetInvalid with one problem, to raise."""
+    problem = Problem(field="file", message=message, file=file, line=line)
+    where = f"{file}: " if file else ""
+    return DatasetInvalid(f"the dataset cannot be used: {where}{message}", problems=[problem])
