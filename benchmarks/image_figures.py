@@ -1,13 +1,13 @@
 """What the image classifier reaches through fit(), on public datasets. Used by mnist.py and cifar_subset.py."""
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,8 +35,9 @@ def params_from_flags(defaults: dict[str, Any]) -> Any:
     return validate_params(model, given)
 
 
-def run(title: str, format: str, folder: Path, params: Any) -> None:
-    """Train, report, print. Checkpoints and series go to a temporary folder as in a real job."""
+def run(title: str, files: list[Path], params: Any) -> None:
+    """Import as an upload, train, report, print. All goes to a temporary volume as in a real job."""
+    from shared.datasets import Limits, import_dataset
     from shared.ids import new_id
     from shared.volume import Volume
     from worker.context import Context
@@ -56,8 +57,12 @@ def run(title: str, format: str, folder: Path, params: Any) -> None:
         volume.ensure()
         job_id = new_id()
         context = Printing(volume.start_attempt(job_id, 1), volume, job_id)
+        with contextlib.ExitStack() as opened:
+            uploads = [(path.name, opened.enter_context(path.open("rb"))) for path in files]
+            dataset = import_dataset(volume, Limits(), uploads)
+        print(dataset.format, dataset.stats, dataset.notes, flush=True)
         began, cpu = time.monotonic(), time.process_time()
-        data = code.load(SimpleNamespace(format=format), folder, params)
+        data = code.load(dataset, volume.dataset_dir(dataset.id), params)
         outcome = fit(code, params, data, context)
         metrics = code.report(outcome.model, data, params).metrics
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
@@ -65,4 +70,4 @@ def run(title: str, format: str, folder: Path, params: Any) -> None:
     print(f"{title}, commit {commit.strip()}, {os.cpu_count()} cores: {outcome.total_steps} steps, "
           f"{outcome.model.count_params():,} weights, {wall:.0f} s wall, {cpu:.0f} s CPU")
     print({name: round(value, 4) for name, value in metrics.items()})
-    print(params.model_dump(exclude_defaults=True))
+    print("params that differ from the defaults:", params.model_dump(exclude_defaults=True))

@@ -5,4 +5,4 @@ from benchmarks.image_figures import params_from_flags, run, test_data
 if __name__ == "__main__":
     folder = test_data("mnist")
     defaults = {"width": 16, "epochs": 12, "batch_size": 128, "learning_rate": 4e-3, "validation_fraction": 0.05}
-    run("MNIST", "idx", folder, params_from_flags(defaults))
+    run("MNIST", sorted(folder.glob("*ubyte.gz")), params_from_flags(defaults))

@@ -44,6 +44,8 @@ class Data:
         Elements are (x, y) or (x, y, sample_weight), all of one static shape (else XLA compiles each anew).
         Batch number s must depend on (seed, s) alone, augmentation included (stateless seeds): a training resumed
         at step s then sees exactly what an uninterrupted one does. 0 <= start_step < total_steps.
+        Functions given to Dataset.map and tf.function are kept from AutoGraph (tf.autograph.experimental.do_not_convert,
+        autograph=False): it writes source files into the temporary folder, which a killed process leaves behind.
         """
         raise NotImplementedError
 

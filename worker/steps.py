@@ -3,6 +3,9 @@
 Keras' own make_train_function fixes steps_per_execution when it is traced; here the number of steps is a tensor, so
 that any border (log, evaluation, checkpoint, stop) is hit exactly by one compiled function. What a step *is* stays
 the model's train_step, so custom steps, loss scaling, XLA and tf.distribute work as under model.fit.
+
+AutoGraph is off: nothing here needs it, and it leaves generated source files in the temporary folder of a process that
+is killed.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +31,7 @@ class StepRunner:
         self._model = model
         self._strategy = strategy
         self._run = self._make_run()
-        self._results = tf.function(lambda: dict(model.get_metrics_result()))
+        self._results = tf.function(lambda: dict(model.get_metrics_result()), autograph=False)
 
     def _make_run(self) -> Callable[[Any, Any], Any]:
         model, strategy = self._model, self._strategy
@@ -44,12 +47,12 @@ class StepRunner:
             flat = [tf.cast(logs[name], tf.float32) for name in _loss_names(logs)]
             return tf.reduce_all(tf.math.is_finite(tf.stack(flat)))
 
-        one_step = tf.function(one_step, jit_compile=model.jit_compile, reduce_retracing=True)
+        one_step = tf.function(one_step, jit_compile=model.jit_compile, reduce_retracing=True, autograph=False)
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def run(iterator: Any, count: Any) -> Any:
             def body(done: Any, finite: Any) -> Any:
-                return done + 1, one_step(next(iterator))
+                return done + 1, one_step(iterator.get_next())
 
             return tf.while_loop(
                 lambda done, finite: tf.logical_and(done < count, finite),

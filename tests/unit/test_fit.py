@@ -154,6 +154,7 @@ def test_early_stopping_ends_the_training_and_goes_back_to_the_best_weights(data
 def test_a_loss_that_is_no_number_is_refused_at_its_very_step(data, volume):
     class Poisoned(image_classifier.PictureData):
         def train(self, start_step):
+            @tf.autograph.experimental.do_not_convert
             def spoil(step, batch):
                 return (tf.where(step == 6, math.nan, batch[0]), *batch[1:])
 

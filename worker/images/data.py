@@ -15,6 +15,7 @@ from worker.recipe import Data
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (5, 100)  # guess: what small networks here need to settle
 EVALUATION_BATCH = 256
+plain = tf.autograph.experimental.do_not_convert  # AutoGraph leaves files behind in a process that is killed
 SHOWN = 12  # validation pictures kept in the assets to show predictions on
 
 
@@ -67,10 +68,12 @@ class PictureData(Data):
         classes, smoothing = len(self.pictures.classes), self._params.label_smoothing
         weights = None if self._weights is None else tf.constant(self._weights, tf.float32)
 
+        @plain
         def epoch(number: Any) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, number]))
             return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch], (steps, batch)))
 
+        @plain
         def make(step: Any, chosen: Any) -> Any:
             x = tf.cast(tf.gather(self._pixels, chosen), tf.float32)
             x = augment(x, tf.stack([seed + 1, step]), self.augmentation)
@@ -90,6 +93,7 @@ class PictureData(Data):
             return None
         classes = len(self.pictures.classes)
 
+        @plain
         def make(part: Any) -> Any:
             x = tf.cast(tf.gather(self._pixels, part), tf.float32)
             return x, tf.one_hot(tf.gather(self._labels, part), classes)

@@ -53,7 +53,7 @@ class Labeller:
         layer = model.get_layer("logits")
         self._kernel = keras.ops.convert_to_numpy(layer.kernel)  # (features, classes)
         both = keras.Model(model.inputs, [model.get_layer("features").output, model.output])
-        self._run = tf.function(lambda x: both(x, training=False), reduce_retracing=False)
+        self._run = tf.function(lambda x: both(x, training=False), autograph=False)
 
     def generate(self, gparams: ImageClassifierGenerate, context: Context) -> GenerateResult:
         """Label each picture. Raises RecipeFailed naming the pictures that cannot be read, InputMissing."""

@@ -149,9 +149,9 @@ def _refuse_too_much(count: int, size: tuple[int, int], channels: int) -> None:
 
 
 def _read_idx(root: Path, image_size: int) -> Pictures:
-    files = sorted(path for path in root.rglob("*") if path.is_file() and "idx" in path.name)
-    images = {_idx_part(path): path for path in files if "idx3" in path.name}
-    labels = {_idx_part(path): path for path in files if "idx1" in path.name}
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    images = {_idx_part(path): path for path in files if "idx3" in path.name.lower()}
+    labels = {_idx_part(path): path for path in files if "idx1" in path.name.lower()}
     if not images or images.keys() != labels.keys():
         names = ", ".join(path.name for path in files) or "none"
         raise DatasetInvalid(f"needs pairs of images-idx3 and labels-idx1 files; found {names}")
@@ -182,7 +182,7 @@ def read_idx(path: Path) -> np.ndarray:
 
     Head: two zero bytes, type 8, number of axes, each axis as big-endian uint32. Raises DatasetInvalid.
     """
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    raw = gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
     zero, kind, axes = struct.unpack_from(">HBB", raw)
     shape = struct.unpack_from(f">{axes}I", raw, 4)
     body = np.frombuffer(raw, np.uint8, offset=4 + 4 * axes)

@@ -1,0 +1,142 @@
+"""What fit() costs beside bare model.fit: same model, optimizer, XLA setting and batches, alternating in one process.
+
+Ours runs as in a job: progress as JSON lines, series.jsonl, a checkpoint every --checkpoint-s seconds (the service's
+default is 60). Bare is model.fit(verbose=0) with Keras' default of one step per execution, and with as many
+as the recipe allows. Steps/s over the same steps, after compiling; no evaluation in either. Wanted: ratio >= 0.98.
+Run: python -m benchmarks.fit_overhead [--steps 300 --rounds 5 --case small]
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.image_figures import test_data
+
+WARM = 40  # steps before the clock starts: compiling, autotuning of the input pipeline
+
+
+class Timed:
+    """Notes the time at WARM and at the last step."""
+
+    def __init__(self, steps: int):
+        self.last, self.began, self.ended = WARM + steps, 0.0, 0.0
+        self.began_at = self.ended_at = 0
+
+    def at(self, step: int) -> None:
+        if not self.began and step >= WARM:
+            self.began, self.began_at = time.perf_counter(), step
+        if not self.ended and step >= self.last:
+            self.ended, self.ended_at = time.perf_counter(), step
+
+    @property
+    def steps_per_s(self) -> float:
+        return (self.ended_at - self.began_at) / (self.ended - self.began)
+
+
+def ours(code: Any, params: Any, data: Any, steps: int, checkpoint_s: float) -> tuple[float, int]:
+    """Steps/s of fit() with everything on, and how many checkpoints were written meanwhile."""
+    from shared.errors import LeaseLost
+    from shared.ids import new_id
+    from shared.volume import Volume
+    from worker.context import Context
+    from worker.fit import fit
+
+    class Job(Context):
+        timed = Timed(steps)
+        written = 0
+
+        def progress(self, progress: Any) -> None:
+            sink.write(json.dumps({"ev": "progress", **progress.model_dump(mode="json")}) + "\n")
+            sink.flush()
+
+        def checkpoint(self, ref: Any, data: dict[str, Any]) -> None:
+            self.written += 1
+
+        def series_row(self, row: dict[str, Any]) -> None:
+            super().series_row(row)
+            if "step" in row:
+                self.timed.at(row["step"])
+
+        def check(self) -> None:
+            if self.timed.ended:
+                raise LeaseLost("measured")
+
+    with tempfile.TemporaryDirectory() as place, open(os.devnull, "w") as sink:
+        volume = Volume(Path(place))
+        volume.ensure()
+        job = new_id()
+        context = Job(volume.start_attempt(job, 1), volume, job, checkpoint_interval_s=checkpoint_s)
+        try:
+            fit(code, params, data, context)
+        except LeaseLost:
+            pass
+        return context.timed.steps_per_s, context.written
+
+
+def bare(code: Any, params: Any, data: Any, steps: int, per_execution: int) -> float:
+    """Steps/s of keras' own fit."""
+    import keras
+
+    from worker.optimizer import make_optimizer
+    from worker.recipe import build_model
+    from worker.strategy import use_xla
+
+    timed = Timed(steps)
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            timed.at(batch + 1)
+
+    model = build_model(code, params, data.assets)
+    model.compile(
+        optimizer=make_optimizer(params, data.total_steps, model.trainable_variables),
+        jit_compile=use_xla(params, code.XLA_FASTER, None),
+        steps_per_execution=per_execution,
+        **code.compile_args(params, data.assets),
+    )
+    wanted = WARM + steps + 2 * per_execution
+    model.fit(data.train(0).prefetch(-1), epochs=1, steps_per_epoch=wanted, verbose=0, callbacks=[Clock()])
+    return timed.steps_per_s
+
+
+CASES = {
+    "small": {"width": 16, "batch_size": 64},  # a small ResNet on 28 pixels: some 30 ms a step
+    "tiny": {"width": 4, "batch_size": 8, "rotation": 0, "translation": 0, "zoom": 0},  # few ms: overhead at its worst
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--checkpoint-s", type=float, default=60.0)
+    parser.add_argument("--case", choices=CASES, default="small")
+    flags = parser.parse_args()
+
+    from shared.recipes import get_recipe
+    from worker.recipe import recipe_code
+
+    code = recipe_code("image_classifier")
+    params = get_recipe("image_classifier").train_params(epochs=100, **CASES[flags.case])
+    data = code.load(SimpleNamespace(format="idx"), test_data("mnist"), params)
+    ratios: dict[int, list[float]] = {1: [], code.STEPS_PER_EXECUTION: []}
+    for round_ in range(flags.rounds):
+        mine, written = ours(code, params, data, flags.steps, flags.checkpoint_s)
+        line = f"round {round_ + 1}: fit {mine:.1f} steps/s ({written} checkpoints)"
+        for per_execution, found in ratios.items():
+            theirs = bare(code, params, data, flags.steps, per_execution)
+            found.append(mine / theirs)
+            line += f", model.fit x{per_execution} {theirs:.1f} (ratio {mine / theirs:.3f})"
+        print(line, flush=True)
+    for per_execution, found in ratios.items():
+        print(f"{flags.case}: median ratio to model.fit(steps_per_execution={per_execution}): {statistics.median(found):.3f}")
+
+
+if __name__ == "__main__":
+    main()
