@@ -125,8 +125,11 @@ class Stack:
 
     # --- life -------------------------------------------------------------------------------------------------------
 
-    def start(self, *, limit_s: float = 120) -> None:
-        """Start everything and return when all of it is ready. Raises StackFailed, having stopped what had started."""
+    def start(self, *, limit_s: float = 120, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
+        """Start everything; return when all of it is ready, or early when asked to stop.
+
+        Raises StackFailed, having stopped what had started.
+        """
         self._refuse_taken_port()
         deadline = time.monotonic() + limit_s
         try:
@@ -134,11 +137,11 @@ class Stack:
             if self._server:  # the others would only complain while it reads its file
                 self._server.folder.mkdir(exist_ok=True)
                 self.children[0].start()
-                self._until_ready(self.children[:1], deadline)
+                self._until_ready(self.children[:1], deadline, asked_to_stop)
             for child in self.children:
-                if not child.running:
+                if not (child.running or asked_to_stop()):
                     child.start()
-            self._until_ready(self.children, deadline)
+            self._until_ready(self.children, deadline, asked_to_stop)
         except BaseException:
             self.stop()
             raise
@@ -153,8 +156,8 @@ class Stack:
                     f"port {self._port} of {self.plan.host} cannot be used ({err}); choose --port"
                 ) from err
 
-    def _until_ready(self, children: list[Child], deadline: float) -> None:
-        while not all(child.ready for child in children):
+    def _until_ready(self, children: list[Child], deadline: float, asked_to_stop: Callable[[], bool]) -> None:
+        while not asked_to_stop() and not all(child.ready for child in children):
             self.turn(_CHECK_EVERY_S)
             late = [child.name for child in children if not child.ready]
             if late and time.monotonic() > deadline:

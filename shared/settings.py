@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     # web
     host: str = Field("127.0.0.1", description="Address the web server binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the web server.")
+    url: str = Field("", description="Server the command line talks to. Empty: the one on this machine.")
     web_threads: int = Field(64, ge=4, le=1024, description="Threads of the web server; each waiting reader holds one.")
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="Largest dataset upload.")
     max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Largest sum of a zip's files once unpacked.")

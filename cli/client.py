@@ -1,0 +1,260 @@
+"""Talks HTTP to a Trainyard: JSON calls, uploads streamed from disk, events that survive a broken connection."""
+
+import contextlib
+import http.client
+import json
+import mimetypes
+import secrets
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from shared.errors import Problem, TrainyardError
+
+API = "/api/v1"
+ENDINGS = ("succeeded", "failed", "cancelled")
+_CHUNK = 1 << 16
+_SILENCE_S = 60.0  # the server says something on an event stream at least every 15 s
+_MOST_PAUSE_S = 10.0
+
+
+class ApiError(TrainyardError):
+    """The server refused. status is HTTP's; problems says what is wrong with each field."""
+
+    def __init__(self, status: int, message: str, code: str, problems: list[Problem]):
+        super().__init__(message, code=code)
+        self.status = status
+        self.problems = problems
+
+
+class Unreachable(TrainyardError):
+    """No server answers, or the connection broke and repeating would not be safe."""
+
+    code = "unreachable"
+
+
+class Client:
+    """One server. Holds no connection between calls."""
+
+    def __init__(self, url: str, *, timeout_s: float = 60):
+        """Raises Unreachable when url is no http address."""
+        self.url = url.rstrip("/")
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Unreachable(f"{self.url!r:.100} is no address of a server; it would look like http://127.0.0.1:8000")
+        self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
+        self._base = parts.path.rstrip("/") + API
+        self._timeout_s = timeout_s
+
+    def _connect(self, timeout_s: float | None = None) -> http.client.HTTPConnection:
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        if self._secure:
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=context)
+        return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
+
+    def _lost(self, err: Exception) -> Unreachable:
+        hint = "Is it running? `trainyard up` starts one; --url names another"
+        return Unreachable(f"no answer from {self.url} ({err}). {hint}")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """Send one request and return the JSON answer (None for an empty one). Raises ApiError, Unreachable."""
+        connection = self._connect(timeout_s)
+        try:
+            data = None if body is None else json.dumps(body).encode()
+            sent = {"Accept": "application/json", "Connection": "close"} | (headers or {})
+            if data is not None:
+                sent["Content-Type"] = "application/json"
+            connection.request(method, self._target(path, query), body=data, headers=sent)
+            return _answer(connection.getresponse())
+        except (OSError, http.client.HTTPException) as err:
+            raise self._lost(err) from err
+        finally:
+            connection.close()
+
+    def _target(self, path: str, query: dict[str, Any] | None) -> str:
+        chosen = {k: v for k, v in (query or {}).items() if v not in (None, "")}
+        return self._base + quote(path, safe="/") + (f"?{urlencode(chosen)}" if chosen else "")
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.call("GET", path, query=query)
+
+    def submit(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Submit a job. A lost connection is tried once more under the same key, so that it is never queued twice."""
+        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        try:
+            return self.call("POST", "/jobs", request, headers=headers)
+        except Unreachable:
+            return self.call("POST", "/jobs", request, headers=headers)
+
+    def download(self, path: str, out: IO[bytes]) -> int:
+        """Copy a file to `out`; returns its bytes. Raises ApiError, Unreachable."""
+        connection = self._connect()
+        try:
+            connection.request("GET", self._target(path, None), headers={"Connection": "close"})
+            response = connection.getresponse()
+            if response.status >= 400:
+                _answer(response)
+            count = 0
+            while chunk := response.read(_CHUNK):
+                out.write(chunk)
+                count += len(chunk)
+            return count
+        except (OSError, http.client.HTTPException) as err:
+            raise self._lost(err) from err
+        finally:
+            connection.close()
+
+    def upload(
+        self,
+        files: Sequence[tuple[str, Path]],
+        fields: dict[str, str],
+        *,
+        progress: Callable[[int, int], None] = lambda sent, total: None,
+    ) -> dict[str, Any]:
+        """Upload files (name, path) as one dataset, streamed. Raises ApiError, Unreachable.
+
+        progress: called with the bytes sent and all bytes.
+        """
+        boundary = secrets.token_hex(16)
+        parts = [(_part(boundary, name, path), path) for name, path in files]
+        head = b"".join(_field(boundary, name, value) for name, value in fields.items() if value)
+        end = f"--{boundary}--\r\n".encode()
+        total = len(head) + sum(len(lead) + path.stat().st_size + 2 for lead, path in parts) + len(end)
+
+        def body() -> Iterator[bytes]:
+            sent = 0
+            for chunk in _chunks(head, parts, end):
+                yield chunk
+                sent += len(chunk)
+                progress(sent, total)
+
+        connection = self._connect(timeout_s=600)  # the server checks every file before it answers
+        try:
+            headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(total)}
+            with contextlib.suppress(BrokenPipeError):  # refused before all was read: the answer says why
+                connection.request("POST", self._target("/datasets", None), body=body(), headers=headers)
+            return _answer(connection.getresponse())
+        except (OSError, http.client.HTTPException) as err:
+            raise self._lost(err) from err
+        finally:
+            connection.close()
+
+    def events(
+        self, job_id: str, *, after: str = "0", on_gap: Callable[[str], None] = lambda reason: None
+    ) -> Iterator[dict[str, Any]]:
+        """Follow a job's events to its end: {id, type, at, attempt, data}. Reconnects, and goes on after the last one.
+
+        on_gap(reason) is called when the connection breaks, on_gap("") when it is back. Raises ApiError.
+        """
+        pause_s, broken = 0.2, False
+        while True:
+            connection = self._connect(timeout_s=_SILENCE_S)
+            try:
+                target = self._target(f"/jobs/{job_id}/events", None)
+                headers = {"Accept": "text/event-stream", "Last-Event-ID": after}
+                connection.request("GET", target, headers=headers)
+                response = connection.getresponse()
+                if response.status >= 400:
+                    _answer(response)
+                for event in parse_events(response):
+                    if broken:
+                        on_gap("")
+                    pause_s, broken = 0.2, False
+                    after = event.get("id") or after
+                    yield event
+                    if event["type"] in ENDINGS:
+                        return
+            except ApiError as err:
+                if err.status < 500:
+                    raise
+                broken = _say_once(on_gap, broken, err.message)
+            except (OSError, http.client.HTTPException) as err:
+                broken = _say_once(on_gap, broken, str(err))
+            finally:
+                connection.close()
+            threading.Event().wait(pause_s)  # between two tries to reach a server that is away
+            pause_s = min(pause_s * 2, _MOST_PAUSE_S)
+
+
+def _say_once(on_gap: Callable[[str], None], broken: bool, reason: str) -> bool:
+    if not broken:
+        on_gap(reason)
+    return True
+
+
+def parse_events(lines: IO[bytes] | http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
+    """Read server-sent events whose data is JSON; comments and unfinished events are passed over.
+
+    Source: HTML standard, section 9.2.6 "Interpreting an event stream".
+    """
+    data: list[str] = []
+    event_id = ""
+    for raw in lines:
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        if not line:
+            if data:
+                event = json.loads("\n".join(data))
+                yield {"id": event_id} | event if event_id else event
+            data = []
+            continue
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            data.append(value)
+        elif name == "id":
+            event_id = value
+
+
+def _answer(response: http.client.HTTPResponse) -> Any:
+    """The JSON of an answer. Raises ApiError when it is a refusal, whatever its form."""
+    raw = response.read()
+    try:
+        body = json.loads(raw) if raw else None
+    except ValueError:
+        body = None
+    if response.status < 400:
+        return body
+    problem = body if isinstance(body, dict) else {}
+    message = (
+        problem.get("detail") or problem.get("title") or f"the server answered {response.status} {response.reason}"
+    )
+    problems = [Problem.model_validate(p) for p in problem.get("problems", [])]
+    raise ApiError(response.status, message, problem.get("code", "http_error"), problems)
+
+
+def _quoted(name: str) -> str:
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _field(boundary: str, name: str, value: str) -> bytes:
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'.encode()
+
+
+def _part(boundary: str, name: str, path: Path) -> bytes:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    head = f'Content-Disposition: form-data; name="files"; filename="{_quoted(name)}"'
+    return f"--{boundary}\r\n{head}\r\nContent-Type: {kind}\r\n\r\n".encode()
+
+
+def _chunks(head: bytes, parts: Sequence[tuple[bytes, Path]], end: bytes) -> Iterator[bytes]:
+    yield head
+    for lead, path in parts:
+        yield lead
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+        yield b"\r\n"
+    yield end
