@@ -24,7 +24,7 @@ def looks_like_idx(name: str) -> bool:
 
 def check_idx(
     root: Path, names: list[str], *, max_bytes: int
-) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+) -> tuple[dict[str, Any], list[str], list[Any]]:
     """Check heads, sizes and that pictures and labels match. Returns (stats, notes, preview). Raises DatasetInvalid."""
     problems, notes = Problems(), []
     pairs: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {}
@@ -64,7 +64,7 @@ def check_idx(
         "height": [height, height],
         "channels": 1,
     }
-    return stats, notes, {}
+    return stats, notes, []
 
 
 def _read(

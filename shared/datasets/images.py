@@ -38,7 +38,7 @@ def strip_common_folder(root: Path, names: list[str]) -> list[str]:
         names = [PurePosixPath(*PurePosixPath(n).parts[1:]).as_posix() for n in names]
 
 
-def check_images(root: Path, names: list[str]) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+def check_images(root: Path, names: list[str]) -> tuple[dict[str, Any], list[str], list[Any]]:
     """Check unpacked pictures below root, remove repeated ones and what is no picture. Returns (stats, notes, preview).
 
     Raises DatasetInvalid naming every picture that cannot be used.
@@ -132,10 +132,13 @@ def _stats(kept: list[tuple[str, tuple[int, int, int]]], problems: Problems) -> 
     }
 
 
-def _preview(kept: list[tuple[str, tuple[int, int, int]]]) -> dict[str, Any]:
-    files: dict[str, list[str]] = defaultdict(list)
+def _preview(kept: list[tuple[str, tuple[int, int, int]]]) -> list[dict[str, str]]:
+    """A few pictures of each class."""
+    seen: Counter[str] = Counter()
+    found = []
     for name, _ in kept:
         label = (_place(name) or ("", ""))[1]
-        if len(files[label]) < 4:
-            files[label].append(name)
-    return {"images": dict(files)}
+        seen[label] += 1
+        if seen[label] <= 4:
+            found.append({"file": name, "label": label})
+    return found[:48]

@@ -26,7 +26,8 @@ class DatasetManifest(BaseModel):
 
     stats: text: characters, distinct_characters, lines, documents, encoding; pictures: images, classes {name: count},
         splits {part: count}, width and height as [smallest, largest], channels.
-    notes: what was changed or dropped on import, for the user. preview: the first characters, or a few file names by class.
+    notes: what was changed or dropped on import, for the user. preview: the first lines, or {file, label} of a few
+        pictures.
     """
 
     id: str
@@ -38,7 +39,7 @@ class DatasetManifest(BaseModel):
     files: list[DatasetFile]
     stats: dict[str, Any] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
-    preview: dict[str, Any] = Field(default_factory=dict)
+    preview: list[Any] = Field(default_factory=list)
 
 
 def content_id(format: str, files: list[dict[str, Any]]) -> str:

@@ -24,7 +24,7 @@ LIMIT_BYTES = 1 << 30  # a guess: a text is held in memory, several times over, 
 _PREVIEW = 2_000
 
 
-def import_text(sources: list[tuple[str, Path]], target: Path) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+def import_text(sources: list[tuple[str, Path]], target: Path) -> tuple[dict[str, Any], list[str], list[Any]]:
     """Read .txt and .jsonl files, write target/text.txt. Returns (stats, notes, preview).
 
     Raises DatasetInvalid naming file and line of everything wrong.
@@ -65,7 +65,7 @@ def import_text(sources: list[tuple[str, Path]], target: Path) -> tuple[dict[str
         "documents": len(documents),
         "encoding": ", ".join(sorted(set(encodings))),
     }
-    return stats, notes, {"text": text[:_PREVIEW]}
+    return stats, notes, text[:_PREVIEW].splitlines()
 
 
 def _json_lines(text: str, name: str, problems: Problems, notes: list[str]) -> list[str]:

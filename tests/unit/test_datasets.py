@@ -69,7 +69,7 @@ def test_the_same_content_is_one_dataset_whatever_it_is_called(volume):
     first = load(volume, ("诗.txt", POEM.encode()))
     again = load(volume, ("other.txt", POEM.encode()), name="other")
     assert again == first and left_behind(volume) == [first.id]
-    assert first.stats["characters"] == len(POEM) and first.preview["text"] == POEM
+    assert first.stats["characters"] == len(POEM) and first.preview == POEM.splitlines()
     assert list_datasets(volume) == [get_dataset(volume, first.id)]
 
 
@@ -92,7 +92,7 @@ def test_line_ends_are_made_one_kind_and_that_is_said(volume):
 def test_jsonl_documents_become_one_text_without_empty_and_repeated_ones(volume):
     rows = b'{"text": "one"}\n\n{"text": "two"}\n{"text": "one"}\n{"text": " "}\n'
     dataset = load(volume, ("a.jsonl", rows))
-    assert dataset.preview["text"] == "one\n\ntwo\n" and dataset.stats["documents"] == 2
+    assert dataset.preview == ["one", "", "two"] and dataset.stats["documents"] == 2
     assert any("1 repeated" in note for note in dataset.notes) and any("1 empty" in note for note in dataset.notes)
 
 

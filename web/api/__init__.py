@@ -1,0 +1,13 @@
+"""The JSON API, one file per resource. Everything lies under /api/v1 but health and Prometheus' metrics."""
+
+from flask_openapi3 import OpenAPI
+
+from web.api import datasets, health, job_events, job_files, jobs, models, queues, recipes, workers
+
+_RESOURCES = (jobs, job_events, job_files, datasets, recipes, models, workers, queues, health)
+
+
+def register(app: OpenAPI) -> None:
+    """Add all resources to an application."""
+    for resource in _RESOURCES:
+        app.register_api(resource.blueprint)

@@ -1,0 +1,121 @@
+"""/jobs/<id>/{metrics,log,samples,checkpoints,artifacts}: what attempts have written to the volume."""
+
+from flask import jsonify, send_file
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared import readback
+from shared.errors import NotFound
+from web.api.common import JOB_ID, JobPath, Reply, resource
+from web.api.shapes import ArtifactList, CheckpointList, MetricRows, SampleList
+from web.services import services
+
+blueprint = resource("results", "Curves, logs, samples, checkpoints and artifacts of a job.")
+
+
+class MetricsQuery(BaseModel):
+    """How much of the curves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_points: int = Field(2000, ge=10, le=100_000, description="Thin out to about so many rows, keeping extremes.")
+
+
+class LogQuery(BaseModel):
+    """Which part of the log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempt: int | None = Field(None, ge=1, description="The newest when left out.")
+    offset: int | None = Field(None, ge=0, description="Byte to read from; next_offset of the part before.")
+    tail_bytes: int = Field(65_536, ge=1, le=1_048_576, description="Without offset: so much of the end.")
+
+
+class SamplePath(BaseModel):
+    """A sample's file."""
+
+    job_id: str = Field(pattern=JOB_ID)
+    attempt: int = Field(ge=1)
+    file: str = Field(max_length=255)
+
+
+class ArtifactPath(BaseModel):
+    """An artifact's name."""
+
+    job_id: str = Field(pattern=JOB_ID)
+    name: str = Field(max_length=255)
+
+
+@blueprint.get("/jobs/<job_id>/metrics", summary="Learning curves", responses={"200": MetricRows})
+def job_metrics(path: JobPath, query: MetricsQuery) -> Reply:
+    here = services()
+    here.store.get(path.job_id)
+    return jsonify({"rows": readback.series(here.volume, path.job_id, max_points=query.max_points)})
+
+
+@blueprint.get("/jobs/<job_id>/log", summary="Log of an attempt", responses={"200": readback.LogPart})
+def job_log(path: JobPath, query: LogQuery) -> Reply:
+    here = services()
+    job = here.store.get(path.job_id)
+    attempt = query.attempt or job.attempt
+    if not attempt:
+        raise NotFound(f"job {job.id} has not been tried yet: there is no log")
+    part = readback.log(here.volume, job.id, attempt, offset=query.offset, tail_bytes=query.tail_bytes)
+    return jsonify(part.model_dump())
+
+
+@blueprint.get("/jobs/<job_id>/samples", summary="Samples drawn while training", responses={"200": SampleList})
+def job_samples(path: JobPath) -> Reply:
+    here = services()
+    here.store.get(path.job_id)
+    return jsonify({"samples": [s.model_dump() for s in readback.samples(here.volume, path.job_id)]})
+
+
+@blueprint.get(
+    "/jobs/<job_id>/samples/<int:attempt>/<file>",
+    summary="One sample's file",
+    responses={"200": {"description": "Text or PNG", "content": {"text/plain": {}, "image/png": {}}}},
+)
+def job_sample(path: SamplePath) -> Reply:
+    file = readback.sample_path(services().volume, path.job_id, path.attempt, path.file)
+    kind = "image/png" if file.suffix == ".png" else "text/plain; charset=utf-8"
+    return send_file(file.resolve(), mimetype=kind, max_age=3600)
+
+
+@blueprint.get("/jobs/<job_id>/checkpoints", summary="Published checkpoints", responses={"200": CheckpointList})
+def job_checkpoints(path: JobPath) -> Reply:
+    here = services()
+    here.store.get(path.job_id)
+    found = [
+        {
+            "checkpoint": info.ref.model_dump(),
+            "metrics": info.metrics,
+            "bytes": info.bytes,
+            "created_at": info.created_at.isoformat(),
+        }
+        for info in here.volume.checkpoints(path.job_id)
+    ]
+    return jsonify({"checkpoints": found})
+
+
+@blueprint.get("/jobs/<job_id>/artifacts", summary="Outputs", responses={"200": ArtifactList})
+def job_artifacts(path: JobPath) -> Reply:
+    here = services()
+    here.store.get(path.job_id)
+    return jsonify({"artifacts": [a.model_dump() for a in readback.artifacts(here.volume, path.job_id)]})
+
+
+@blueprint.get(
+    "/jobs/<job_id>/artifacts/<name>",
+    summary="Download an output",
+    description="Always as an attachment, so that a browser never runs it; PNG pictures made here are shown.",
+    responses={
+        "200": {"description": "The file", "content": {"application/octet-stream": {}}},
+        "206": {"description": "Part of the file", "content": {"application/octet-stream": {}}},
+        "416": {"description": "That range is not in the file"},
+    },
+)
+def job_artifact(path: ArtifactPath) -> Reply:
+    file = readback.artifact_path(services().volume, path.job_id, path.name)
+    if file.suffix == ".png":
+        return send_file(file.resolve(), mimetype="image/png", max_age=3600)
+    return send_file(file.resolve(), mimetype="application/octet-stream", as_attachment=True, download_name=file.name)

@@ -1,0 +1,146 @@
+"""/jobs: submit, list, look, cancel, pause, resume, retry."""
+
+from typing import Any, Literal
+
+from flask import jsonify, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.errors import InvalidParams, Problem
+from web.api.common import (
+    API,
+    JOB_ID,
+    JobPath,
+    Reply,
+    WaitQuery,
+    etag,
+    job_json,
+    preferred_wait,
+    resource,
+    wait_for_change,
+)
+from web.api.common import wait_for_end as _wait_for_end
+from web.api.shapes import JobPage, JobShape
+from web.problems import documented
+from web.services import services
+from web.submission import JobBody, RetryBody, build_request, retry_request, submit
+
+blueprint = resource("jobs", "Trainings and generations.")
+
+
+class ListQuery(BaseModel):
+    """Filters of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"] | None = None
+    kind: Literal["train", "generate"] | None = None
+    recipe: str | None = Field(None, max_length=100)
+    owner: str | None = Field(None, max_length=200)
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = Field(None, pattern=JOB_ID, description="next_cursor of the page before.")
+
+
+def _accepted(job: Any, body: dict[str, Any], *, status: int) -> Reply:
+    response = jsonify(body)
+    response.status_code = status
+    response.headers["Location"] = f"{API}/jobs/{job.id}"
+    if not job.state.terminal:
+        response.headers["Retry-After"] = "1"
+    response.set_etag(etag(body), weak=True)
+    return response
+
+
+@blueprint.post(
+    "/jobs",
+    summary="Submit a job",
+    description="202 with Location. Prefer: wait=N answers 200 with the ended job if it ends within N seconds. The same "
+    "Idempotency-Key with the same body gives the same job and the header Idempotent-Replayed.",
+    responses={"200": JobShape, "202": JobShape, **documented(409, 413, 415, 429)},
+)
+def submit_job(body: JobBody) -> Reply:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= 255:
+        raise InvalidParams([Problem(field="Idempotency-Key", message="must have 1 to 255 characters")])
+    here = services()
+    job, created = submit(here, build_request(here, body), key)
+    wait_s = preferred_wait()
+    if wait_s:
+        job = _wait_for_end(here, job, wait_s)
+    response = _accepted(job, job_json(here, job), status=200 if wait_s and job.state.terminal else 202)
+    if wait_s:
+        response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"  # type: ignore[union-attr]
+    if not created:
+        response.headers["Idempotent-Replayed"] = "true"  # type: ignore[union-attr]
+    return response
+
+
+@blueprint.get("/jobs", summary="List jobs, newest first", responses={"200": JobPage})
+def list_jobs(query: ListQuery) -> Reply:
+    page = services().store.list_jobs(**query.model_dump())
+    return jsonify({"jobs": [job.model_dump(mode="json") for job in page.jobs], "next_cursor": page.next_cursor})
+
+
+@blueprint.get(
+    "/jobs/<job_id>",
+    summary="One job, where it stands and why it waits",
+    description="ETag and If-None-Match; with ?wait= or Prefer: wait= it answers as soon as something has changed.",
+    responses={"200": JobShape, "304": {"description": "Nothing has changed"}},
+)
+def get_job(path: JobPath, query: WaitQuery) -> Reply:
+    here = services()
+    job = here.store.get(path.job_id)
+    wait_s = preferred_wait(query.wait)
+    known = next((tag for tag in request.if_none_match.as_set(include_weak=True)), "")
+    if wait_s and not known:
+        known = etag(job_json(here, job))
+    job, body, tag = wait_for_change(here, job, known, wait_s)
+    response = jsonify(body)
+    response.set_etag(tag, weak=True)
+    return response.make_conditional(request)
+
+
+@blueprint.post(
+    "/jobs/<job_id>/cancel",
+    summary="Cancel",
+    description="Waiting jobs at once; a running one stops at the end of its batch.",
+    responses={"200": JobShape, **documented(409, 413, 415)},
+)
+def cancel_job(path: JobPath) -> Reply:
+    here = services()
+    return jsonify(job_json(here, here.store.cancel(path.job_id)))
+
+
+@blueprint.post(
+    "/jobs/<job_id>/pause",
+    summary="Pause",
+    description="A running job writes a checkpoint first and then frees its device.",
+    responses={"200": JobShape, **documented(409, 413, 415)},
+)
+def pause_job(path: JobPath) -> Reply:
+    here = services()
+    return jsonify(job_json(here, here.store.pause(path.job_id)))
+
+
+@blueprint.post(
+    "/jobs/<job_id>/resume",
+    summary="Resume a paused job",
+    responses={"200": JobShape, **documented(409, 413, 415)},
+)
+def resume_job(path: JobPath) -> Reply:
+    here = services()
+    job = here.store.resume(path.job_id)
+    here.wake(job.queue)
+    return jsonify(job_json(here, job))
+
+
+@blueprint.post(
+    "/jobs/<job_id>/retry",
+    summary="Submit an ended job again",
+    description="A new job. An unchanged training goes on from the newest checkpoint; params replace those of the same name.",
+    responses={"202": JobShape, **documented(409, 413, 415, 429)},
+)
+def retry_job(path: JobPath) -> Reply:
+    here = services()
+    body = RetryBody.model_validate(request.get_json(silent=True) or {})
+    job, _ = submit(here, retry_request(here, here.store.get(path.job_id), body), request.headers.get("Idempotency-Key"))
+    return _accepted(job, job_json(here, job), status=202)

@@ -1,0 +1,82 @@
+"""/models: names for checkpoints. A finished training leaves one by itself, with the job's own id."""
+
+from flask import jsonify
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.errors import InvalidParams
+from shared.ids import new_id
+from shared.models import Model, delete_model, get_model, list_models, save_model
+from web.api.common import API, JOB_ID, Reply, resource
+from web.api.shapes import ModelList
+from web.owner import current_owner
+from web.problems import documented
+from web.services import Services, services
+from web.submission import CheckpointChoice, resolve_checkpoint
+
+blueprint = resource("models", "Names for checkpoints.")
+
+
+class ModelPath(BaseModel):
+    """A model's id."""
+
+    model_id: str = Field(pattern=JOB_ID)
+
+
+class ModelBody(BaseModel):
+    """A checkpoint to name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    checkpoint: CheckpointChoice
+
+
+def name_checkpoint(here: Services, body: ModelBody) -> Model:
+    """Save a model. Raises InvalidParams when there is no such checkpoint."""
+    problems = []
+    ref, recipe = resolve_checkpoint(here, body.checkpoint, "checkpoint", problems)
+    if ref is None or recipe is None:
+        raise InvalidParams(problems)
+    model = Model(
+        id=new_id(),
+        name=body.name.strip(),
+        owner=current_owner(),
+        recipe=recipe,
+        recipe_version=here.store.get(ref.job_id).recipe_version,
+        checkpoint=ref,
+        metrics=here.volume.checkpoint(ref).metrics,
+    )
+    save_model(here.volume, model)
+    return model
+
+
+@blueprint.get("/models", summary="List models, newest first", responses={"200": ModelList})
+def models() -> Reply:
+    return jsonify({"models": [m.model_dump(mode="json") for m in list_models(services().volume)]})
+
+
+@blueprint.post(
+    "/models", summary="Name a checkpoint", responses={"201": Model, **documented(413, 415, 507)}
+)
+def add_model(body: ModelBody) -> Reply:
+    model = name_checkpoint(services(), body)
+    response = jsonify(model.model_dump(mode="json"))
+    response.status_code = 201
+    response.headers["Location"] = f"{API}/models/{model.id}"
+    return response
+
+
+@blueprint.get("/models/<model_id>", summary="One model", responses={"200": Model})
+def model(path: ModelPath) -> Reply:
+    return jsonify(get_model(services().volume, path.model_id).model_dump(mode="json"))
+
+
+@blueprint.delete(
+    "/models/<model_id>",
+    summary="Forget a model's name",
+    description="The checkpoint stays with its job.",
+    responses={"204": None, **documented(413, 415)},
+)
+def remove_model(path: ModelPath) -> Reply:
+    delete_model(services().volume, path.model_id)
+    return "", 204

@@ -1,0 +1,14 @@
+"""/workers: who is alive, on which device, doing what."""
+
+from flask import jsonify
+
+from web.api.common import Reply, resource
+from web.api.shapes import WorkerList
+from web.services import services
+
+blueprint = resource("workers", "Live workers.")
+
+
+@blueprint.get("/workers", summary="Live workers", responses={"200": WorkerList})
+def workers() -> Reply:
+    return jsonify({"workers": [w.model_dump(mode="json") for w in services().store.presence.workers()]})

@@ -1,0 +1,76 @@
+"""create_app: wires settings, store, volume, API and pages together. Opens no connection by itself."""
+
+import logging
+import tempfile
+from typing import IO, Any
+
+from flask import Request, redirect
+from flask_openapi3 import Info, OpenAPI
+from pydantic import ValidationError
+from werkzeug.wrappers import Response
+
+from shared.settings import Settings, load_settings
+from shared.staging import STAGING_PREFIX
+from shared.store import JobStore
+from shared.volume import Volume
+from web import api, bodies, headers, pages, problems
+from web.problems import ProblemDocument
+from web.services import Services
+from web.wakeup import make_waker
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> OpenAPI:
+    """Build the application. settings: read from the environment when left out. Raises SettingsInvalid."""
+    settings = settings or load_settings()
+    volume = Volume(settings.data)
+    volume.ensure()
+    app = OpenAPI(
+        "web",
+        info=Info(
+            title="Trainyard",
+            version="1",
+            description="Submit trainings and generations, watch them, use every checkpoint. Errors are RFC 9457 problem+json.",
+        ),
+        doc_prefix="/openapi",
+        doc_url="/openapi.json",
+        validation_error_status=422,
+        validation_error_model=ProblemDocument,
+        validation_error_callback=_refuse,
+        static_folder=None,
+    )
+    app.request_class = _request_class(volume)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["trainyard"] = Services(settings, JobStore.connect(settings), volume, make_waker(settings))
+    bodies.register(app, settings)
+    problems.register(app)
+    app.after_request(headers.add_headers)
+    api.register(app)
+    pages.register(app)
+
+    @app.get("/openapi.json", doc_ui=False)
+    def openapi_document() -> Any:
+        return app.api_doc
+
+    @app.get("/docs", doc_ui=False)
+    def docs() -> Response:
+        return redirect("/openapi/swagger")
+
+    return app
+
+
+def _refuse(err: ValidationError) -> Any:
+    failure = problems.from_validation(err)
+    return problems.answer(failure.status, failure.code, failure.message, failure.problems)
+
+
+def _request_class(volume: Volume) -> type[Request]:
+    """Requests whose uploads are streamed to nameless files on the volume's own file system, never held in memory."""
+
+    class VolumeRequest(Request):
+        def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
+            return tempfile.TemporaryFile("w+b", dir=volume.root / "datasets", prefix=STAGING_PREFIX)  # type: ignore
+
+    return VolumeRequest

@@ -1,0 +1,127 @@
+"""The one place where errors become responses: RFC 9457 problem+json for the API, a page for people.
+
+A response never carries a traceback; what nobody expected is logged with one and answered with 500.
+"""
+
+import logging
+from typing import Any
+
+import redis
+from flask import Flask, Response, json, make_response, render_template, request
+from pydantic import BaseModel, Field, ValidationError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from shared.errors import ClientError, InvalidParams, Problem, TooLarge, TrainyardError, VolumeFull
+
+log = logging.getLogger(__name__)
+
+_TITLES = {
+    400: "The request cannot be read",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    409: "In conflict with the present state",
+    413: "Too large",
+    415: "Wrong type of content",
+    422: "Some values cannot be used",
+    429: "Too many",
+    500: "An error on the server",
+    503: "Out of reach for the moment",
+    507: "The volume is full",
+}
+
+
+class ProblemDocument(BaseModel):
+    """application/problem+json (RFC 9457) with two further members: code for programs, problems one by one."""
+
+    type: str = Field("about:blank", description="Always about:blank; use code.")
+    title: str
+    status: int
+    detail: str = ""
+    code: str = Field(description="Stable word for programs, such as invalid_params.")
+    problems: list[Problem] = Field(default_factory=list)
+
+
+def answer(status: int, code: str, detail: str, problems: list[Problem] | None = None, **headers: str) -> Response:
+    """Build the response for an error: problem+json, or a page when a browser asked for one."""
+    title = _TITLES.get(status, "Error")
+    problems = problems or []
+    wants_page = not request.path.startswith(("/api/", "/openapi", "/healthz", "/readyz", "/metrics"))
+    if wants_page and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        body = render_template("error.html", status=status, title=title, detail=detail, problems=problems)
+        response = make_response(body, status)
+    else:
+        document = ProblemDocument(title=title, status=status, detail=detail, code=code, problems=problems)
+        response = make_response(json.dumps(document.model_dump(mode="json"), ensure_ascii=False), status)
+        response.content_type = "application/problem+json"
+    for name, value in headers.items():
+        response.headers[name.replace("_", "-")] = value
+    return response
+
+
+def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
+    """Every problem pydantic found, as fields of the request."""
+    problems = []
+    for e in err.errors(include_url=False):
+        field = ".".join(str(part) for part in e["loc"])
+        message = e["msg"].removeprefix("Value error, ")
+        if e["type"] == "extra_forbidden":
+            message = "unknown field"
+        elif e["type"] != "missing" and not isinstance(e.get("input"), dict | list):
+            message = f"{message}; got {e['input']!r:.60}"
+        problems.append(Problem(field=f"{prefix}{field}", message=message))
+    return InvalidParams(problems)
+
+
+def _client_error(err: ClientError) -> Response:
+    headers = {"Retry_After": "10"} if err.status == 429 else {}
+    return answer(err.status, err.code, err.message, err.problems, **headers)
+
+
+def register(app: Flask) -> None:
+    """Add the handlers."""
+    app.register_error_handler(ClientError, _client_error)
+    app.register_error_handler(ValidationError, lambda err: _client_error(from_validation(err)))
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def _too_large(err: RequestEntityTooLarge) -> Response:
+        limit = request.max_content_length
+        return _client_error(TooLarge(f"the request is larger than {limit} bytes" if limit else "the request is too large"))
+
+    @app.errorhandler(HTTPException)
+    def _http(err: HTTPException) -> Response:
+        if err.response is not None:  # made ready by whoever aborted
+            return err.response  # type: ignore[return-value]
+        headers = {name.replace("-", "_"): value for name, value in err.get_headers() if name in ("Allow", "Content-Range")}
+        code = (err.name or "error").lower().replace(" ", "_")
+        return answer(err.code or 500, code, err.description or "", **headers)
+
+    @app.errorhandler(redis.RedisError)
+    def _redis(err: redis.RedisError) -> Response:
+        log.warning("Redis is out of reach: %s", err)
+        return answer(503, "unavailable", "Redis cannot be reached; try again in a few seconds", Retry_After="5")
+
+    @app.errorhandler(VolumeFull)
+    def _full(err: VolumeFull) -> Response:
+        return answer(507, err.code, f"{err.message}; nothing was kept. Delete datasets or ended jobs, then try again")
+
+    @app.errorhandler(TrainyardError)
+    def _expected(err: TrainyardError) -> Response:
+        log.error("unexpected %s: %s", err.code, err.message)
+        return answer(500, err.code, err.message)
+
+    @app.errorhandler(Exception)
+    def _unexpected(err: Exception) -> Response:
+        log.exception("unexpected error at %s %s", request.method, request.path)
+        return answer(500, "internal_error", "an error nobody expected; the server's log has it")
+
+
+def documented(*statuses: int) -> dict[Any, Any]:
+    """Responses for the OpenAPI document: the given statuses as ProblemDocument."""
+    return {
+        str(status): {
+            "description": _TITLES[status],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+        }
+        for status in statuses
+    }

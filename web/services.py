@@ -1,0 +1,25 @@
+"""What the views work with, made once by create_app and found through current_app.extensions["trainyard"]."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app
+
+from shared.settings import Settings
+from shared.store import JobStore
+from shared.volume import Volume
+
+
+@dataclass(frozen=True)
+class Services:
+    """wake: sends one wake-up for a queue; a broker out of reach is logged, not raised."""
+
+    settings: Settings
+    store: JobStore
+    volume: Volume
+    wake: Callable[[str], None]
+
+
+def services() -> Services:
+    """The services of the running application."""
+    return current_app.extensions["trainyard"]

@@ -1,0 +1,218 @@
+"""From what a person asks for to a validated JobRequest, and into the queue. Plain functions; API and pages share them.
+
+Every problem of a request is named at once; nothing is queued while there is one.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.datasets import get_dataset
+from shared.errors import Conflict, InvalidParams, NotFound, Problem, UnknownRecipe
+from shared.job import CheckpointRef, Job, JobRequest
+from shared.models import get_model
+from shared.recipes import get_recipe
+from shared.recipes.base import RecipeSpec, validate_params
+from web.owner import current_owner
+from web.services import Services
+
+
+class CheckpointChoice(BaseModel):
+    """A checkpoint of a job: without a step the newest, without an attempt the highest that has it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+    step: int | None = Field(None, ge=0)
+    attempt: int | None = Field(None, ge=1)
+
+
+class JobBody(BaseModel):
+    """A job to submit.
+
+    train: recipe and dataset_id; start_from takes the weights of an earlier checkpoint as a beginning.
+    generate: model_id or checkpoint; the recipe follows from it. With after, model_id may be the id of a training
+    that has not ended yet.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["train", "generate"] = Field(description="What to do.")
+    recipe: str | None = Field(None, max_length=100, description="Name of a recipe; see /recipes.")
+    params: dict[str, Any] = Field(default_factory=dict, description="As the recipe's schema says; left out: defaults.")
+    dataset_id: str | None = Field(None, max_length=64)
+    model_id: str | None = Field(None, max_length=64)
+    checkpoint: CheckpointChoice | None = None
+    start_from: CheckpointChoice | None = None
+    name: str = Field("", max_length=200, description="For people.")
+    priority: int = Field(0, ge=-10, le=10, description="Higher goes first.")
+    after: list[str] = Field(default_factory=list, max_length=20, description="Jobs that must have succeeded before.")
+    deadline_at: datetime | None = Field(None, description="Cancelled when it has not ended by then.")
+
+
+class RetryBody(BaseModel):
+    """How to try an ended job again. params replace those of the same name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    from_start: bool = Field(False, description="Start anew even where a checkpoint could be continued.")
+
+
+def build_request(services: Services, body: JobBody, *, retry_of: str | None = None) -> JobRequest:
+    """Check a body against recipes, datasets and checkpoints. Raises InvalidParams with every problem."""
+    problems: list[Problem] = []
+    spec: RecipeSpec | None = None
+    source: CheckpointRef | None = None
+    recipe = body.recipe
+    if body.kind == "train":
+        if body.model_id or body.checkpoint:
+            problems.append(_problem("checkpoint", "is for generate; a training begins from start_from"))
+        if body.start_from:
+            source, its_recipe = resolve_checkpoint(services, body.start_from, "start_from", problems)
+            if its_recipe and recipe and its_recipe != recipe:
+                problems.append(_problem("start_from", f"is of recipe {its_recipe}, this job of {recipe}"))
+        if not recipe:
+            problems.append(_problem("recipe", "is missing; see /recipes for the names"))
+    else:
+        if body.start_from:
+            problems.append(_problem("start_from", "is for train; name a model_id or checkpoint to generate from"))
+        if body.dataset_id:
+            problems.append(_problem("dataset_id", "is for train; a generation's input goes into params"))
+        source, its_recipe = _source(services, body, problems)
+        if its_recipe and recipe and its_recipe != recipe:
+            problems.append(_problem("recipe", f"the model is of recipe {its_recipe}; leave the field out"))
+        recipe = its_recipe or recipe
+    if recipe:
+        try:
+            spec = get_recipe(recipe)
+        except UnknownRecipe as err:
+            problems.append(_problem("recipe", err.message))
+    params: dict[str, Any] = body.params
+    valid: Any = None
+    if spec:
+        try:
+            valid = validate_params(spec.params_model(body.kind), body.params)
+            params = valid.model_dump(mode="json")
+        except InvalidParams as err:
+            problems += err.problems
+    if body.kind == "train":
+        _check_dataset(services, body, spec, valid, problems)
+    if problems or spec is None:
+        if len(problems) == 1 and problems[0].field == "recipe" and recipe and spec is None:
+            raise UnknownRecipe(problems[0].message, problems=problems)
+        raise InvalidParams(problems)
+    return JobRequest(
+        kind=body.kind,
+        recipe=spec.name,
+        recipe_version=spec.version,
+        params=params,
+        dataset_id=body.dataset_id,
+        source=source,
+        model_id=body.model_id,
+        name=body.name.strip(),
+        owner=current_owner(),
+        priority=body.priority,
+        retry_of=retry_of,
+        after=list(dict.fromkeys(body.after)),
+        deadline_at=body.deadline_at,
+    )
+
+
+def submit(services: Services, request: JobRequest, idempotency_key: str | None = None) -> tuple[Job, bool]:
+    """Record first, wake-up second. Returns the job and whether it is new."""
+    job, created = services.store.submit(request, idempotency_key=idempotency_key)
+    if created:
+        services.wake(job.queue)
+    return job, created
+
+
+def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:
+    """A new request like an ended job's. An unchanged training goes on from its newest checkpoint.
+
+    Raises Conflict when the job has not ended, InvalidParams when what it used is gone.
+    """
+    if not job.state.terminal:
+        raise Conflict(f"job {job.id} is {job.state}: only an ended job can be retried; cancel it first")
+    params = {**job.params, **body.params}
+    start = job.source
+    if job.kind == "train" and not body.from_start and not body.params:
+        newest = services.volume.newest_checkpoint(job.id)
+        start = newest.ref if newest else job.source
+    choice = CheckpointChoice(**start.model_dump()) if start else None
+    again = JobBody(
+        kind=job.kind,
+        recipe=job.recipe,
+        params=params,
+        dataset_id=job.dataset_id,
+        name=job.name,
+        priority=job.priority,
+        start_from=choice if job.kind == "train" else None,
+        checkpoint=choice if job.kind == "generate" else None,
+    )
+    return build_request(services, again, retry_of=job.id)
+
+
+def _problem(field: str, message: str) -> Problem:
+    return Problem(field=field, message=message)
+
+
+def resolve_checkpoint(
+    services: Services, choice: CheckpointChoice, field: str, problems: list[Problem]
+) -> tuple[CheckpointRef | None, str | None]:
+    """(checkpoint, recipe of its job); problems says what is missing."""
+    try:
+        job = services.store.get(choice.job_id)
+        found = services.volume.checkpoints(choice.job_id)
+    except NotFound as err:
+        problems.append(_problem(f"{field}.job_id", err.message))
+        return None, None
+    wanted = [
+        info.ref
+        for info in found
+        if choice.step in (None, info.ref.step) and choice.attempt in (None, info.ref.attempt)
+    ]
+    if not wanted:
+        steps = ", ".join(str(info.ref.step) for info in found[-10:]) or "none yet"
+        problems.append(_problem(field, f"job {choice.job_id} has no such checkpoint; there are steps {steps}"))
+        return None, job.recipe
+    return wanted[-1], job.recipe
+
+
+def _source(services: Services, body: JobBody, problems: list[Problem]) -> tuple[CheckpointRef | None, str | None]:
+    if (body.model_id is None) == (body.checkpoint is None):
+        problems.append(_problem("model_id", "name either model_id or checkpoint"))
+        return None, None
+    if body.checkpoint:
+        return resolve_checkpoint(services, body.checkpoint, "checkpoint", problems)
+    assert body.model_id is not None
+    try:
+        model = get_model(services.volume, body.model_id)
+        return model.checkpoint, model.recipe
+    except NotFound as err:
+        if body.model_id in body.after:  # the model this training will leave has its id
+            try:
+                return None, services.store.get(body.model_id).recipe
+            except NotFound:
+                pass
+        problems.append(_problem("model_id", err.message))
+        return None, None
+
+
+def _check_dataset(
+    services: Services, body: JobBody, spec: RecipeSpec | None, params: Any, problems: list[Problem]
+) -> None:
+    if not body.dataset_id:
+        problems.append(_problem("dataset_id", "is missing; upload a dataset first"))
+        return
+    try:
+        dataset = get_dataset(services.volume, body.dataset_id)
+    except NotFound as err:
+        problems.append(_problem("dataset_id", err.message))
+        return
+    if spec and dataset.format not in spec.formats:
+        wanted = " or ".join(spec.formats)
+        problems.append(_problem("dataset_id", f"has format {dataset.format}; {spec.name} needs {wanted}"))
+    elif spec and params is not None:
+        problems += spec.check(params, dataset)
