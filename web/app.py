@@ -70,7 +70,13 @@ def _request_class(volume: Volume) -> type[Request]:
     """Requests whose uploads are streamed to nameless files on the volume's own file system, never held in memory."""
 
     class VolumeRequest(Request):
+        def __init__(self, *args: Any, **kwargs: Any):
+            super().__init__(*args, **kwargs)
+            self.upload_streams: list[IO[bytes]] = []  # closed by web/bodies.py when the request is over
+
         def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-            return tempfile.TemporaryFile("w+b", dir=volume.root / "datasets", prefix=STAGING_PREFIX)  # type: ignore
+            stream = tempfile.TemporaryFile("w+b", dir=volume.root / "datasets", prefix=STAGING_PREFIX)
+            self.upload_streams.append(stream)  # type: ignore[arg-type]
+            return stream  # type: ignore[return-value]
 
     return VolumeRequest

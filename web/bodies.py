@@ -50,6 +50,11 @@ def register(app: Flask, settings: Settings) -> None:
         except RecursionError as err:
             raise MalformedJson("the body is nested too deeply") from err
 
+    @app.teardown_request
+    def _close_uploads(_error: BaseException | None) -> None:
+        for stream in getattr(request, "upload_streams", ()):
+            stream.close()
+
 
 def _refuse_constant(name: str) -> None:
     raise MalformedJson(f"the body holds {name}, which is no JSON number")

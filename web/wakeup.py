@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from shared.settings import Settings
 from shared.wakeup import TASK_NAME, celery_config
@@ -20,7 +21,7 @@ def make_waker(settings: Settings) -> Callable[[str], None]:
     def wake(queue: str) -> None:
         try:
             app.send_task(TASK_NAME, args=[queue], queue=queue)
-        except (*app.connection_for_write().connection_errors, redis.RedisError, OSError) as err:
+        except (OperationalError, redis.RedisError, OSError) as err:
             log.warning("wake-up for %s not sent: %s", queue, err)
 
     return wake
