@@ -8,10 +8,12 @@ parent never imports TensorFlow, so forking stays safe and control stays alive w
 
 import functools
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
 import socket
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -103,6 +105,8 @@ def _before_fork(sender: Any, **_: Any) -> None:
     if sender.concurrency != 1 or sender.options.get("autoscale") or "prefork" not in str(sender.pool_cls):
         raise SystemExit("a worker runs one job at a time on one device: use -P prefork -c 1, and start more workers")
     set_up_logging(settings.log_level)
+    # billiard unlinks its shared-memory files at once but keeps a folder for them, which kill -9 would leave behind.
+    multiprocessing.current_process()._config["tempdir"] = tempfile.gettempdir()  # type: ignore[attr-defined]
     host = socket.gethostname()
     worker = _Worker
     worker.id = f"{host}-{os.getpid()}-{secrets.token_hex(2)}"

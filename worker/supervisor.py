@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import select
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ import redis
 from shared.errors import Conflict, LeaseLost, VolumeFull
 from shared.job import QUEUES, Job, JobErrorInfo, State
 from shared.settings import Settings
+from shared.staging import STAGING_PREFIX
 from shared.store import JobStore
 from shared.volume import Volume
 from worker.attempt import Attempt, Ending
@@ -162,9 +164,20 @@ class Supervisor:
                 child.close()  # everything is on the volume: its memory is wanted
         if job.kind == "generate" and (not child.alive or ending.cause in ("out_of_memory", "process_lost")):
             self._crew.dismiss_generator()
+        if not child.alive:
+            self._clear_staging(job)
         if ending.how in ("done", "failed"):
             lease.beat()  # carries the last news, and an attempt whose lease was lost meanwhile leaves no DONE behind
         return ending
+
+    def _clear_staging(self, job: Job) -> None:
+        """Remove what a process that is dead for certain was in the middle of writing."""
+        for path in self._volume.attempt_dir(job.id, job.attempt).rglob(f"{STAGING_PREFIX}*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def _take_child(self, job: Job) -> ChildProcess:
         if job.kind == "generate":
