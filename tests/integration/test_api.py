@@ -159,7 +159,10 @@ def test_a_bad_upload_is_refused_and_leaves_nothing(client, settings, data, file
 
 
 def test_an_upload_over_the_limit_is_refused_while_it_streams(client, settings):
-    problem(upload(client, b"x" * 5_000_000, "big.txt"), 413, "larger")
+    head = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="big.txt"\r\n\r\n'
+    body = head + b"x" * 5_000_000 + b"\r\n--cut--\r\n"
+    reply = client.post("/api/v1/datasets", data=body, content_type="multipart/form-data; boundary=cut")
+    problem(reply, 413, "larger")
     assert list((settings.data / "datasets").iterdir()) == []
 
 
