@@ -278,7 +278,8 @@ def test_artifacts_are_downloads_a_browser_does_not_run(client, dataset_id, stor
     with volume.stage(folder) as stage:
         (stage.path / "页.html").write_text("<script>alert(1)</script>")
         stage.publish(folder / "artifacts", {})
-    reply = client.get(f"/api/v1/jobs/{job}/artifacts/页.html")
+    with client.get(f"/api/v1/jobs/{job}/artifacts/页.html") as reply:
+        assert reply.data
     assert reply.mimetype == "application/octet-stream"
     assert reply.headers["Content-Disposition"].startswith("attachment")
     assert reply.headers["X-Content-Type-Options"] == "nosniff" and "sandbox" in reply.headers["Content-Security-Policy"]
