@@ -91,6 +91,20 @@ class Client:
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", path, query=query)
 
+    def wait(self, job_id: str, etag: str = "", *, seconds: float = 20) -> tuple[dict[str, Any] | None, str]:
+        """A job once it differs from what `etag` stands for, and its new etag; None when nothing changed meanwhile."""
+        connection = self._connect(seconds + self._timeout_s)
+        try:
+            headers = {"If-None-Match": etag} if etag else {}
+            query = {"wait": f"{seconds:g}"} if etag else None
+            connection.request("GET", self._target(f"/jobs/{job_id}", query), headers=headers)
+            response = connection.getresponse()
+            return _answer(response), response.getheader("ETag", "")
+        except (OSError, http.client.HTTPException) as err:
+            raise self._lost(err) from err
+        finally:
+            connection.close()
+
     def submit(self, request: dict[str, Any]) -> dict[str, Any]:
         """Submit a job. A lost connection is tried once more under the same key, so that it is never queued twice."""
         headers = {"Idempotency-Key": secrets.token_hex(16)}
@@ -245,7 +259,7 @@ def _field(boundary: str, name: str, value: str) -> bytes:
 
 def _part(boundary: str, name: str, path: Path) -> bytes:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    head = f'Content-Disposition: form-data; name="files"; filename="{_quoted(name)}"'
+    head = f'Content-Disposition: form-data; name="file"; filename="{_quoted(name)}"'
     return f"--{boundary}\r\n{head}\r\nContent-Type: {kind}\r\n\r\n".encode()
 
 

@@ -1,0 +1,168 @@
+"""trainyard jobs, cancel, pause, resume, retry, log, download: jobs that exist."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cli.client import ApiError, Client
+from cli.connect import find_job, server_of
+from cli.params import read_params
+from cli.screen import ago, columns, plain, seconds, size, table
+
+_STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("jobs", help="list jobs, or show one")
+    parser.add_argument("job", nargs="?", metavar="JOB", help="show this one: id, part of an id, name, or last")
+    parser.add_argument("--state", choices=_STATES)
+    parser.add_argument("--kind", choices=("train", "generate"))
+    parser.add_argument("--limit", type=int, default=20, metavar="N")
+    parser.add_argument("--json", action="store_true", help="print the server's answer as it is")
+    parser.set_defaults(run=jobs)
+    for verb, text in (
+        ("cancel", "end jobs; a running one stops at the end of its batch"),
+        ("pause", "stop jobs after a checkpoint and free their device"),
+        ("resume", "put paused jobs back into the queue"),
+    ):
+        parser = commands.add_parser(verb, help=text)
+        parser.add_argument("jobs", nargs="+", metavar="JOB")
+        parser.set_defaults(run=_verb(verb))
+    parser = commands.add_parser(
+        "retry", help="submit an ended job again; an unchanged training goes on from its checkpoint", allow_abbrev=False
+    )
+    parser.add_argument("job", metavar="JOB")
+    parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help="change a param")
+    parser.add_argument("--from-start", action="store_true", help="do not go on from a checkpoint")
+    parser.set_defaults(run=retry, takes_params=True)
+    parser = commands.add_parser("log", help="the end of a job's log")
+    parser.add_argument("job", nargs="?", default="last", metavar="JOB")
+    parser.add_argument("--attempt", type=int, metavar="N", help="of an earlier attempt")
+    parser.set_defaults(run=log)
+    parser = commands.add_parser("download", help="fetch a job's artifacts")
+    parser.add_argument("job", metavar="JOB")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which ones (default: all)")
+    parser.add_argument("--to", type=Path, default=Path(), metavar="DIR")
+    parser.set_defaults(run=download)
+
+
+def jobs(options: argparse.Namespace) -> int:
+    client = server_of(options)
+    if options.job:
+        job = find_job(client, options.job)
+        print(json.dumps(job, ensure_ascii=False, indent=2) if options.json else _one(job))
+        return 0
+    answer = client.get("/jobs", state=options.state, kind=options.kind, limit=options.limit)
+    if options.json:
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        return 0
+    now = datetime.now(UTC)
+    rows = [
+        [job["id"], job["state"], job["kind"], job["recipe"], ago(job["created_at"], now), _about(job)]
+        for job in answer["jobs"]
+    ]
+    head = ("ID", "STATE", "KIND", "RECIPE", "ADDED", "")
+    print(table(head, rows, columns(sys.stdout)) or "no jobs; `trainyard submit train gpt --dataset FILE` adds one")
+    if answer["next_cursor"]:
+        print(f"… more; --limit {options.limit * 2} shows them")
+    return 0
+
+
+def _about(job: dict[str, Any]) -> str:
+    parts = [job["name"]] if job["name"] else []
+    progress = job.get("progress") or {}
+    if job["state"] == "running" and progress.get("total_steps"):
+        parts.append(f"{progress['step'] / progress['total_steps']:.0%}")
+        if progress.get("remaining_s") is not None:
+            parts.append(f"{seconds(progress['remaining_s'])} left")
+    if job.get("error"):
+        parts.append(job["error"]["message"])
+    return ", ".join(parts)
+
+
+def _one(job: dict[str, Any]) -> str:
+    """A job as a few lines."""
+    lines = [f"{job['id']} {job['state']}: {job['kind']} {job['recipe']} {job['name']}".rstrip()]
+    standing = job["standing"]
+    if standing["why"]:
+        lines.append(standing["why"])
+    if standing["eta_s"] is not None:
+        lines.append(f"done in about {seconds(standing['eta_s'])}: {standing['eta_basis']}")
+    if job.get("error"):
+        lines.append(f"{job['error']['message']} ({job['error']['code']})")
+    for attempt in job["attempts"]:
+        ended = attempt.get("outcome") or attempt.get("cause") or "running"
+        steps = f", to step {attempt['last_step']}" if attempt.get("last_step") is not None else ""
+        lines.append(f"attempt {attempt['number']}: {attempt['worker']} on {attempt['device']}, {ended}{steps}")
+    changed = {name: value for name, value in job["params"].items() if value not in (None, "", [])}
+    lines.append("params " + ", ".join(f"{name}={value}" for name, value in changed.items()))
+    return plain("\n".join(lines))
+
+
+def _verb(verb: str) -> Callable[[argparse.Namespace], int]:
+    def act(options: argparse.Namespace) -> int:
+        client, refused = server_of(options), 0
+        for text in options.jobs:
+            try:
+                job = client.call("POST", f"/jobs/{find_job(client, text)['id']}/{verb}")
+                print(
+                    plain(
+                        f"{job['id']} {job['state']}{': ' + job['standing']['why'] if job['standing']['why'] else ''}"
+                    )
+                )
+            except ApiError as err:  # say it, and go on with the others
+                refused = 2
+                print(f"trainyard: {plain(err.message)}", file=sys.stderr)
+        return refused
+
+    return act
+
+
+def retry(options: argparse.Namespace) -> int:
+    client = server_of(options)
+    old = find_job(client, options.job)
+    body: dict[str, Any] = {"from_start": options.from_start}
+    if options.param or options.rest:
+        schema = client.get(f"/recipes/{old['recipe']}")[f"{old['kind']}_params"]
+        body["params"] = read_params(schema, options.param, options.rest)
+    job = client.call("POST", f"/jobs/{old['id']}/retry", body)
+    print(f"{job['id']} {job['state']}: {job['standing']['why']}")
+    return 0
+
+
+def log(options: argparse.Namespace) -> int:
+    client = server_of(options)
+    job = find_job(client, options.job)
+    part = client.get(f"/jobs/{job['id']}/log", attempt=options.attempt)
+    print(plain(part["text"]), end="")
+    return 0
+
+
+def download(options: argparse.Namespace) -> int:
+    client = server_of(options)
+    job = find_job(client, options.job)
+    names = options.names or [a["name"] for a in client.get(f"/jobs/{job['id']}/artifacts")["artifacts"]]
+    if not names:
+        print("this job has no artifacts yet")
+        return 0
+    options.to.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        print(f"{options.to / name}  {size(_fetch(client, job['id'], name, options.to))}")
+    return 0
+
+
+def _fetch(client: Client, job_id: str, name: str, folder: Path) -> int:
+    """Download beside its final name, then rename: an unfinished file never looks like a finished one."""
+    target = folder / Path(name).name
+    partial = target.with_name(f"{target.name}.part")
+    try:
+        with partial.open("wb") as out:
+            count = client.download(f"/jobs/{job_id}/artifacts/{name}", out)
+        partial.rename(target)
+        return count
+    finally:
+        partial.unlink(missing_ok=True)

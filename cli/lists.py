@@ -1,0 +1,117 @@
+"""trainyard models, workers, queues, recipes: what there is."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from cli.connect import server_of
+from cli.screen import ago, columns, plain, seconds, table
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for name, text, show in (
+        ("models", "names for checkpoints; a finished training leaves one", _models),
+        ("workers", "who is alive, on which device, doing what", _workers),
+        ("queues", "how long each line is and who serves it", _queues),
+    ):
+        parser = commands.add_parser(name, help=text)
+        parser.add_argument("--json", action="store_true", help="print the server's answer as it is")
+        parser.set_defaults(run=_list(name, show))
+    parser = commands.add_parser("recipes", help="what can be trained; with a name: its params")
+    parser.add_argument("name", nargs="?", metavar="RECIPE")
+    parser.add_argument("--json", action="store_true", help="print the server's answer as it is")
+    parser.set_defaults(run=recipes)
+
+
+def _list(name: str, show: Callable[[list[dict[str, Any]]], str]) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        answer = server_of(options).get(f"/{name}")
+        print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else show(answer[name]) or f"no {name}")
+        return 0
+
+    return run
+
+
+def _models(rows: list[dict[str, Any]]) -> str:
+    now = datetime.now(UTC)
+    lines = [
+        [
+            m["id"],
+            m["recipe"],
+            f"{m['checkpoint']['step']:,}",
+            _metrics(m["metrics"]),
+            ago(m["created_at"], now),
+            m["name"],
+        ]
+        for m in rows
+    ]
+    return table(("ID", "RECIPE", "STEP", "METRICS", "ADDED", "NAME"), lines, columns(sys.stdout))
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:3])
+
+
+def _workers(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        [
+            w["id"],
+            ", ".join(w["queues"]),
+            w["state"],
+            w["device_name"] or w["device"],
+            "ready" if w["spare_ready"] else "",
+            str(len(w["warm"])) if w["warm"] else "",
+            " ".join(w["jobs"]),
+        ]
+        for w in rows
+    ]
+    return table(("ID", "QUEUES", "STATE", "DEVICE", "SPARE", "WARM", "JOBS"), lines, columns(sys.stdout))
+
+
+def _queues(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        [
+            q["name"],
+            str(q["ready"]),
+            str(q["delayed"]),
+            str(q["running"]),
+            seconds(q["oldest_wait_s"]) if q["oldest_wait_s"] is not None else "",
+            str(len(q["workers"])),
+        ]
+        for q in rows
+    ]
+    return table(("QUEUE", "WAITING", "HELD BACK", "RUNNING", "OLDEST", "WORKERS"), lines, columns(sys.stdout))
+
+
+def recipes(options: argparse.Namespace) -> int:
+    client = server_of(options)
+    if not options.name:
+        answer = client.get("/recipes")
+        rows = [[r["name"], ", ".join(r["formats"]), r["summary"]] for r in answer["recipes"]]
+        table_text = table(("RECIPE", "DATASETS", ""), rows, columns(sys.stdout))
+        print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else table_text)
+        return 0
+    recipe = client.get(f"/recipes/{options.name}")
+    if options.json:
+        print(json.dumps(recipe, ensure_ascii=False, indent=2))
+        return 0
+    print(plain(f"{recipe['title']}: {recipe['summary']}\ndatasets: {', '.join(recipe['formats'])}"))
+    for title, schema in (("train", recipe["train_params"]), ("generate", recipe["generate_params"])):
+        print(f"\nto {title}:")
+        rows = [[name, _default(field), _meaning(field)] for name, field in schema["properties"].items()]
+        print(table(("NAME", "DEFAULT", ""), rows, columns(sys.stdout)))
+    return 0
+
+
+def _default(field: dict[str, Any]) -> str:
+    value = field.get("default", "")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _meaning(field: dict[str, Any]) -> str:
+    unit = f" ({field['unit']})" if field.get("unit") else ""
+    choices = f" [{', '.join(map(str, field['enum']))}]" if "enum" in field else ""
+    return f"{field.get('description', '')}{unit}{choices}"

@@ -1,0 +1,60 @@
+"""trainyard watch: follow a job to its end, in place on a terminal, line by line elsewhere."""
+
+import argparse
+import sys
+from typing import TextIO
+
+from cli.client import ENDINGS, Client
+from cli.connect import find_job, server_of
+from cli.screen import is_live
+from cli.view import LiveView, PlainView, View
+
+PAUSED = 4
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("watch", help="follow a job: progress, loss, samples; why it waits and until when")
+    parser.add_argument("job", nargs="?", default="last", metavar="JOB", help="id, part of an id, name, or last")
+    parser.set_defaults(run=watch)
+
+
+def watch(options: argparse.Namespace) -> int:
+    client = server_of(options)
+    return watch_job(client, find_job(client, options.job)["id"], sys.stdout)
+
+
+def watch_job(client: Client, job_id: str, out: TextIO) -> int:
+    """Follow a job. Returns 0 when it succeeded, 1 when it failed or was cancelled, 4 when it is paused.
+
+    Raises KeyboardInterrupt: the job goes on.
+    """
+    view: View = LiveView(out) if is_live(out) else PlainView(out)
+    job, etag = client.wait(job_id)
+    assert job is not None
+    after = "0"
+    with view:
+        view.begin(job)
+        while job["state"] not in (*ENDINGS, "paused"):
+            if job["state"] == "queued":
+                view.waiting(job)
+                job, etag = _change(client, job, etag)
+                continue
+            for event in client.events(job_id, after=after, on_gap=view.gap):
+                after = event["id"]
+                view.take(event)
+                if event["type"] in ("requeued", "paused"):
+                    break
+            job, etag = client.wait(job_id)
+            assert job is not None
+        if after == "0" and job["state"] != "paused":  # it had ended before anybody watched
+            for event in client.events(job_id):
+                view.take(event)
+        view.end(job)
+    if job["state"] == "paused":
+        return PAUSED
+    return 0 if job["state"] == "succeeded" else 1
+
+
+def _change(client: Client, job: dict, etag: str) -> tuple[dict, str]:
+    changed, new_etag = client.wait(job["id"], etag)
+    return (changed, new_etag) if changed is not None else (job, etag)
