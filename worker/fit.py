@@ -103,8 +103,8 @@ class _Run:
         self.telling.phase("compiling", self.state)
         strategy = training_strategy(devices)
         xla = use_xla(self.params, self.code.XLA_FASTER, strategy)
+        self.model = build_model(self.code, self.params, self.assets, scope=scope(strategy))
         with scope(strategy):
-            self.model = build_model(self.code, self.params, self.assets)
             self.model.compile(
                 optimizer=make_optimizer(self.params, self.data.total_steps, self.model.trainable_variables),
                 jit_compile=xla,

@@ -4,6 +4,7 @@ A recipe's code is a *module* with the names listed in RecipeCode. worker/fit.py
 worker/generator.py generates. tests/contract/test_recipes.py holds every recipe to this file.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -151,11 +152,13 @@ def recipe_code(name: str) -> RecipeCode:
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
-def build_model(code: RecipeCode, params: Any, assets: dict[str, Any]) -> "keras.Model":
+def build_model(
+    code: RecipeCode, params: Any, assets: dict[str, Any], *, scope: AbstractContextManager[Any] | None = None
+) -> "keras.Model":
     """Build a recipe's model as training and generation both must: same seed, same precision policy.
 
     Resets Keras' naming counters and the global seeds of Python, NumPy and TensorFlow. Models built earlier in this
-    process stay usable.
+    process stay usable. scope: of a tf.distribute strategy; entered here, since the reset must come before it.
     """
     import keras
 
@@ -163,6 +166,7 @@ def build_model(code: RecipeCode, params: Any, assets: dict[str, Any]) -> "keras
     keras.utils.set_random_seed(params.seed)
     keras.config.set_dtype_policy(POLICIES[params.precision])
     try:
-        return code.build(params, assets)
+        with scope or nullcontext():
+            return code.build(params, assets)
     finally:
         keras.config.set_dtype_policy("float32")

@@ -29,11 +29,17 @@ class ImageClassifierTrain(TrainParams):
         1e-5, ge=0, le=10, description="Where the cosine schedule ends.", json_schema_extra=advanced("Optimizer")
     )
     warmup_steps: int = Field(
-        100, ge=0, le=1_000_000, description="Steps over which the rate rises from zero; at most a tenth of the run.",
+        100,
+        ge=0,
+        le=1_000_000,
+        description="Steps over which the rate rises from zero; at most a tenth of the run.",
         json_schema_extra=advanced("Optimizer", "steps"),
     )
     weight_decay: float = Field(
-        0.02, ge=0, le=10, description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
+        0.02,
+        ge=0,
+        le=10,
+        description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
         json_schema_extra=advanced("Regularisation"),
     )
     beta_2: float = Field(
@@ -41,47 +47,72 @@ class ImageClassifierTrain(TrainParams):
     )
 
     architecture: Literal["resnet", "vgg", "inception"] = Field(
-        "resnet", description="resnet: residual blocks; vgg: plain 3x3 layers; inception: parallel 1x1, 3x3, 5x5.",
+        "resnet",
+        description="resnet: residual blocks; vgg: plain 3x3 layers; inception: parallel 1x1, 3x3, 5x5.",
         json_schema_extra={"group": "Model"},
     )
     width: int = Field(
-        32, ge=4, le=512, description="Channels of the first stage; doubles at each further one.",
+        32,
+        ge=4,
+        le=512,
+        description="Channels of the first stage; doubles at each further one.",
         json_schema_extra={"group": "Model", "unit": "channels"},
     )
     depth: int = Field(
         1, ge=1, le=8, description="Blocks per stage.", json_schema_extra={"group": "Model", "unit": "blocks"}
     )
     dropout: float = Field(
-        0.1, ge=0, lt=1, description="Share of features dropped before the last layer.",
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of features dropped before the last layer.",
         json_schema_extra=advanced("Regularisation"),
     )
     label_smoothing: float = Field(
-        0.05, ge=0, lt=1, description="Share of probability spread over all classes in the target.",
+        0.05,
+        ge=0,
+        lt=1,
+        description="Share of probability spread over all classes in the target.",
         json_schema_extra=advanced("Regularisation"),
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: rare classes weigh as much as frequent ones.",
+        "none",
+        description="balanced: rare classes weigh as much as frequent ones.",
         json_schema_extra={"group": "Data"},
     )
     image_size: int = Field(
-        0, ge=0, le=512, description="Side to which pictures are scaled, 0: as they are, at most 96.",
+        0,
+        ge=0,
+        le=512,
+        description="Side to which pictures are scaled, 0: as they are, at most 96.",
         json_schema_extra={"group": "Data", "unit": "pixels"},
     )
     validation_fraction: float = Field(
-        0.1, ge=0, le=0.5, description="Share of the training part held out to watch progress, unless the dataset"
-        " brings a val folder. 0: the test folder is watched instead.", json_schema_extra={"group": "Data"},
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Share of the training part held out to watch progress, unless the dataset"
+        " brings a val folder. 0: the test folder is watched instead.",
+        json_schema_extra={"group": "Data"},
     )
 
     flip: Literal["auto", "none", "horizontal", "both"] = Field(
-        "auto", description="Random mirroring. auto: horizontal for colour pictures, none for grey ones.",
+        "auto",
+        description="Random mirroring. auto: horizontal for colour pictures, none for grey ones.",
         json_schema_extra=_AUGMENT,
     )
     rotation: float = Field(
-        10, ge=0, le=180, description="Random rotation up to this angle either way.",
+        10,
+        ge=0,
+        le=180,
+        description="Random rotation up to this angle either way.",
         json_schema_extra=_AUGMENT | {"unit": "degrees"},
     )
     translation: float = Field(
-        0.1, ge=0, le=0.5, description="Random shift (crop of the padded picture) up to this share of the side.",
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Random shift (crop of the padded picture) up to this share of the side.",
         json_schema_extra=_AUGMENT,
     )
     zoom: float = Field(
@@ -94,8 +125,11 @@ class UploadedImage(Params):
 
     name: str = Field("", max_length=200, description="Shown beside the result.")
     data: str = Field(
-        min_length=4, max_length=MAX_IMAGE_BASE64, pattern=r"^[A-Za-z0-9+/\s]+={0,2}\s*$",
-        description="A PNG, JPEG, GIF, BMP or WebP file as base64.", json_schema_extra={"widget": "file"},
+        min_length=4,
+        max_length=MAX_IMAGE_BASE64,
+        pattern=r"^[A-Za-z0-9+/\s]+={0,2}\s*$",
+        description="A PNG, JPEG, GIF, BMP or WebP file as base64.",
+        json_schema_extra={"widget": "file"},
     )
 
 
@@ -103,22 +137,31 @@ class ImageClassifierGenerate(Params):
     """What to label: pictures sent along, or a dataset on the server. Exactly one of both."""
 
     images: list[UploadedImage] = Field(
-        default_factory=list, max_length=MAX_IMAGES, description=f"Up to {MAX_IMAGES} pictures to label.",
+        default_factory=list,
+        max_length=MAX_IMAGES,
+        description=f"Up to {MAX_IMAGES} pictures to label.",
         json_schema_extra={"widget": "images"},
     )
     dataset_id: str = Field(
-        "", pattern=r"^([0-9a-f]{32})?$", description="A dataset whose pictures are labelled, instead of images.",
+        "",
+        pattern=r"^([0-9a-f]{32})?$",
+        description="A dataset whose pictures are labelled, instead of images.",
         json_schema_extra={"widget": "dataset"},
     )
     part: Literal["all", "train", "val", "test"] = Field(
         "all", description="Which part of the dataset.", json_schema_extra=advanced("Dataset")
     )
     offset: int = Field(
-        0, ge=0, description="Pictures of the dataset passed over first.",
+        0,
+        ge=0,
+        description="Pictures of the dataset passed over first.",
         json_schema_extra=advanced("Dataset", "pictures"),
     )
     limit: int = Field(
-        100, ge=1, le=10_000, description="Most pictures of the dataset labelled.",
+        100,
+        ge=1,
+        le=10_000,
+        description="Most pictures of the dataset labelled.",
         json_schema_extra=advanced("Dataset", "pictures"),
     )
     top_k: int = Field(5, ge=1, le=1_000, description="How many labels are given with their probability.")

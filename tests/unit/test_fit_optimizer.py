@@ -35,7 +35,7 @@ def _step_with_zero_gradient(**values):
     matrix, vector = keras.Variable([[2.0, -4.0]], name="kernel"), keras.Variable([3.0], name="bias")
     optimizer = make_optimizer(TrainParams(schedule="constant", learning_rate=0.1, **values), 10, [matrix, vector])
     optimizer.apply([keras.ops.zeros((1, 2)), keras.ops.zeros((1,))], [matrix, vector])
-    return keras.ops.convert_to_numpy(matrix), keras.ops.convert_to_numpy(vector)
+    return matrix.value.numpy(), vector.value.numpy()
 
 
 def test_adamw_shrinks_matrices_apart_from_the_gradient_and_leaves_biases():
@@ -62,7 +62,7 @@ def test_clip_norm_limits_the_global_norm_of_the_gradient():
     variable = keras.Variable([[0.0, 0.0]], name="kernel")
     params = TrainParams(optimizer="sgd", schedule="constant", learning_rate=1.0, clip_norm=1.0)
     make_optimizer(params, 10, [variable]).apply([keras.ops.array([[30.0, 40.0]])], [variable])
-    moved = math.hypot(*keras.ops.convert_to_numpy(variable)[0])
+    moved = math.hypot(*variable.value.numpy()[0])
     assert moved == pytest.approx(1.9, rel=1e-4)  # Nesterov's first step is 1 + .9 gradients
 
 

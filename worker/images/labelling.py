@@ -51,7 +51,7 @@ class Labeller:
         self._classes: list[str] = assets["classes"]
         self._height, self._width, self._channels = assets["shape"]
         layer = model.get_layer("logits")
-        self._kernel = keras.ops.convert_to_numpy(layer.kernel)  # (features, classes)
+        self._kernel = layer.kernel.value.numpy()  # (features, classes)
         both = keras.Model(model.inputs, [model.get_layer("features").output, model.output])
         self._run = tf.function(lambda x: both(x, training=False), autograph=False)
 
