@@ -90,9 +90,7 @@ def _thin(rows: list[dict[str, Any]], max_points: int) -> list[dict[str, Any]]:
     return [rows[i] for i in sorted(keep)]
 
 
-def log(
-    volume: Volume, job_id: str, attempt: int, *, offset: int | None = None, tail_bytes: int = 65_536
-) -> LogPart:
+def log(volume: Volume, job_id: str, attempt: int, *, offset: int | None = None, tail_bytes: int = 65_536) -> LogPart:
     """Read from offset, or the last tail_bytes. At most 1 MiB; cut at whole lines. Raises NotFound for an unknown attempt."""
     path = volume.attempt_dir(job_id, attempt) / "log.txt"
     try:

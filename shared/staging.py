@@ -106,7 +106,11 @@ class Stage:
             for path in list_files(self.path):
                 sync_file(path)
                 files.append(
-                    {"path": path.relative_to(self.path).as_posix(), "size": path.stat().st_size, "sha256": sha256(path)}
+                    {
+                        "path": path.relative_to(self.path).as_posix(),
+                        "size": path.stat().st_size,
+                        "sha256": sha256(path),
+                    }
                 )
             manifest = {"id": new_id(), **meta, "files": files}
             write_json(self.path / MANIFEST, manifest)
@@ -154,7 +158,8 @@ def verify(folder: Path) -> bool:
         return False
     try:
         return all(
-            (folder / entry["path"]).stat().st_size == entry["size"] and sha256(folder / entry["path"]) == entry["sha256"]
+            (folder / entry["path"]).stat().st_size == entry["size"]
+            and sha256(folder / entry["path"]) == entry["sha256"]
             for entry in manifest["files"]
         )
     except OSError:

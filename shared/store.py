@@ -197,7 +197,9 @@ class JobStore:
         return JobPage(found, found[-1].id if more and found else None)
 
     def _control(self, job_id: str, verb: str, refused: str) -> Job:
-        reply = self._run("control", job_id, verb, self.events_kept, self.retention_ms) if is_id(job_id) else ["missing"]
+        reply = (
+            self._run("control", job_id, verb, self.events_kept, self.retention_ms) if is_id(job_id) else ["missing"]
+        )
         if reply[0] == "missing":
             raise NotFound(f"no job {job_id!r:.60}")
         if reply[0] == "refused":
@@ -395,4 +397,3 @@ class JobStore:
             for state in State:
                 pipe.zcard(self.keys.jobs_in(state))
             return dict(zip((str(s) for s in State), pipe.execute(), strict=True))
-

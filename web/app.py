@@ -5,7 +5,8 @@ import tempfile
 from typing import IO, Any
 
 from flask import Request, redirect
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
@@ -31,7 +32,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         info=Info(
             title="Trainyard",
             version="1",
-            description="Submit trainings and generations, watch them, use every checkpoint. Errors are RFC 9457 problem+json.",
+            description="Submit trainings and generations, watch them, use every checkpoint. "
+            "Errors are RFC 9457 problem+json.",
         ),
         doc_prefix="/openapi",
         doc_url="/openapi.json",
@@ -75,7 +77,8 @@ def _request_class(volume: Volume) -> type[Request]:
             self.upload_streams: list[IO[bytes]] = []  # closed by web/bodies.py when the request is over
 
         def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-            stream = tempfile.TemporaryFile("w+b", dir=volume.root / "datasets", prefix=STAGING_PREFIX)
+            folder = volume.root / "datasets"
+            stream = tempfile.TemporaryFile("w+b", dir=folder, prefix=STAGING_PREFIX)  # noqa: SIM115
             self.upload_streams.append(stream)  # type: ignore[arg-type]
             return stream  # type: ignore[return-value]
 

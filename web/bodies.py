@@ -40,7 +40,9 @@ def register(app: Flask, settings: Settings) -> None:
         if not body:
             return
         if request.mimetype != "application/json":
-            raise UnsupportedMediaType(f"send JSON with Content-Type: application/json, not {request.mimetype or 'nothing'}")
+            raise UnsupportedMediaType(
+                f"send JSON with Content-Type: application/json, not {request.mimetype or 'nothing'}"
+            )
         try:
             json.loads(body, parse_constant=_refuse_constant)
         except UnicodeDecodeError as err:

@@ -34,7 +34,7 @@ _TITLES = {
 class ProblemDocument(BaseModel):
     """application/problem+json (RFC 9457) with two further members: code for programs, problems one by one."""
 
-    type: str = Field("about:blank", description="Always about:blank; use code.")
+    type: str = Field(default="about:blank", description="Always about:blank; use code.")
     title: str
     status: int
     detail: str = ""
@@ -42,7 +42,13 @@ class ProblemDocument(BaseModel):
     problems: list[Problem] = Field(default_factory=list)
 
 
-def answer(status: int, code: str, detail: str, problems: list[Problem] | None = None, **headers: str) -> Response:
+def answer(
+    status: int,
+    code: str,
+    detail: str,
+    problems: list[Problem] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
     """Build the response for an error: problem+json, or a page when a browser asked for one."""
     title = _TITLES.get(status, "Error")
     problems = problems or []
@@ -54,8 +60,7 @@ def answer(status: int, code: str, detail: str, problems: list[Problem] | None =
         document = ProblemDocument(title=title, status=status, detail=detail, code=code, problems=problems)
         response = make_response(json.dumps(document.model_dump(mode="json"), ensure_ascii=False), status)
         response.content_type = "application/problem+json"
-    for name, value in headers.items():
-        response.headers[name.replace("_", "-")] = value
+    response.headers.update(headers or {})
     return response
 
 
@@ -74,8 +79,8 @@ def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
 
 
 def _client_error(err: ClientError) -> Response:
-    headers = {"Retry_After": "10"} if err.status == 429 else {}
-    return answer(err.status, err.code, err.message, err.problems, **headers)
+    headers = {"Retry-After": "10"} if err.status == 429 else None
+    return answer(err.status, err.code, err.message, err.problems, headers)
 
 
 def register(app: Flask) -> None:
@@ -86,20 +91,24 @@ def register(app: Flask) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(err: RequestEntityTooLarge) -> Response:
         limit = request.max_content_length
-        return _client_error(TooLarge(f"the request is larger than {limit} bytes" if limit else "the request is too large"))
+        return _client_error(
+            TooLarge(f"the request is larger than {limit} bytes" if limit else "the request is too large")
+        )
 
     @app.errorhandler(HTTPException)
     def _http(err: HTTPException) -> Response:
         if err.response is not None:  # made ready by whoever aborted
             return err.response  # type: ignore[return-value]
-        headers = {name.replace("-", "_"): value for name, value in err.get_headers() if name in ("Allow", "Content-Range")}
+        headers = {name: value for name, value in err.get_headers() if name in ("Allow", "Content-Range")}
         code = (err.name or "error").lower().replace(" ", "_")
-        return answer(err.code or 500, code, err.description or "", **headers)
+        return answer(err.code or 500, code, err.description or "", headers=headers)
 
     @app.errorhandler(redis.RedisError)
     def _redis(err: redis.RedisError) -> Response:
         log.warning("Redis is out of reach: %s", err)
-        return answer(503, "unavailable", "Redis cannot be reached; try again in a few seconds", Retry_After="5")
+        return answer(
+            503, "unavailable", "Redis cannot be reached; try again in a few seconds", headers={"Retry-After": "5"}
+        )
 
     @app.errorhandler(VolumeFull)
     def _full(err: VolumeFull) -> Response:

@@ -24,8 +24,8 @@ class CheckpointChoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     job_id: str
-    step: int | None = Field(None, ge=0)
-    attempt: int | None = Field(None, ge=1)
+    step: int | None = Field(default=None, ge=0)
+    attempt: int | None = Field(default=None, ge=1)
 
 
 class JobBody(BaseModel):
@@ -39,16 +39,16 @@ class JobBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["train", "generate"] = Field(description="What to do.")
-    recipe: str | None = Field(None, max_length=100, description="Name of a recipe; see /recipes.")
+    recipe: str | None = Field(default=None, max_length=100, description="Name of a recipe; see /recipes.")
     params: dict[str, Any] = Field(default_factory=dict, description="As the recipe's schema says; left out: defaults.")
-    dataset_id: str | None = Field(None, max_length=64)
-    model_id: str | None = Field(None, max_length=64)
+    dataset_id: str | None = Field(default=None, max_length=64)
+    model_id: str | None = Field(default=None, max_length=64)
     checkpoint: CheckpointChoice | None = None
     start_from: CheckpointChoice | None = None
-    name: str = Field("", max_length=200, description="For people.")
-    priority: int = Field(0, ge=-10, le=10, description="Higher goes first.")
+    name: str = Field(default="", max_length=200, description="For people.")
+    priority: int = Field(default=0, ge=-10, le=10, description="Higher goes first.")
     after: list[str] = Field(default_factory=list, max_length=20, description="Jobs that must have succeeded before.")
-    deadline_at: datetime | None = Field(None, description="Cancelled when it has not ended by then.")
+    deadline_at: datetime | None = Field(default=None, description="Cancelled when it has not ended by then.")
 
 
 class RetryBody(BaseModel):
@@ -57,7 +57,7 @@ class RetryBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     params: dict[str, Any] = Field(default_factory=dict)
-    from_start: bool = Field(False, description="Start anew even where a checkpoint could be continued.")
+    from_start: bool = Field(default=False, description="Start anew even where a checkpoint could be continued.")
 
 
 def build_request(services: Services, body: JobBody, *, retry_of: str | None = None) -> JobRequest:

@@ -10,7 +10,9 @@ from shared.errors import TooLarge
 from shared.staging import full_is_said
 
 MOST_RATIO = 200  # unpacked to packed size of one file above 1 MiB; photographs have about 1, texts up to 20
-_IGNORED = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._)|(^|/)\.(?!\.?(/|$))[^/]+", re.IGNORECASE)
+_IGNORED = re.compile(
+    r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._)|(^|/)\.(?!\.?(/|$))[^/]+", re.IGNORECASE
+)
 _CHUNK = 1 << 20
 
 

@@ -27,7 +27,9 @@ _MAGIC = {
 }
 _CONTROLS = frozenset(range(32)) - {9, 10, 12, 13, 27}
 # The 500 or so commonest characters of modern Chinese text cover about three quarters of it; 40 of them about a quarter.
-_COMMON = frozenset("的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生會這個來們說國時為與無對")
+_COMMON = frozenset(
+    "的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生會這個來們說國時為與無對"
+)
 
 # Measured: modern prose 0.24 to 0.31, Tang poems 0.09; the wrong one of the two encodings, or German, French, Russian, Japanese and
 # Korean text in their own encodings: 0.
@@ -86,6 +88,8 @@ def _chinese_share(data: bytes, encoding: str) -> float:
     except UnicodeDecodeError:
         return 0.0
     wide = [c for c in text if c > "\x7f"]
-    if not wide or sum(0x4E00 <= ord(c) <= 0x9FFF or c in "，。、！？：；「」『』“”‘’（）《》—…　" for c in wide) < 0.9 * len(wide):
+    if not wide or sum(
+        0x4E00 <= ord(c) <= 0x9FFF or c in "，。、！？：；「」『』“”‘’（）《》—…　" for c in wide
+    ) < 0.9 * len(wide):
         return 0.0
     return sum(c in _COMMON for c in wide) / len(wide)

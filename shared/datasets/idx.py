@@ -1,6 +1,6 @@
 """Format "idx": MNIST's files (yann.lecun.com/exdb/mnist), gzipped or not, as pairs
 
-    train-images-idx3-ubyte.gz + train-labels-idx1-ubyte.gz        (and t10k-... or test-...)
+train-images-idx3-ubyte.gz + train-labels-idx1-ubyte.gz        (and t10k-... or test-...)
 """
 
 import gzip
@@ -22,9 +22,7 @@ def looks_like_idx(name: str) -> bool:
     return "idx1" in base or "idx3" in base
 
 
-def check_idx(
-    root: Path, names: list[str], *, max_bytes: int
-) -> tuple[dict[str, Any], list[str], list[Any]]:
+def check_idx(root: Path, names: list[str], *, max_bytes: int) -> tuple[dict[str, Any], list[str], list[Any]]:
     """Check heads, sizes and that pictures and labels match. Returns (stats, notes, preview). Raises DatasetInvalid."""
     problems, notes = Problems(), []
     pairs: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {}
@@ -67,9 +65,7 @@ def check_idx(
     return stats, notes, []
 
 
-def _read(
-    path: Path, name: str, problems: Problems, max_bytes: int
-) -> tuple[tuple[int, ...] | None, Counter[int]]:
+def _read(path: Path, name: str, problems: Problems, max_bytes: int) -> tuple[tuple[int, ...] | None, Counter[int]]:
     """Read a file through, holding none of it. Returns (axes or None, how often each label occurs)."""
     counts: Counter[int] = Counter()
     try:
@@ -88,7 +84,9 @@ def _read(
             for axis in shape:
                 expected *= axis
             if expected > max_bytes or expected == 0:
-                problems.add(f"says it holds {' x '.join(map(str, shape))} bytes; 1 to {max_bytes} are allowed", file=name)
+                problems.add(
+                    f"says it holds {' x '.join(map(str, shape))} bytes; 1 to {max_bytes} are allowed", file=name
+                )
                 return None, counts
             size = 0
             while size <= expected and (chunk := file.read(_CHUNK)):
@@ -99,6 +97,9 @@ def _read(
         problems.add(f"cannot be unpacked: {err}", file=name)
         return None, counts
     if size != expected:
-        problems.add(f"holds {'more than ' if size > expected else ''}{min(size, expected)} bytes of data, its head says {expected}", file=name)
+        problems.add(
+            f"holds {'more than ' if size > expected else ''}{min(size, expected)} bytes of data, its head says {expected}",
+            file=name,
+        )
         return None, counts
     return shape, counts

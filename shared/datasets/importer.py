@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Protocol
 
 from shared import staging
 from shared.datasets.archive import unpack
@@ -23,11 +23,22 @@ from shared.job import utc_now
 from shared.volume import Volume
 
 FORMATS = {
-    "text": "text: .txt, or .jsonl with a \"text\" in each line",
+    "text": 'text: .txt, or .jsonl with a "text" in each line',
     "image_folder": "pictures: a zip of class folders",
     "idx": "MNIST's IDX files, as they are or in a zip",
 }
 _CHUNK = 1 << 20
+
+
+class HasLimits(Protocol):
+    """What import_dataset asks of its limits: Settings has these, and Limits."""
+
+    @property
+    def max_upload_bytes(self) -> int: ...
+    @property
+    def max_unpacked_bytes(self) -> int: ...
+    @property
+    def max_files(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class Limits:
 
 def import_dataset(
     volume: Volume,
-    limits: Limits,
+    limits: HasLimits,
     files: Iterable[tuple[str, IO[bytes]]],
     *,
     name: str = "",
@@ -95,7 +106,7 @@ def clean_name(name: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "", name).strip()[:120]
 
 
-def _receive(files: Iterable[tuple[str, IO[bytes]]], folder: Path, limits: Limits) -> list[tuple[str, Path]]:
+def _receive(files: Iterable[tuple[str, IO[bytes]]], folder: Path, limits: HasLimits) -> list[tuple[str, Path]]:
     """Copy the streams to files of our own naming, within the limits."""
     received: list[tuple[str, Path]] = []
     left = limits.max_upload_bytes
@@ -141,7 +152,9 @@ def _guess(received: list[tuple[str, Path]]) -> str:
     raise refuse(f"cannot tell what kind of data this is. Accepted are {known}", file=names[0])
 
 
-def _convert(format: str, received: list[tuple[str, Path]], target: Path, limits: Limits):  # noqa: ANN202
+def _convert(
+    format: str, received: list[tuple[str, Path]], target: Path, limits: HasLimits
+) -> tuple[dict[str, Any], list[str], list[Any]]:
     """Check the received files and put what a recipe will read into target. Returns (stats, notes, preview)."""
     if format == "text":
         return import_text(received, target)
@@ -149,9 +162,7 @@ def _convert(format: str, received: list[tuple[str, Path]], target: Path, limits
     names: list[str] = []
     for name, path in received:
         if _is_zip(path):
-            unpacked, said = unpack(
-                path, name, target, max_bytes=limits.max_unpacked_bytes, max_files=limits.max_files
-            )
+            unpacked, said = unpack(path, name, target, max_bytes=limits.max_unpacked_bytes, max_files=limits.max_files)
             names += unpacked
             notes += said
         elif format == "idx":

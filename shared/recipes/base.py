@@ -27,7 +27,9 @@ def advanced(group: str, unit: str = "") -> dict[str, Any]:
 class TrainParams(Params):
     """Params every training shares; worker/fit.py gives them their meaning."""
 
-    batch_size: int = Field(32, ge=1, le=65_536, description="Examples per step.", json_schema_extra={"unit": "examples"})
+    batch_size: int = Field(
+        32, ge=1, le=65_536, description="Examples per step.", json_schema_extra={"unit": "examples"}
+    )
     learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak step size of the optimizer.")
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="cosine: falls to final_learning_rate over the run; constant: stays."
@@ -36,7 +38,10 @@ class TrainParams(Params):
         1e-4, ge=0, le=10, description="Where the cosine schedule ends.", json_schema_extra=advanced("Optimizer")
     )
     warmup_steps: int = Field(
-        0, ge=0, le=1_000_000, description="Steps over which the rate rises from zero.",
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Steps over which the rate rises from zero.",
         json_schema_extra=advanced("Optimizer", "steps"),
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(
@@ -46,25 +51,35 @@ class TrainParams(Params):
         0.99, gt=0, lt=1, description="Adam's second-moment decay.", json_schema_extra=advanced("Optimizer")
     )
     weight_decay: float = Field(
-        0.0, ge=0, le=10, description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
+        0.0,
+        ge=0,
+        le=10,
+        description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
         json_schema_extra=advanced("Regularisation"),
     )
     l1: float = Field(
         0.0, ge=0, le=1, description="L1 penalty on weight matrices.", json_schema_extra=advanced("Regularisation")
     )
     clip_norm: float = Field(
-        1.0, ge=0, le=1e6, description="Largest global norm of a gradient; 0: no limit.",
+        1.0,
+        ge=0,
+        le=1e6,
+        description="Largest global norm of a gradient; 0: no limit.",
         json_schema_extra=advanced("Optimizer"),
     )
     early_stopping_patience: int = Field(
-        0, ge=0, le=10_000, description="Stop after this many evaluations without a better validation loss; 0: never.",
+        0,
+        ge=0,
+        le=10_000,
+        description="Stop after this many evaluations without a better validation loss; 0: never.",
         json_schema_extra=advanced("Run", "evaluations"),
     )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Arithmetic of the layers; weights stay float32.", json_schema_extra=advanced("Run")
     )
     xla: Literal["auto", "on", "off"] = Field(
-        "auto", description="Compile the step with XLA. auto: what was measured to be faster for this recipe.",
+        "auto",
+        description="Compile the step with XLA. auto: what was measured to be faster for this recipe.",
         json_schema_extra=advanced("Run"),
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, data and params: same model, on the CPU to the bit.")

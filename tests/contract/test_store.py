@@ -34,7 +34,13 @@ def let_the_lease_run_out(store: JobStore, job_id: str) -> None:
 def test_a_submitted_job_is_queued_with_everything_the_owner_asked_for(store):
     job, created = store.submit(request(name="夜间", owner="ann", priority=3))
     assert created
-    assert (job.state, job.params, job.name, job.owner, job.priority) == (State.queued, {"text": "中文"}, "夜间", "ann", 3)
+    assert (job.state, job.params, job.name, job.owner, job.priority) == (
+        State.queued,
+        {"text": "中文"},
+        "夜间",
+        "ann",
+        3,
+    )
     assert [e.type for e in store.events(job.id)] == ["submitted"]
     assert store.get(job.id) == job
 
@@ -114,7 +120,9 @@ def test_every_claim_raises_the_fence_and_is_recorded_as_an_attempt(store):
 def test_a_beat_carries_progress_in_and_the_owners_wish_out(store):
     job = claim(store, worker="w") if submit(store) else None
     assert job
-    assert store.beat(job.id, 1, progress=Progress(phase="training", step=7), events=[("note", {"message": "hi"})]) == ""
+    assert (
+        store.beat(job.id, 1, progress=Progress(phase="training", step=7), events=[("note", {"message": "hi"})]) == ""
+    )
     assert (store.get(job.id).progress or Progress()).step == 7
     store.pause(job.id)
     assert store.beat(job.id, 1) == "pause"

@@ -3,6 +3,8 @@
 The model beside it is plain Python: the state of each job, its attempt, and whether its lease ran out unseen.
 """
 
+from itertools import pairwise
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -106,7 +108,7 @@ class Machine(RuleBasedStateMachine):
             events = store.events(job.id, limit=5_000)
             history = [STATE_AFTER[e.type] for e in events if e.type in STATE_AFTER]
             assert history[-1] == job.state, "the events replay to the state"
-            for earlier, later in zip(history, history[1:], strict=False):
+            for earlier, later in pairwise(history):
                 assert State(later) in TRANSITIONS[State(earlier)], (earlier, later)
             assert sum(State(h).terminal for h in history) <= 1, "at most one outcome"
             self.seen[job.id] = (job.state, job.attempt)

@@ -14,6 +14,7 @@ from shared.datasets.examples import import_example, list_examples
 from shared.errors import DatasetInvalid, NotFound, TooLarge
 from shared.volume import Volume
 
+ANY_SIZE = Limits()
 POEM = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"
 PROSE = "我在年青时候也曾经做过许多梦，后来大半忘却了，但自己也并不以为可惜。所谓回忆者，虽说可以使人欢欣。\n" * 5
 
@@ -23,7 +24,7 @@ def volume(tmp_path):
     return Volume(tmp_path / "data")
 
 
-def load(volume, *files, limits=Limits(), **options):
+def load(volume, *files, limits=ANY_SIZE, **options):
     return import_dataset(volume, limits, [(name, io.BytesIO(data)) for name, data in files], **options)
 
 
@@ -45,7 +46,9 @@ def zipped(entries, *, links=(), compression=zipfile.ZIP_DEFLATED):
 
 
 def classes(count=3, names=("cat", "dog"), lead=""):
-    return [(f"{lead}{name}/{i}.png", picture((i * 20, j * 90, 7))) for j, name in enumerate(names) for i in range(count)]
+    return [
+        (f"{lead}{name}/{i}.png", picture((i * 20, j * 90, 7))) for j, name in enumerate(names) for i in range(count)
+    ]
 
 
 def idx(images=10, labels=10, *, kinds=3, cut=0, side=4, part="train"):
@@ -104,12 +107,17 @@ def test_class_folders_are_found_below_folders_that_hold_everything(volume, lead
 
 
 def test_train_and_test_folders_are_parts(volume):
-    entries = classes(lead="train/") + [("test/cat/t.png", picture((1, 2, 3)))]
+    entries = [*classes(lead="train/"), ("test/cat/t.png", picture((1, 2, 3)))]
     assert load(volume, ("p.zip", zipped(entries))).stats["splits"] == {"test": 1, "train": 6}
 
 
 def test_repeated_pictures_and_hidden_files_are_dropped_and_that_is_said(volume):
-    entries = [*classes(), ("cat/copy.png", picture((0, 0, 7))), ("__MACOSX/cat/._0.png", b"x"), ("cat/notes.txt", b"x")]
+    entries = [
+        *classes(),
+        ("cat/copy.png", picture((0, 0, 7))),
+        ("__MACOSX/cat/._0.png", b"x"),
+        ("cat/notes.txt", b"x"),
+    ]
     dataset = load(volume, ("p.zip", zipped(entries)))
     assert dataset.stats["images"] == 6
     assert [word in " ".join(dataset.notes) for word in ("repeated", "hidden", "no pictures")] == [True] * 3
@@ -189,7 +197,7 @@ REFUSED = {
     "empty picture": ([("p.zip", zipped([*classes(), ("cat/bad.png", b"")]))], "is empty"),
     "picture bomb": ([("p.zip", zipped([*classes(), ("cat/bad.png", HUGE_PNG)]))], "pixels"),
     "same picture, two classes": ([("p.zip", zipped([*classes(), ("dog/x.png", picture((0, 0, 7)))]))], "another class"),
-    "class only in test": ([("p.zip", zipped(classes(lead="train/") + [("test/cow/0.png", picture())]))], "cow"),
+    "class only in test": ([("p.zip", zipped([*classes(lead="train/"), ("test/cow/0.png", picture())]))], "cow"),
     "no pictures": ([("p.zip", zipped([("cat/a.txt", b"x"), ("dog/b.txt", b"x")]))], "no pictures"),
     "idx without labels": (idx()[:1], "one of labels"),
     "idx counts differ": (idx(10, 9), "10 pictures"),

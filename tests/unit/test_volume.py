@@ -66,7 +66,11 @@ def test_a_failed_write_leaves_nothing(volume):
 
 
 def test_no_space_left_is_said_as_such(volume):
-    with pytest.raises(VolumeFull, match="full"), volume.stage(volume.root) as stage, open("/dev/full", "wb", 0) as full:
+    with (
+        pytest.raises(VolumeFull, match="full"),
+        volume.stage(volume.root) as stage,
+        open("/dev/full", "wb", 0) as full,
+    ):
         (stage.path / "x").write_bytes(b"x")
         full.write(b"x")
     assert sorted(p.name for p in volume.root.iterdir()) == ["datasets", "jobs", "models"]

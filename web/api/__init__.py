@@ -1,6 +1,6 @@
 """The JSON API, one file per resource. Everything lies under /api/v1 but health and Prometheus' metrics."""
 
-from flask_openapi3 import OpenAPI
+from flask_openapi3.openapi import OpenAPI
 
 from web.api import datasets, health, job_events, job_files, jobs, models, queues, recipes, workers
 

@@ -5,7 +5,8 @@ import re
 from typing import Any
 
 from flask import Response, request
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -16,7 +17,9 @@ from web.services import Services
 
 API = "/api/v1"
 MOST_WAIT_S = 60.0
-Reply = Response | WerkzeugResponse | tuple[Response | str, int]  # what views return; flask.typing's alias cannot be resolved
+Reply = (
+    Response | WerkzeugResponse | tuple[Response | str, int]
+)  # what views return; flask.typing's alias cannot be resolved
 JOB_ID = r"^[0-9a-hjkmnp-tv-z]{26}$"
 
 
@@ -42,7 +45,9 @@ class WaitQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    wait: float = Field(0, ge=0, le=MOST_WAIT_S, description="Answer as soon as something changed, at most after so many seconds.")
+    wait: float = Field(
+        0, ge=0, le=MOST_WAIT_S, description="Answer as soon as something changed, at most after so many seconds."
+    )
 
 
 def preferred_wait(query_wait: float = 0) -> float:

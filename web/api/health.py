@@ -41,7 +41,7 @@ def readyz() -> Reply:
         problems.append(Problem(field="volume", message=f"cannot be written: {err.strerror}"))
     if problems:
         detail = "; ".join(f"{p.field} {p.message}" for p in problems)
-        return answer(503, "unavailable", detail, problems, Retry_After="5")
+        return answer(503, "unavailable", detail, problems, {"Retry-After": "5"})
     return jsonify({"status": "ok"})
 
 
@@ -60,7 +60,9 @@ class _Collector:
         alive = store.presence.workers()
         ready = GaugeMetricFamily("trainyard_queue_ready", "Jobs that can be claimed now.", labels=["queue"])
         running = GaugeMetricFamily("trainyard_queue_running", "Running jobs.", labels=["queue"])
-        wait = GaugeMetricFamily("trainyard_queue_oldest_wait_seconds", "Age of the longest waiting job.", labels=["queue"])
+        wait = GaugeMetricFamily(
+            "trainyard_queue_oldest_wait_seconds", "Age of the longest waiting job.", labels=["queue"]
+        )
         serving = GaugeMetricFamily("trainyard_queue_workers", "Live workers that serve the queue.", labels=["queue"])
         for queue in read_queues(store, alive):
             ready.add_metric([queue.name], queue.ready)

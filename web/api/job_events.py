@@ -22,8 +22,8 @@ class EventQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    after: str = Field("0", pattern=EVENT_ID, description="Id of the last event already seen.")
-    limit: int = Field(200, ge=1, le=1000)
+    after: str = Field(default="0", pattern=EVENT_ID, description="Id of the last event already seen.")
+    limit: int = Field(default=200, ge=1, le=1000)
 
 
 @blueprint.get(

@@ -142,5 +142,7 @@ def resume_job(path: JobPath) -> Reply:
 def retry_job(path: JobPath) -> Reply:
     here = services()
     body = RetryBody.model_validate(request.get_json(silent=True) or {})
-    job, _ = submit(here, retry_request(here, here.store.get(path.job_id), body), request.headers.get("Idempotency-Key"))
+    job, _ = submit(
+        here, retry_request(here, here.store.get(path.job_id), body), request.headers.get("Idempotency-Key")
+    )
     return _accepted(job, job_json(here, job), status=202)

@@ -55,9 +55,7 @@ def models() -> Reply:
     return jsonify({"models": [m.model_dump(mode="json") for m in list_models(services().volume)]})
 
 
-@blueprint.post(
-    "/models", summary="Name a checkpoint", responses={"201": Model, **documented(413, 415, 507)}
-)
+@blueprint.post("/models", summary="Name a checkpoint", responses={"201": Model, **documented(413, 415, 507)})
 def add_model(body: ModelBody) -> Reply:
     model = name_checkpoint(services(), body)
     response = jsonify(model.model_dump(mode="json"))
