@@ -4,6 +4,7 @@ from worker.app import app, settings
 
 app.worker_main(
     [
+        "--quiet",  # no banner
         "worker",
         f"--queues={','.join(settings.queues)}",
         f"--loglevel={settings.log_level}",

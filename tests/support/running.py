@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from cli.stack import Plan, Stack
-from shared.settings import Settings
+from cli.background import BackgroundStack
+from cli.client import Client
+from cli.stack import Plan, StackFailed
 from shared.store import JobStore
 from shared.volume import Volume
 
@@ -15,60 +16,29 @@ T = TypeVar("T")
 
 
 class RunningStack:
-    """url, settings, store and volume of a stack that runs; its output is in log."""
+    """url, client, settings, store and volume of a stack that runs. pids() names its processes, tail() shows its log."""
 
     def __init__(self, folder: Path, plan: Plan):
-        self.log = folder / "stack.log"
-        self._file = self.log.open("a", encoding="utf-8")
-        self._stack = Stack(plan, show=self._write)
-        self._leaving = threading.Event()
-        self._failure: BaseException | None = None
-        self._started = threading.Event()
-        # The thread that starts the processes watches them too, and lives as long as they do.
-        self._thread = threading.Thread(target=self._live, name="stack")
+        self._stack = BackgroundStack(plan, folder / "stack.log")
         self.url = self._stack.url
-        self.settings: Settings = self._stack.settings
+        self.client = Client(self.url)
+        self.settings = self._stack.settings
         self.store = JobStore.connect(self.settings)
         self.volume = Volume(self.settings.data)
-
-    def _write(self, name: str, text: str) -> None:
-        self._file.write(f"{name or 'stack'} | {text}\n")
-        self._file.flush()
-
-    def _live(self) -> None:
-        try:
-            self._stack.start()
-            self._started.set()
-            self._stack.run(self._leaving.is_set)
-        except BaseException as err:  # noqa: BLE001 raised again in the test's own thread
-            self._failure = err
-        finally:
-            self._started.set()
-            self._stack.stop()
+        self.pids = self._stack.pids
+        self.tail = self._stack.tail
 
     def start(self) -> "RunningStack":
-        """Start everything; returns when all of it is ready. Raises with the end of the log."""
-        self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            self._thread.join()
-            raise AssertionError(f"the stack did not start:\n{self.tail()}") from self._failure
+        """Start everything; returns when all of it is ready. Fails with the end of the log."""
+        try:
+            self._stack.start()
+        except StackFailed as err:
+            raise AssertionError(f"the stack did not start: {err.message}\n{self.tail()}") from err
         return self
 
     def stop(self) -> None:
-        self._leaving.set()
-        self._stack.wake()
-        self._thread.join()
+        self._stack.stop()
         self.store.redis.close()
-        self._file.close()
-
-    def tail(self, lines: int = 60) -> str:
-        """The end of what all processes wrote."""
-        return "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-lines:])
-
-    def pids(self) -> dict[str, int]:
-        """Process ids by name: redis, web, train, generate, reaper."""
-        return {child.name: child.pid for child in self._stack.children}
 
     def until(self, look: Callable[[], T], limit_s: float = 60) -> T:
         """Call look until it returns something true; return that. Fails with the log when limit_s is over."""

@@ -1,0 +1,98 @@
+"""trainyard demo: a real model, trained on real text through the real queue, then used. Nothing is downloaded."""
+
+import argparse
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from types import FrameType
+from typing import Any, NoReturn
+
+from cli.background import BackgroundStack
+from cli.client import Client
+from cli.connect import running_here
+from cli.generate import generate_from
+from cli.screen import colour
+from cli.up import add_options, only_one, plan_of
+from cli.watch import watch_job
+from shared.errors import TrainyardError
+
+_EXAMPLE = "python_docs"
+_PROMPT = "The following"
+# Chosen so that two cores need about 45 s: a transformer of 0.3 million weights that has learnt to spell and to lay out
+# documentation, not to make sense.
+_PARAMS: dict[str, Any] = {}
+_GENERATE: dict[str, Any] = {"prompt": _PROMPT}
+
+
+class DemoFailed(TrainyardError):
+    """A step of the demo did not end as it should."""
+
+    code = "demo_failed"
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("demo", help="train a small gpt on Python's documentation and generate from it")
+    add_options(parser)
+    parser.add_argument("--once", action="store_true", help="end when the text is there, also on a terminal")
+    parser.set_defaults(run=demo)
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Start the stack (or use the one that runs here), show everything, keep it up on a terminal. Raises DemoFailed."""
+    began = time.monotonic()
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        plan = plan_of(options)
+        running = running_here(plan.data).get("url")
+        if running:
+            _say(f"using the stack that runs at {running}")
+            _show(Client(running), began)
+            return 0
+        with ExitStack() as stack:
+            stack.enter_context(only_one(plan.data))
+            log = plan.data / "up.log"
+            _say(f"starting server, web, workers and reaper (their log: {log})")
+            background = stack.enter_context(BackgroundStack(plan, log))
+            _say(f"ready after {time.monotonic() - began:.1f} s: {background.url}")
+            _show(Client(background.url), began)
+            if options.once or not sys.stdin.isatty():
+                return 0
+            _say("everything keeps running; Ctrl-C stops it")
+            try:
+                signal.pause()
+            except KeyboardInterrupt:
+                _say("stopping")
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _show(client: Client, began: float) -> None:
+    dataset = client.call("POST", f"/datasets/examples/{_EXAMPLE}")
+    characters = (dataset.get("stats") or {}).get("characters", dataset["bytes"])
+    _say(f"dataset {dataset['name']!r}: {characters:,} characters")
+    job = client.submit(
+        {"kind": "train", "recipe": "gpt", "dataset_id": dataset["id"], "params": _PARAMS, "name": "demo"}
+    )
+    page = f"{client.url}{job['links']['page']}"
+    _say(f"training; watch it here or at {page}")
+    if watch_job(client, job["id"], sys.stdout):
+        raise DemoFailed(f"the training did not succeed; `trainyard log {job['id']}` says more")
+    _say(f"{time.monotonic() - began:.0f} s after the start the model goes on from {_PROMPT!r}:")
+    print()
+    source = {"checkpoint": {"job_id": job["id"]}, "recipe": "gpt"}
+    if generate_from(client, source, _GENERATE, sys.stdout):
+        raise DemoFailed("the generation did not succeed")
+    print()
+    _say(f"from nothing to generated text in {time.monotonic() - began:.0f} s")
+    _say(f"open {client.url} to try more, {page} for the training,")
+    _say(f'or: ./trainyard --url {client.url} generate {job["id"]} "def "')
+
+
+def _say(text: str) -> None:
+    print(f"{colour('demo', 'bold', sys.stdout)} {text}", flush=True)
