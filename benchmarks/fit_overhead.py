@@ -7,6 +7,7 @@ Run: python -m benchmarks.fit_overhead [--steps 300 --rounds 5 --case small]
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -72,10 +73,8 @@ def ours(code: Any, params: Any, data: Any, steps: int, checkpoint_s: float) -> 
         volume.ensure()
         job = new_id()
         context = Job(volume.start_attempt(job, 1), volume, job, checkpoint_interval_s=checkpoint_s)
-        try:
+        with contextlib.suppress(LeaseLost):
             fit(code, params, data, context)
-        except LeaseLost:
-            pass
         return context.timed.steps_per_s, context.written
 
 
@@ -96,12 +95,13 @@ def bare(code: Any, params: Any, data: Any, steps: int, per_execution: int) -> f
     model = build_model(code, params, data.assets)
     model.compile(
         optimizer=make_optimizer(params, data.total_steps, model.trainable_variables),
-        jit_compile=use_xla(params, code.XLA_FASTER, None),
+        jit_compile=use_xla(params, code.XLA_FASTER, None),  # pyright: ignore[reportArgumentType]
         steps_per_execution=per_execution,
         **code.compile_args(params, data.assets),
     )
     wanted = WARM + steps + 2 * per_execution
-    model.fit(data.train(0).prefetch(-1), epochs=1, steps_per_epoch=wanted, verbose=0, callbacks=[Clock()])
+    batches = data.train(0).prefetch(-1)
+    model.fit(batches, steps_per_epoch=wanted, verbose=0, callbacks=[Clock()])  # pyright: ignore[reportArgumentType]
     return timed.steps_per_s
 
 
@@ -123,7 +123,7 @@ def main() -> None:
     from worker.recipe import recipe_code
 
     code = recipe_code("image_classifier")
-    params = get_recipe("image_classifier").train_params(epochs=100, **CASES[flags.case])
+    params = get_recipe("image_classifier").train_params.model_validate({"epochs": 100, **CASES[flags.case]})
     data = code.load(SimpleNamespace(format="idx"), test_data("mnist"), params)
     ratios: dict[int, list[float]] = {1: [], code.STEPS_PER_EXECUTION: []}
     for round_ in range(flags.rounds):
@@ -135,7 +135,8 @@ def main() -> None:
             line += f", model.fit x{per_execution} {theirs:.1f} (ratio {mine / theirs:.3f})"
         print(line, flush=True)
     for per_execution, found in ratios.items():
-        print(f"{flags.case}: median ratio to model.fit(steps_per_execution={per_execution}): {statistics.median(found):.3f}")
+        middle = statistics.median(found)
+        print(f"{flags.case}: median ratio to model.fit(steps_per_execution={per_execution}): {middle:.3f}")
 
 
 if __name__ == "__main__":

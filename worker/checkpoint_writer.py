@@ -86,7 +86,7 @@ class CheckpointWriter:
         while (item := self._waiting.get()) is not None:
             try:
                 self._done.put(self._write(*item))
-            except Exception as err:  # handed over to the training thread, which raises it
+            except Exception as err:  # noqa: BLE001  handed over to the training thread, which raises it
                 self._done.put(err)
 
     def _write(self, snapshot: Snapshot, best_step: int | None) -> Written:

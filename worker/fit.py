@@ -93,7 +93,7 @@ class _Run:
         self.rate = learning_rate(params, data.total_steps)
         self.state = LoopState()
         self.telling = Telling(context, self.borders)
-        recipe = code.__name__.rpartition(".")[2]  # type: ignore[attr-defined]  # a module
+        recipe = code.__name__.rpartition(".")[2]  # type: ignore[attr-defined]  # it is a module
         self.keeper = Keeper(context, recipe, params, self.assets, data.total_steps)
 
     def prepare(
@@ -107,7 +107,7 @@ class _Run:
         with scope(strategy):
             self.model.compile(
                 optimizer=make_optimizer(self.params, self.data.total_steps, self.model.trainable_variables),
-                jit_compile=xla,
+                jit_compile=xla,  # pyright: ignore[reportArgumentType]
                 steps_per_execution=EVALUATION_BATCHES_PER_CALL,
                 **self.code.compile_args(self.params, self.assets),
             )

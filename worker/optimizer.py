@@ -24,15 +24,16 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         self.peak, self.final, self.kind = float(peak), float(final), kind
         self.warmup_steps, self.total_steps = int(warmup_steps), int(total_steps)
 
-    def __call__(self, step: Any) -> Any:
-        step = ops.cast(step, "float32")
+    def __call__(self, iteration: Any) -> Any:
+        step: Any = ops.cast(iteration, "float32")
         warm = self.peak * (step + 1.0) / (self.warmup_steps + 1.0)
         if self.kind == "constant":
             after = ops.full_like(step, self.peak)
         else:
             span = max(self.total_steps - self.warmup_steps, 1)
-            share = ops.clip((step - self.warmup_steps) / span, 0.0, 1.0)
-            after = self.final + 0.5 * (self.peak - self.final) * (1.0 + ops.cos(math.pi * share))
+            share: Any = ops.clip((step - self.warmup_steps) / span, 0.0, 1.0)
+            cosine: Any = ops.cos(math.pi * share)
+            after = self.final + 0.5 * (self.peak - self.final) * (1.0 + cosine)
         return ops.where(step < self.warmup_steps, warm, after)
 
     def at(self, step: int) -> float:
@@ -75,7 +76,8 @@ def _penalised(base: type[Any]) -> type[Any]:
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             if is_matrix(variable):
                 if self.l1:
-                    gradient = gradient + ops.cast(self.l1, variable.dtype) * ops.sign(variable)
+                    sign: Any = ops.sign(variable)
+                    gradient = gradient + ops.cast(self.l1, variable.dtype) * sign
                 if self.l2:
                     gradient = gradient + ops.cast(self.l2, variable.dtype) * variable
             super().update_step(gradient, variable, learning_rate)

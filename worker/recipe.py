@@ -106,8 +106,15 @@ class Generator(Protocol):
 class RecipeCode(Protocol):
     """The names a module worker/recipes/<name>.py defines. All functions are deterministic."""
 
-    XLA_FASTER: bool  # what params.xla == "auto" means on the CPU; measured, say where
-    STEPS_PER_EXECUTION: int  # most steps run in the graph between two looks at the clock; fit takes fewer if slow
+    @property
+    def XLA_FASTER(self) -> bool:
+        """A constant: what params.xla == "auto" means on the CPU. Measured; say where."""
+        ...
+
+    @property
+    def STEPS_PER_EXECUTION(self) -> int:
+        """A constant: most steps run in the graph between two looks at the clock; fit takes fewer when they are slow."""
+        ...
 
     def load(self, dataset: Any, folder: Path, params: Any) -> Data:
         """Read, clean and split a dataset.

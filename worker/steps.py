@@ -39,7 +39,7 @@ class StepRunner:
         def one_step(data: Any) -> Any:
             """One train_step; returns whether every loss is finite."""
             if strategy is None:
-                logs = model.train_step(data)
+                logs: Any = model.train_step(data)
             else:
                 local = strategy.experimental_local_results
                 logs = strategy.run(model.train_step, args=(data,))
@@ -88,12 +88,13 @@ class StepRunner:
         model = self._model
         model.reset_metrics()
         model.make_test_function()
+        test: Any = model.test_function
         batches = 0
         try:
             iterator = iter(distributed(self._strategy, dataset.prefetch(tf.data.AUTOTUNE)))
             while True:
                 try:
-                    model.test_function(iterator)
+                    test(iterator)
                 except StopIteration:
                     break
                 batches += model.steps_per_execution

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from shared.errors import Problem
 from shared.recipes.base import Params, RecipeSpec, TrainParams, advanced
 
-_AUGMENT = {"group": "Augmentation"}
+_AUGMENT: dict[str, Any] = {"group": "Augmentation"}
 MAX_IMAGES = 32  # of one generation job by upload; more belong into a dataset
 MAX_IMAGE_BASE64 = 700_000  # characters, about 525 kB decoded: what fits the JSON body's usual 1 MiB
 

@@ -42,6 +42,8 @@ def _text(repeats: int) -> Files:
     return [("text.txt", ((PROSE + "\n") * repeats + VERSE * repeats).encode())]
 
 
+_AB = ("ape", "bee")
+
 CASES: dict[str, Case] = {
     "image_classifier": Case(
         files=lambda: folder_files(40, channels=3),
@@ -49,10 +51,10 @@ CASES: dict[str, Case] = {
         params={"width": 4, "epochs": 4, "batch_size": 6, "dropout": 0.3, "class_weights": "balanced"},
         generate={"images": [{"name": "an ape", "data": _one_picture()}]},
         bad_params=[
-            {"width": 0}, {"learning_rate": float("nan")}, {"architecture": "transformer"}, {"unknown": 1}, {"epochs": "x"},
-            {"validation_fraction": 0.9}, {"seed": -1}, {"batch_size": None},
+            {"width": 0}, {"learning_rate": float("nan")}, {"architecture": "transformer"}, {"unknown": 1},
+            {"epochs": "x"}, {"validation_fraction": 0.9}, {"seed": -1}, {"batch_size": None},
         ],
-        bad_generate=[{}, {"images": [{"data": "not base64!"}]}, {"dataset_id": "../../etc"}, {"images": [], "top_k": 0}],
-        bad_files=[[*folder_files(4, "train", names=("a", "b")), *folder_files(3, "test", names=("a", "b", "c"), seed=3)]],
+        bad_generate=[{}, {"images": [{"data": "no base64!"}]}, {"dataset_id": "../../etc"}, {"images": [], "top_k": 0}],
+        bad_files=[folder_files(6, names=("ape",)), [*folder_files(4, "train", names=_AB), *folder_files(3, "test")]],
     ),
 }  # fmt: skip

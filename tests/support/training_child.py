@@ -57,7 +57,7 @@ def main(order: dict) -> None:
         ref = outcome.checkpoint
         said = {"job": job, "hash": _hash(outcome.model), "step": outcome.step, "total": data.total_steps}
         print(json.dumps({**said, "metrics": report.metrics, "artifacts": sorted(report.artifacts)}), flush=True)
-    if "generate" in order:
+    if "generate" in order and ref is not None:
         loaded = checkpoint.load_model(volume.checkpoint(ref).path)
         generator = code.open_generator(loaded.model, loaded.params, loaded.assets)
         gparams = validate_params(spec.generate_params, order["generate"])

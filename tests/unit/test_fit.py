@@ -2,7 +2,9 @@
 
 import math
 import resource
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ tf = pytest.importorskip("tensorflow")
 
 from shared.errors import Cancelled, CheckpointCorrupt, Drained, LeaseLost, NonFiniteLoss, Paused, VolumeFull  # noqa: E402
 from shared.ids import new_id  # noqa: E402
+from shared.job import Progress  # noqa: E402
 from shared.readback import samples, series  # noqa: E402
 from shared.recipes.image_classifier import ImageClassifierTrain  # noqa: E402
 from shared.volume import Volume  # noqa: E402
@@ -21,16 +24,20 @@ from worker.context import Context  # noqa: E402
 from worker.fit import fit  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
 
-PARAMS = ImageClassifierTrain(width=4, epochs=4, batch_size=8, dropout=0.3, warmup_steps=0, class_weights="balanced")
+PARAMS = ImageClassifierTrain.model_validate(
+    {"width": 4, "epochs": 4, "batch_size": 8, "dropout": 0.3, "warmup_steps": 0, "class_weights": "balanced"}
+)
 
 
 class Recording(Context):
     """A context that stops the training at a step, and remembers what it was told."""
 
-    def __init__(self, volume, job_id, attempt=1, *, stop_at=None, stop=Paused, phase="training", **fields):
-        super().__init__(volume.start_attempt(job_id, attempt), volume, job_id, attempt, **fields)
+    attempt_dir: Path
+
+    def __init__(self, volume, job_id, attempt=1, *, stop_at: int | None = None, stop: Any = Paused, phase="training", **more):
+        super().__init__(volume.start_attempt(job_id, attempt), volume, job_id, attempt, **more)
         self.stop_at, self.stop, self.phase = stop_at, stop, phase
-        self.told, self.events, self.checkpoints, self.newest = [], [], [], None
+        self.told, self.events, self.checkpoints, self.newest = [], [], [], Progress()
 
     def progress(self, progress):
         self.newest = progress
@@ -144,8 +151,8 @@ def test_early_stopping_ends_the_training_and_goes_back_to_the_best_weights(data
     job = new_id()
     outcome = fit(image_classifier, params, long, Recording(volume, job))
     assert outcome.stopped_early
-    assert outcome.best_step < outcome.step < outcome.total_steps
-    assert outcome.checkpoint.step == outcome.best_step
+    assert outcome.best_step is not None and outcome.best_step < outcome.step < outcome.total_steps
+    assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.best_step
     loaded = checkpoint.load_model(volume.checkpoint(outcome.checkpoint).path)
     for a, b in zip(loaded.model.variables, outcome.model.variables, strict=True):
         np.testing.assert_array_equal(a.value.numpy(), b.value.numpy())

@@ -11,8 +11,12 @@ from shared.recipes.base import TrainParams  # noqa: E402
 from worker.optimizer import balanced_class_weights, learning_rate, make_optimizer  # noqa: E402
 
 
+def _params(**values):
+    return TrainParams.model_validate(values)
+
+
 def test_cosine_rises_over_the_warm_up_and_ends_at_the_final_rate():
-    rate = learning_rate(TrainParams(learning_rate=1e-3, final_learning_rate=1e-4, warmup_steps=100), 2000)
+    rate = learning_rate(_params(learning_rate=1e-3, final_learning_rate=1e-4, warmup_steps=100), 2000)
     assert rate.at(0) == pytest.approx(1e-3 / 101)
     assert rate.at(100) == pytest.approx(1e-3)
     assert rate.at(1050) == pytest.approx((1e-3 + 1e-4) / 2)
@@ -22,18 +26,18 @@ def test_cosine_rises_over_the_warm_up_and_ends_at_the_final_rate():
 
 @pytest.mark.parametrize("kind", ["constant", "cosine"])
 def test_the_rate_in_the_graph_is_the_rate_on_the_host(kind):
-    rate = learning_rate(TrainParams(schedule=kind, warmup_steps=30), 1000)
+    rate = learning_rate(_params(schedule=kind, warmup_steps=30), 1000)
     for step in (0, 1, 29, 30, 31, 500, 999, 1000):
         assert float(rate(step)) == pytest.approx(rate.at(step), rel=1e-5)
 
 
 def test_warm_up_never_takes_more_than_a_tenth_of_the_run():
-    assert learning_rate(TrainParams(warmup_steps=1000), 50).warmup_steps == 5
+    assert learning_rate(_params(warmup_steps=1000), 50).warmup_steps == 5
 
 
 def _step_with_zero_gradient(**values):
     matrix, vector = keras.Variable([[2.0, -4.0]], name="kernel"), keras.Variable([3.0], name="bias")
-    optimizer = make_optimizer(TrainParams(schedule="constant", learning_rate=0.1, **values), 10, [matrix, vector])
+    optimizer = make_optimizer(_params(schedule="constant", learning_rate=0.1, **values), 10, [matrix, vector])
     optimizer.apply([keras.ops.zeros((1, 2)), keras.ops.zeros((1,))], [matrix, vector])
     return matrix.value.numpy(), vector.value.numpy()
 
@@ -60,7 +64,7 @@ def test_l1_pulls_matrices_towards_zero_by_their_sign():
 
 def test_clip_norm_limits_the_global_norm_of_the_gradient():
     variable = keras.Variable([[0.0, 0.0]], name="kernel")
-    params = TrainParams(optimizer="sgd", schedule="constant", learning_rate=1.0, clip_norm=1.0)
+    params = _params(optimizer="sgd", schedule="constant", learning_rate=1.0, clip_norm=1.0)
     make_optimizer(params, 10, [variable]).apply([keras.ops.array([[30.0, 40.0]])], [variable])
     moved = math.hypot(*variable.value.numpy()[0])
     assert moved == pytest.approx(1.9, rel=1e-4)  # Nesterov's first step is 1 + .9 gradients

@@ -20,7 +20,7 @@ from worker.fit import fit  # noqa: E402
 from worker.images.labelling import probabilities_of  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
 
-PARAMS = ImageClassifierTrain(width=8, epochs=12, batch_size=8, warmup_steps=0)
+PARAMS = ImageClassifierTrain.model_validate({"width": 8, "epochs": 12, "batch_size": 8, "warmup_steps": 0})
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,10 @@ def place(tmp_path_factory):
     data = image_classifier.load(dataset, volume.dataset_dir(dataset.id), PARAMS)
     model = fit(image_classifier, PARAMS, data, Context()).model
     return volume, dataset, image_classifier.open_generator(model, PARAMS, data.assets), model
+
+
+def _asked(**values) -> ImageClassifierGenerate:
+    return ImageClassifierGenerate.model_validate(values)
 
 
 def _upload(body: bytes, name: str = "") -> dict:
@@ -56,11 +60,14 @@ def test_pictures_sent_along_are_labelled_with_probabilities_and_maps(place):
 
 def test_a_dataset_on_the_volume_is_labelled_part_by_part_and_its_accuracy_told(place):
     volume, dataset, labeller, _ = place
-    asked = ImageClassifierGenerate(dataset_id=dataset.id, part="test", offset=2, limit=5, activation_map=False)
+    asked = _asked(dataset_id=dataset.id, part="test", offset=2, limit=5, activation_map=False)
     told = []
-    context = Context(volume=volume)
-    context.progress = told.append
-    result = labeller.generate(asked, context)
+
+    class Told(Context):
+        def progress(self, progress):
+            told.append(progress)
+
+    result = labeller.generate(asked, Told(volume=volume))
     assert len(result.summary["predictions"]) == 5
     assert result.summary["accuracy"] == 1.0
     assert result.artifacts == {}
@@ -70,7 +77,7 @@ def test_a_dataset_on_the_volume_is_labelled_part_by_part_and_its_accuracy_told(
 def test_grey_idx_digits_of_another_size_are_scaled_to_what_the_model_knows(place):
     volume, _, labeller, _ = place
     other = import_files(volume, idx_files(9, 6, side=18), "idx")
-    result = labeller.generate(ImageClassifierGenerate(dataset_id=other.id, part="test"), Context(volume=volume))
+    result = labeller.generate(_asked(dataset_id=other.id, part="test"), Context(volume=volume))
     assert len(result.summary["predictions"]) == 6
 
 
@@ -90,16 +97,16 @@ def test_a_picture_too_large_to_decode_is_refused_by_its_size(place):
     out = io.BytesIO()
     Image.new("1", (9000, 9000)).save(out, "PNG")
     asked = ImageClassifierGenerate.model_validate({"images": [_upload(out.getvalue(), "bomb.png")]})
-    with pytest.raises(RecipeFailed, match="bomb.png: 9000x9000 is more than"):
+    with pytest.raises(RecipeFailed, match="9000x9000 is more than"):
         labeller.generate(asked, Context())
 
 
 def test_a_dataset_that_is_gone_or_a_range_with_nothing_in_it_is_said(place):
     volume, dataset, labeller, _ = place
     with pytest.raises(InputMissing, match="no longer"):
-        labeller.generate(ImageClassifierGenerate(dataset_id="0" * 32), Context(volume=volume))
+        labeller.generate(_asked(dataset_id="0" * 32), Context(volume=volume))
     with pytest.raises(RecipeFailed, match="chosen part and range"):
-        labeller.generate(ImageClassifierGenerate(dataset_id=dataset.id, part="val"), Context(volume=volume))
+        labeller.generate(_asked(dataset_id=dataset.id, part="val"), Context(volume=volume))
 
 
 def test_a_stop_is_noticed_between_batches(place):
@@ -110,7 +117,7 @@ def test_a_stop_is_noticed_between_batches(place):
             raise Cancelled("asked to stop")
 
     with pytest.raises(Cancelled):
-        labeller.generate(ImageClassifierGenerate(dataset_id=dataset.id), Stopped(volume=volume))
+        labeller.generate(_asked(dataset_id=dataset.id), Stopped(volume=volume))
 
 
 def test_a_label_does_not_depend_on_the_pictures_beside_it(place):

@@ -39,7 +39,7 @@ def augment(images: Any, seed: Any, how: Augmentation) -> Any:
         return images
     shape = tf.shape(images)
     batch, height, width = shape[0], tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
-    draws = tf.random.stateless_uniform((6, batch), seed, -1.0, 1.0)
+    draws: Any = tf.random.stateless_uniform(tf.stack([6, batch]), seed, -1.0, 1.0)
     angle = draws[0] * (how.rotation * math.pi / 180)
     scale = 1.0 + draws[1] * how.zoom
     shift_x, shift_y = draws[2] * how.translation * width, draws[3] * how.translation * height

@@ -15,6 +15,7 @@ from worker.recipe import Data
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (5, 100)  # guess: what small networks here need to settle
 EVALUATION_BATCH = 256
+shuffle = tf.random.experimental.stateless_shuffle  # pyright: ignore[reportAttributeAccessIssue]
 plain = tf.autograph.experimental.do_not_convert  # AutoGraph leaves files behind in a process that is killed
 SHOWN = 12  # validation pictures kept in the assets to show predictions on
 
@@ -70,7 +71,7 @@ class PictureData(Data):
 
         @plain
         def epoch(number: Any) -> tf.data.Dataset:
-            order = tf.random.experimental.stateless_shuffle(indices, seed=tf.stack([seed, number]))
+            order = shuffle(indices, seed=tf.stack([seed, number]))
             return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch], (steps, batch)))
 
         @plain

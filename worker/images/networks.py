@@ -35,9 +35,9 @@ class FusedBatchNorm(layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        keep = self.momentum
-        self.moving_mean.assign(self.moving_mean * keep + mean * (1.0 - keep))
-        self.moving_variance.assign(self.moving_variance * keep + variance * (1.0 - keep))
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            assert moving is not None
+            moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
         return ops.cast(outputs, self.compute_dtype)
 
 
@@ -105,8 +105,9 @@ def classifier(
     """
     block = BLOCKS[architecture]
     inputs = keras.Input(input_shape)
-    offset = [-m / s for m, s in zip(mean, std, strict=True)]
-    x = layers.Rescaling([1 / (255 * s) for s in std], offset)(inputs)
+    offset: Any = [-m / s for m, s in zip(mean, std, strict=True)]
+    scale: Any = [1 / (255 * s) for s in std]
+    x = layers.Rescaling(scale, offset)(inputs)
     side = max(input_shape[:2])
     x = _conv_bn(x, width, 3, strides=2 if side >= STEM_STRIDE_FROM else 1)
     for stage in range(stages_for(side)):
