@@ -1,7 +1,7 @@
 """What sender and receiver of a wake-up must agree on. A wake-up names a queue, never a job; its loss costs seconds.
 
-Used by the web (sends), the worker (receives and sends) and the reaper (sends). Does not import Celery: each of them makes its
-own Celery app and feeds it celery_config().
+Used by the web (sends), the worker (receives and sends) and the reaper (sends). Does not import Celery: each of them makes
+its own Celery app and feeds it celery_config().
 """
 
 from typing import Any

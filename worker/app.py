@@ -2,8 +2,8 @@
 
     celery -A worker.app worker        (or python -m worker, the same with less chatter between workers)
 
-Parent: takes the device before it forks, announces the worker, passes SIGTERM on as "drain". Child: owns the supervisor. The
-parent never imports TensorFlow, so forking stays safe and control stays alive while a job runs.
+Parent: takes the device before it forks, announces the worker, passes SIGTERM on as "drain". Child: owns the supervisor.
+The parent never imports TensorFlow, so forking stays safe and control stays alive while a job runs.
 """
 
 import functools

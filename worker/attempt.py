@@ -23,7 +23,7 @@ from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-_CANCEL_GRACE_S = 4.0  # nobody wants the last checkpoint of a cancelled job badly: it is gone within 10 s of the request
+_CANCEL_GRACE_S = 4.0  # with a beat before it, the process is gone within 10 s of the request
 _DUMP_S = 2.0  # time a hung process has to write its stacks into the log
 
 
@@ -137,7 +137,7 @@ class Attempt:
 
     def _declare_hung(self, now: float) -> None:
         limit_s = self._watchdog.limit_s
-        self._hung = Hung(f"nothing new for {limit_s:.0f} s, many times the usual length of a step; stacks are in the log")
+        self._hung = Hung(f"nothing new for {limit_s:.0f} s, far longer than a step usually takes; stacks are in the log")
         self._log.say(self._hung.message)
         self._child.signal(signal.SIGUSR1)
         self._kill_at = now + _DUMP_S

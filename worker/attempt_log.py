@@ -3,6 +3,7 @@
 The supervisor does the writing, so that the last words of a process that crashes are kept.
 """
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,15 +35,11 @@ class AttemptLog:
         self._written += len(text)
         if self._written > _LIMIT_BYTES:
             text += now + b"trainyard: the log has reached its limit; what follows is not kept\n"
-        try:
+        with contextlib.suppress(OSError):  # the volume is full or gone: the checkpoint or the outcome will say so
             self._file.write(text)
-        except OSError:
-            pass  # the volume is full or gone: the checkpoint or the outcome will say so
 
     def close(self) -> None:
         if self._rest:
             self._write([self._rest])
-        try:
+        with contextlib.suppress(OSError):
             self._file.close()
-        except OSError:
-            pass

@@ -121,7 +121,7 @@ class ChildProcess:
             try:
                 self._popen.wait(_REAP_LIMIT_S)
             except subprocess.TimeoutExpired:
-                log.error("process %d does not die: the kernel holds it, maybe in a driver or a dead file system", self.pid)
+                log.error("process %d does not die: a driver or a dead file system may hold it", self.pid)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended, without reaping it. False when it still runs after timeout_s."""

@@ -136,7 +136,7 @@ def choose_slot(
     wanted: "auto" (the first free GPU, else the CPU), "cpu", "all" (every GPU, for one job at a time), or UUIDs or
         indexes joined by commas (all of them, for one job at a time).
     take: takes the lease on a UUID; False when another worker holds it.
-    Raises NoDevice when a named device is not there or is taken. Leases taken before the one that failed run out by themselves.
+    Raises NoDevice when a named device is not there or is taken; leases taken before that run out by themselves.
     """
     cores = cores or len(os.sched_getaffinity(0))
     cpu = Slot((), "CPU", 0, cpu_threads or max(cores // cpu_slots, 1))
@@ -149,7 +149,9 @@ def choose_slot(
             if take(gpu.uuid):
                 return Slot((gpu.uuid,), gpu.name, gpu.memory_bytes, gpu_threads)
         if gpus:
-            raise NoDevice(f"all {len(gpus)} GPUs are held by other workers; start fewer workers, or set TRAINYARD_DEVICE=cpu")
+            raise NoDevice(
+                f"all {len(gpus)} GPUs are held by other workers; start fewer workers, or set TRAINYARD_DEVICE=cpu"
+            )
         return cpu
 
     chosen = gpus if wanted == "all" else [_find(part.strip(), gpus) for part in wanted.split(",") if part.strip()]

@@ -1,7 +1,7 @@
 """Carries "leave now" from the Celery parent to its child: a pipe made before the fork.
 
-One byte is written and never read, so the pipe stays readable: it works while the child computes, survives being said early,
-and every loop that watches the descriptor sees it.
+One byte is written and never read, so the pipe stays readable: it works while the child computes, survives being said
+early, and every loop that watches the descriptor sees it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Says why an attempt failed, in the words of its record. Used at both ends of the pipe; pure but for reading OOM counters."""
+"""Says why an attempt failed, in the words of its record. Used at both ends of the pipe."""
 
 import errno
 import logging
@@ -12,6 +12,7 @@ from shared.errors import ClientError, JobError, OutOfMemory, ProcessDied, Recip
 log = logging.getLogger(__name__)
 
 _MESSAGE_LIMIT = 500  # characters of a message in a record; the whole text is in the log
+_NEEDS_LESS = "A smaller batch_size or model needs less"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
 
 
@@ -36,9 +37,8 @@ def _as_job_error(err: BaseException) -> JobError:
     if isinstance(err, ClientError):  # params or data that no retry makes better
         return RecipeFailed(err.message, code=err.code)
     if isinstance(err, MemoryError) or type(err).__name__ == "ResourceExhaustedError":
-        return OutOfMemory(
-            f"not enough memory: {_first_line(err) or 'the system refused it'}. A smaller batch_size or model needs less"
-        )
+        why = _first_line(err) or "the system refused it"
+        return OutOfMemory(f"not enough memory: {why}. {_NEEDS_LESS}")
     if isinstance(err, OSError) and err.errno in _FULL:
         return VolumeFull(f"the volume cannot be written: {err.strerror}")
     return RecipeFailed(f"{type(err).__name__}: {_first_line(err)}".rstrip(": "))
@@ -50,7 +50,7 @@ def _first_line(err: BaseException) -> str:
 
 
 def oom_kills() -> int:
-    """How often the kernel has killed a process for want of memory, in this container if that can be told, else on the machine."""
+    """How often the kernel has killed for want of memory: in this container if that can be told, else on the machine."""
     for path, name in (("/sys/fs/cgroup/memory.events", "oom_kill"), ("/proc/vmstat", "oom_kill")):
         try:
             for line in Path(path).read_text().splitlines():
@@ -71,5 +71,5 @@ def describe_death(returncode: int | None, oom_kills_before: int) -> JobError:
     except ValueError:
         name = f"signal {-returncode}"
     if name == "SIGKILL" and oom_kills() > oom_kills_before:
-        return OutOfMemory("the machine ran out of memory and killed the process. A smaller batch_size or model needs less")
+        return OutOfMemory(f"the machine ran out of memory and killed the process. {_NEEDS_LESS}")
     return ProcessDied(f"the process was ended by {name}; its log may say why")

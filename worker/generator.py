@@ -54,7 +54,7 @@ def _open(ref: CheckpointRef, volume: Volume) -> Generator:
 
 
 def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]:
-    """Carry out one generation job and return job.result: the recipe's summary, with the names of artifacts if there are any."""
+    """Carry out one generation job and return job.result: the recipe's summary, and names of artifacts if any."""
     assert context.volume is not None and context.attempt_dir is not None
     if job.source is None:
         raise InputMissing("this generation names no checkpoint")

@@ -1,4 +1,4 @@
-"""python -m worker.health: exit status 0 when a worker of this host has announced itself lately. For container health checks."""
+"""python -m worker.health, for container health checks: exit status 0 when a worker of this host is announced."""
 
 import socket
 import sys

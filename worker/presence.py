@@ -1,7 +1,7 @@
 """Tells the store, every few seconds, that this worker lives and what it does; keeps its hold on its device.
 
-Runs as a thread of the Celery parent, which stays responsive while a job runs. What it tells comes from the Celery child and
-from the spare through a pipe made before the fork. Written for shared/presence.py; job leases are worker/lease.py's business.
+Runs as a thread of the Celery parent, which stays responsive while a job runs. What it tells comes from the Celery child
+and from the spare through a pipe made before the fork. Job leases are worker/lease.py's business.
 """
 
 import json

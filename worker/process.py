@@ -3,7 +3,7 @@
 Started by worker/child.py as `python -m worker.process`. Until the first order it is the spare: libraries imported, no
 device memory held. {"do": "train"} is its last order; after {"do": "generate"} it stays, its models warm.
 
-JSON lines. In: {"do": "train"|"generate", "job", "attempt_dir", "data", "settings"}, {"do": "stop", "reason"}, {"do": "exit"}.
+JSON lines. In: {"do": "train"|"generate", "job", "data", "settings"}, {"do": "stop", "reason"}, {"do": "exit"}.
 Out: ready, started, progress, event, checkpoint, and to end an order one of done, interrupted, failed (key "ev").
 It never talks to Redis and never outlives its supervisor.
 """
@@ -98,8 +98,8 @@ class PipeContext(Context):
 def import_libraries() -> None:
     """Import what every job needs, in a thread of lower priority. The main thread keeps its own.
 
-    An unprivileged process may lower its priority but never raise it again; on Linux niceness belongs to a thread, so the one
-    that imports is given away. Threads made later by the main thread (TensorFlow's pools) are not niced.
+    An unprivileged process may lower its priority but never raise it again; on Linux niceness belongs to a thread, so the
+    one that imports is given away. Threads made later by the main thread (TensorFlow's pools) are not niced.
     """
     failure: list[BaseException] = []
 

@@ -1,7 +1,7 @@
 """python -m worker.reaper: gives jobs of silent workers back, sends missing wake-ups, removes what is left behind.
 
-Any number may run; each pass is idempotent. Never imports TensorFlow. It survives Redis and the volume being away: the next
-pass comes anyway.
+Any number may run; each pass is idempotent. Never imports TensorFlow. It survives Redis and the volume being away: the
+next pass comes anyway.
 """
 
 import logging

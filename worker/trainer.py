@@ -44,7 +44,9 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
         start_from = find_source(volume, job.source)
     outcome = fit(code, params, data, context, resume, start_from=start_from)
 
-    context.progress(Progress(phase="evaluating", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics))
+    context.progress(
+        Progress(phase="evaluating", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics)
+    )
     report = code.report(outcome.model, data, params)
     names = publish_artifacts(volume, context.attempt_dir, report.artifacts)
     result = _summary(outcome, report.metrics, names)

@@ -9,7 +9,7 @@ from shared.job import Progress
 class Watchdog:
     """Called hung: no sign of life for max(floor_s, factor * usual time between two steps).
 
-    A sign of life is something new: a step, a phase, a checkpoint, a piece of output. The same progress repeated is none.
+    A sign of life is something new: a step, a phase, a checkpoint, a piece of output. Progress told again is none.
     """
 
     def __init__(self, *, floor_s: float, factor: float, now: float):

@@ -49,10 +49,12 @@ class Stack:
     def start_worker(self, *, spare_ready: bool = True, **settings: Any) -> subprocess.Popen:
         """Start a worker and wait until it is announced, with its spare ready."""
         process = self.start("worker", **settings)
-        self.until(
-            lambda: any(w.pid == process.pid and (w.spare_ready or not spare_ready) for w in self.store.presence.workers()),
-            60,
-        )
+
+        def ready() -> bool:
+            mine = [w for w in self.store.presence.workers() if w.pid == process.pid]
+            return bool(mine) and (mine[0].spare_ready or not spare_ready)
+
+        self.until(ready, 60)
         return process
 
     def submit(self, **request: Any) -> Job:

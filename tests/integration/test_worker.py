@@ -35,9 +35,11 @@ def train(stack: Stack, dataset: str, epochs: int):
     return stack.submit(kind="train", recipe="image_classifier", params=params, dataset_id=dataset, owner="ann")
 
 
-def checkpoint_of(stack: Stack, job):
+def checkpoint_of(stack: Stack, job) -> CheckpointRef:
     stack.until(lambda: stack.store.get(job.id).checkpoint is not None, 60)
-    return stack.store.get(job.id).checkpoint
+    checkpoint = stack.store.get(job.id).checkpoint
+    assert checkpoint is not None
+    return checkpoint
 
 
 def test_a_submitted_training_runs_to_its_end_and_its_model_generates(stack, pictures):

@@ -3,6 +3,8 @@
 import pytest
 import redis
 from celery import Celery
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from shared.errors import LeaseLost
 from shared.job import CheckpointRef, JobRequest, Progress, State
@@ -75,7 +77,7 @@ def test_an_attempt_that_was_taken_over_is_refused(lease, store, job):
 
 
 def test_without_redis_the_news_is_kept_and_tried_again_ever_more_slowly(job, clock):
-    nowhere = JobStore(redis.Redis(port=1, socket_connect_timeout=1, retry=None), lease_s=30)
+    nowhere = JobStore(redis.Redis(port=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)), lease_s=30)
     lease = Lease(nowhere, job, beat_s=5, clock=clock)
     lease.event("note", {"level": "info", "message": "kept"})
     waits = []
@@ -99,15 +101,16 @@ def wakeups(settings):
 
 
 def idle(store, name: str, **changes) -> None:
-    info = {"id": name, "host": "h", "pid": 1, "device": "cpu", "queues": ["train"], "state": "idle", "since": 0} | changes
-    store.presence.announce(WorkerInfo.model_validate(info))
+    info = {"id": name, "host": "h", "pid": 1, "device": "cpu", "queues": ["train"], "state": "idle", "since": 0}
+    store.presence.announce(WorkerInfo.model_validate(info | changes))
 
 
 def test_the_reaper_sends_as_many_wake_ups_as_idle_workers_can_use_and_no_more(store, wakeups):
     for _ in range(5):
         store.submit(JobRequest(kind="train", recipe="gpt", params={}))
     assert run_once(store, wakeups).wakeups == 0  # nobody would hear it
-    idle(store, "w1"), idle(store, "w2"), idle(store, "w3", state="busy"), idle(store, "w4", queues=["generate"])
+    for name, changes in {"w1": {}, "w2": {}, "w3": {"state": "busy"}, "w4": {"queues": ["generate"]}}.items():
+        idle(store, name, **changes)
     assert run_once(store, wakeups).wakeups == 2
     assert wakeups.waiting("train") == 2
     assert run_once(store, wakeups).wakeups == 0

@@ -1,4 +1,4 @@
-"""worker/devices.py against a small stand-in for NVML: the one stand-in allowed, since no GPU is here. Not run on a GPU."""
+"""worker/devices.py against a small stand-in for NVML, since no GPU is here. Not run on a GPU."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from worker.devices import Gpu, NoDevice, choose_slot, list_gpus
 
 
 class FakeNvml:
-    """Answers as pynvml does. gpus: list of (uuid, name, bytes, None | list of MIG (uuid, name, bytes) or None gaps)."""
+    """Answers as pynvml does. gpus: (uuid, name, bytes, None | list of MIG (uuid, name, bytes), None for a gap)."""
 
     NVML_DEVICE_MIG_ENABLE = 1
 
