@@ -91,15 +91,15 @@ class Client:
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", path, query=query)
 
-    def wait(self, job_id: str, etag: str = "", *, seconds: float = 20) -> tuple[dict[str, Any] | None, str]:
-        """A job once it differs from what `etag` stands for, and its new etag; None when nothing changed meanwhile."""
+    def wait(self, job_id: str, etag: str = "", *, seconds: float = 20) -> tuple[dict[str, Any], str]:
+        """A job once it differs from what `etag` stands for, and its new etag; empty when nothing changed meanwhile."""
         connection = self._connect(seconds + self._timeout_s)
         try:
             headers = {"If-None-Match": etag} if etag else {}
             query = {"wait": f"{seconds:g}"} if etag else None
             connection.request("GET", self._target(f"/jobs/{job_id}", query), headers=headers)
             response = connection.getresponse()
-            return _answer(response), response.getheader("ETag", "")
+            return _answer(response) or {}, response.getheader("ETag", "")
         except (OSError, http.client.HTTPException) as err:
             raise self._lost(err) from err
         finally:

@@ -58,16 +58,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _tell(err: TrainyardError, code: int) -> int:
     """Print an error and its problems, never a traceback."""
     sys.stdout.flush()
-    print(f"{colour('trainyard:', 'red', sys.stderr)} {plain(err.message)}", file=sys.stderr)
     problems = getattr(err, "problems", [])
-    for problem in problems if len(problems) > 1 or not _told(err, problems) else []:
+    message = f"{len(problems)} values cannot be used:" if len(problems) > 1 else err.message
+    print(f"{colour('trainyard:', 'red', sys.stderr)} {plain(message)}", file=sys.stderr)
+    for problem in problems:
+        if len(problems) == 1 and problem.message in message:
+            continue
         where = ", ".join(filter(None, [problem.field, problem.file, problem.line and f"line {problem.line}"]))
         print(plain(f"  {where}: {problem.message}" if where else f"  {problem.message}"), file=sys.stderr)
     return code
-
-
-def _told(err: TrainyardError, problems: list) -> bool:
-    return bool(problems) and problems[0].message in err.message
 
 
 if __name__ == "__main__":

@@ -2,14 +2,16 @@
 
 import argparse
 import sys
-from typing import TextIO
+import threading
+from typing import Any, TextIO
 
-from cli.client import ENDINGS, Client
+from cli.client import ENDINGS, ApiError, Client, Unreachable
 from cli.connect import find_job, server_of
 from cli.screen import is_live
 from cli.view import LiveView, PlainView, View
 
 PAUSED = 4
+Job = dict[str, Any]
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,22 +32,20 @@ def watch_job(client: Client, job_id: str, out: TextIO) -> int:
     """
     view: View = LiveView(out) if is_live(out) else PlainView(out)
     job, etag = client.wait(job_id)
-    assert job is not None
     after = "0"
     with view:
         view.begin(job)
         while job["state"] not in (*ENDINGS, "paused"):
             if job["state"] == "queued":
                 view.waiting(job)
-                job, etag = _change(client, job, etag)
+                job, etag = _changed(client, view, job, etag)
                 continue
             for event in client.events(job_id, after=after, on_gap=view.gap):
                 after = event["id"]
                 view.take(event)
                 if event["type"] in ("requeued", "paused"):
                     break
-            job, etag = client.wait(job_id)
-            assert job is not None
+            job, etag = _changed(client, view, job, "")
         if after == "0" and job["state"] != "paused":  # it had ended before anybody watched
             for event in client.events(job_id):
                 view.take(event)
@@ -55,6 +55,21 @@ def watch_job(client: Client, job_id: str, out: TextIO) -> int:
     return 0 if job["state"] == "succeeded" else 1
 
 
-def _change(client: Client, job: dict, etag: str) -> tuple[dict, str]:
-    changed, new_etag = client.wait(job["id"], etag)
-    return (changed, new_etag) if changed is not None else (job, etag)
+def _changed(client: Client, view: View, job: Job, etag: str) -> tuple[Job, str]:
+    """The job and its etag once they have changed, however often the connection breaks meanwhile."""
+    pause_s, broken = 0.2, False
+    while True:
+        try:
+            changed, new_etag = client.wait(job["id"], etag)
+        except (Unreachable, ApiError) as err:
+            if isinstance(err, ApiError) and err.status < 500:
+                raise
+            if not broken:
+                view.gap(err.message)
+            broken = True
+            threading.Event().wait(pause_s)  # between two tries to reach a server that is away
+            pause_s = min(pause_s * 2, 10.0)
+            continue
+        if broken:
+            view.gap("")
+        return (changed, new_etag) if changed else (job, etag)
