@@ -1,10 +1,10 @@
 """Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
 
 from shared.errors import UnknownRecipe
-from shared.recipes import image_classifier
+from shared.recipes import char_lstm, gpt, image_classifier
 from shared.recipes.base import RecipeSpec
 
-RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in (image_classifier.SPEC,)}
+RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in (gpt.SPEC, char_lstm.SPEC, image_classifier.SPEC)}
 
 
 def get_recipe(name: str) -> RecipeSpec:

@@ -19,76 +19,76 @@ class ImageClassifierTrain(TrainParams):
     """How to train. The defaults suit a few hundred to some ten thousand pictures of up to about 64 pixels."""
 
     epochs: int = Field(
-        0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100."
+        default=0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100."
     )
     batch_size: int = Field(
-        64, ge=1, le=65_536, description="Pictures per step.", json_schema_extra={"unit": "pictures"}
+        default=64, ge=1, le=65_536, description="Pictures per step.", json_schema_extra={"unit": "pictures"}
     )
-    learning_rate: float = Field(2e-3, gt=0, le=10, description="Peak step size of the optimizer.")
+    learning_rate: float = Field(default=2e-3, gt=0, le=10, description="Peak step size of the optimizer.")
     final_learning_rate: float = Field(
-        1e-5, ge=0, le=10, description="Where the cosine schedule ends.", json_schema_extra=advanced("Optimizer")
+        default=1e-5, ge=0, le=10, description="Where the cosine schedule ends.", json_schema_extra=advanced("Optimizer")
     )
     warmup_steps: int = Field(
-        100,
+        default=100,
         ge=0,
         le=1_000_000,
         description="Steps over which the rate rises from zero; at most a tenth of the run.",
         json_schema_extra=advanced("Optimizer", "steps"),
     )
     weight_decay: float = Field(
-        0.02,
+        default=0.02,
         ge=0,
         le=10,
         description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
         json_schema_extra=advanced("Regularisation"),
     )
     beta_2: float = Field(
-        0.999, gt=0, lt=1, description="Adam's second-moment decay.", json_schema_extra=advanced("Optimizer")
+        default=0.999, gt=0, lt=1, description="Adam's second-moment decay.", json_schema_extra=advanced("Optimizer")
     )
 
     architecture: Literal["resnet", "vgg", "inception"] = Field(
-        "resnet",
+        default="resnet",
         description="resnet: residual blocks; vgg: plain 3x3 layers; inception: parallel 1x1, 3x3, 5x5.",
         json_schema_extra={"group": "Model"},
     )
     width: int = Field(
-        32,
+        default=32,
         ge=4,
         le=512,
         description="Channels of the first stage; doubles at each further one.",
         json_schema_extra={"group": "Model", "unit": "channels"},
     )
     depth: int = Field(
-        1, ge=1, le=8, description="Blocks per stage.", json_schema_extra={"group": "Model", "unit": "blocks"}
+        default=1, ge=1, le=8, description="Blocks per stage.", json_schema_extra={"group": "Model", "unit": "blocks"}
     )
     dropout: float = Field(
-        0.1,
+        default=0.1,
         ge=0,
         lt=1,
         description="Share of features dropped before the last layer.",
         json_schema_extra=advanced("Regularisation"),
     )
     label_smoothing: float = Field(
-        0.05,
+        default=0.05,
         ge=0,
         lt=1,
         description="Share of probability spread over all classes in the target.",
         json_schema_extra=advanced("Regularisation"),
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none",
+        default="none",
         description="balanced: rare classes weigh as much as frequent ones.",
         json_schema_extra={"group": "Data"},
     )
     image_size: int = Field(
-        0,
+        default=0,
         ge=0,
         le=512,
         description="Side to which pictures are scaled, 0: as they are, at most 96.",
         json_schema_extra={"group": "Data", "unit": "pixels"},
     )
     validation_fraction: float = Field(
-        0.1,
+        default=0.1,
         ge=0,
         le=0.5,
         description="Share of the training part held out to watch progress, unless the dataset"
@@ -97,33 +97,33 @@ class ImageClassifierTrain(TrainParams):
     )
 
     flip: Literal["auto", "none", "horizontal", "both"] = Field(
-        "auto",
+        default="auto",
         description="Random mirroring. auto: horizontal for colour pictures, none for grey ones.",
         json_schema_extra=_AUGMENT,
     )
     rotation: float = Field(
-        10,
+        default=10,
         ge=0,
         le=180,
         description="Random rotation up to this angle either way.",
         json_schema_extra=_AUGMENT | {"unit": "degrees"},
     )
     translation: float = Field(
-        0.1,
+        default=0.1,
         ge=0,
         le=0.5,
         description="Random shift (crop of the padded picture) up to this share of the side.",
         json_schema_extra=_AUGMENT,
     )
     zoom: float = Field(
-        0.1, ge=0, le=0.5, description="Random scaling up to this share larger or smaller.", json_schema_extra=_AUGMENT
+        default=0.1, ge=0, le=0.5, description="Random scaling up to this share larger or smaller.", json_schema_extra=_AUGMENT
     )
 
 
 class UploadedImage(Params):
     """One picture sent with the request."""
 
-    name: str = Field("", max_length=200, description="Shown beside the result.")
+    name: str = Field(default="", max_length=200, description="Shown beside the result.")
     data: str = Field(
         min_length=4,
         max_length=MAX_IMAGE_BASE64,
@@ -143,30 +143,30 @@ class ImageClassifierGenerate(Params):
         json_schema_extra={"widget": "images"},
     )
     dataset_id: str = Field(
-        "",
+        default="",
         pattern=r"^([0-9a-f]{32})?$",
         description="A dataset whose pictures are labelled, instead of images.",
         json_schema_extra={"widget": "dataset"},
     )
     part: Literal["all", "train", "val", "test"] = Field(
-        "all", description="Which part of the dataset.", json_schema_extra=advanced("Dataset")
+        default="all", description="Which part of the dataset.", json_schema_extra=advanced("Dataset")
     )
     offset: int = Field(
-        0,
+        default=0,
         ge=0,
         description="Pictures of the dataset passed over first.",
         json_schema_extra=advanced("Dataset", "pictures"),
     )
     limit: int = Field(
-        100,
+        default=100,
         ge=1,
         le=10_000,
         description="Most pictures of the dataset labelled.",
         json_schema_extra=advanced("Dataset", "pictures"),
     )
-    top_k: int = Field(5, ge=1, le=1_000, description="How many labels are given with their probability.")
+    top_k: int = Field(default=5, ge=1, le=1_000, description="How many labels are given with their probability.")
     activation_map: bool = Field(
-        True, description="Also draw which places of a picture spoke for its label (first 8 pictures)."
+        default=True, description="Also draw which places of a picture spoke for its label (first 8 pictures)."
     )
 
     @model_validator(mode="after")

@@ -1,0 +1,57 @@
+"""Spec of gpt: a Transformer that learns to continue a text. Code: worker/recipes/gpt.py.
+
+A dataset row: any line of a .txt file, such as
+
+    床前明月光，疑是地上霜。
+"""
+
+from pydantic import Field, model_validator
+
+from shared.recipes.base import RecipeSpec, advanced
+from shared.recipes.text_params import TextGenerate, TextTrain, check_text
+
+
+class GptTrain(TextTrain):
+    """A GPT-2 in miniature: the defaults learn the look of a text in two minutes on two cores."""
+
+    layers: int = Field(default=4, ge=1, le=48, description="Transformer blocks.")
+    heads: int = Field(default=4, ge=1, le=64, description="Attention heads; must divide the width.")
+    width: int = Field(default=128, ge=8, le=4096, description="Length of the vector of a token.", json_schema_extra={"unit": "numbers"})
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of activations dropped while training; helps small texts.",
+        json_schema_extra=advanced("Regularisation"),
+    )  # fmt: skip
+    batch_size: int = Field(default=16, ge=1, le=4096, description="Windows per step.", json_schema_extra={"unit": "windows"})
+    learning_rate: float = Field(default=1e-3, gt=0, le=10, description="Peak step size of the optimizer.")
+    warmup_steps: int = Field(
+        default=100, ge=0, le=1_000_000, description="Steps over which the rate rises from zero.",
+        json_schema_extra=advanced("Optimizer", "steps"),
+    )  # fmt: skip
+    weight_decay: float = Field(
+        default=0.1, ge=0, le=10, description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
+        json_schema_extra=advanced("Regularisation"),
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "GptTrain":
+        if self.width % self.heads:
+            fits = [h for h in range(1, self.width + 1) if self.width % h == 0 and h <= 64]
+            near = min(fits, key=lambda h: abs(h - self.heads))
+            raise ValueError(f"width {self.width} cannot be divided into {self.heads} heads; {near} heads would do")
+        return self
+
+
+SPEC = RecipeSpec(
+    name="gpt",
+    version=1,
+    title="Text generator (GPT)",
+    summary="Learns to continue texts like yours: a small Transformer trained from scratch, in any language.",
+    family="text",
+    train_params=GptTrain,
+    generate_params=TextGenerate,
+    formats=("text",),
+    generates="text",
+    source="Radford et al. 2019 (GPT-2); sizes and schedule as in nanoGPT, github.com/karpathy/nanoGPT",
+    streams=True,
+    check=check_text,
+)

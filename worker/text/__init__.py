@@ -1,0 +1,1 @@
+"""Text for language models: vocabularies, batches, writing out what a model says."""

@@ -1,0 +1,74 @@
+"""A text as batches of windows: random ones to learn from, all of the validation part to be judged by."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from shared.errors import DatasetInvalid, Problem
+from worker.recipe import Data
+from worker.text.vocabulary import learn_vocabulary
+
+_EVALUATION_TOKENS = 8_192  # per validation batch: large enough to keep two cores busy
+
+
+class TextData(Data):
+    """Training windows begin anywhere, drawn for step s from (seed, s) alone, as in nanoGPT.
+
+    Validation windows follow one another without overlap and cover the whole part but for an incomplete last one.
+    """
+
+    def __init__(self, text: str, params: Any):
+        self.params = params
+        self.vocabulary = learn_vocabulary(params.vocabulary, text, params.vocabulary_size)
+        tokens = self.vocabulary.encode(text)
+        cut = int(len(tokens) * (1 - params.validation_fraction))
+        self.train_tokens, self.val_tokens = tokens[:cut], tokens[cut:]
+        self._refuse_short(len(tokens))
+        self.assets = {
+            "vocabulary": self.vocabulary.to_json(),
+            "tokens": {"train": len(self.train_tokens), "val": len(self.val_tokens)},
+            "beginning": text[: min(20, params.context)],
+        }
+        self.total_steps = params.steps
+        self.eval_every = min(params.eval_every, params.steps)
+        self.notes = [
+            f"{len(tokens):,} tokens of {self.vocabulary.size:,} kinds; the last {len(self.val_tokens):,} are for validation"
+        ]
+
+    def _refuse_short(self, count: int) -> None:
+        shorter = min(len(self.train_tokens), len(self.val_tokens))
+        if shorter <= self.params.context:
+            message = (
+                f"the text has {count} tokens, {shorter} of them in its shorter part; "
+                f"context {self.params.context} needs more than that: upload more text or set params.context to "
+                f"{max(shorter - 1, 2)} or less"
+            )
+            raise DatasetInvalid(message, problems=[Problem(field="params.context", message=message)])
+
+    def train(self, start_step: int) -> tf.data.Dataset:
+        """(x, y), both int32 (batch, context); y is x shifted by one token."""
+        params, length = self.params, self.params.context
+        tokens = tf.constant(self.train_tokens)
+        last = len(self.train_tokens) - length
+
+        def window(step: Any) -> Any:
+            seed = tf.stack([tf.cast(params.seed, tf.int64), step])
+            starts = tf.random.stateless_uniform([params.batch_size], seed, 0, last, tf.int32)
+            rows = tf.gather(tokens, starts[:, None] + tf.range(length + 1))
+            return rows[:, :-1], rows[:, 1:]
+
+        return tf.data.Dataset.range(start_step, self.total_steps).map(window, num_parallel_calls=2, deterministic=True)
+
+    def validation(self) -> tf.data.Dataset:
+        length = self.params.context
+        count = (len(self.val_tokens) - 1) // length
+        x = self.val_tokens[: count * length].reshape(count, length)
+        y = self.val_tokens[1 : count * length + 1].reshape(count, length)
+        return tf.data.Dataset.from_tensor_slices((x, y)).batch(max(1, _EVALUATION_TOKENS // length))
+
+
+def load_text(folder: Path, params: Any) -> TextData:
+    """Read a dataset of format "text" from its folder."""
+    return TextData((folder / "files" / "text.txt").read_text(encoding="utf-8"), params)
