@@ -44,7 +44,32 @@ def _text(repeats: int) -> Files:
 
 _AB = ("ape", "bee")
 
+_TEXT = {"steps": 30, "eval_every": 10, "context": 16, "batch_size": 4, "layers": 2, "dropout": 0.2}
+_BAD_TEXT = [
+    {"context": 1}, {"learning_rate": -1}, {"steps": 0}, {"vocabulary": "words"}, {"dropout": 1.0}, {"unknown": 1},
+    {"validation_fraction": 0}, {"width": "wide"},
+]  # fmt: skip
+_BAD_CONTINUATION = [{"temperature": -1}, {"prompt": ""}, {"top_p": 0}, {"samples": 1000}, {"stop": [""]}]
+
 CASES: dict[str, Case] = {
+    "char_lstm": Case(
+        files=lambda: _text(60),
+        format="text",
+        params={**_TEXT, "width": 16, "embedding": 8, "learning_rate": 1e-2},
+        generate={"prompt": "床前", "max_tokens": 12, "seed": 3},
+        bad_params=_BAD_TEXT,
+        bad_generate=_BAD_CONTINUATION,
+        bad_files=[[("short.txt", b"too short")]],
+    ),
+    "gpt": Case(
+        files=lambda: _text(60),
+        format="text",
+        params={**_TEXT, "width": 16, "heads": 2, "warmup_steps": 0, "vocabulary": "bpe", "vocabulary_size": 300},
+        generate={"prompt": "床前", "max_tokens": 12, "seed": 3, "samples": 2},
+        bad_params=_BAD_TEXT,
+        bad_generate=_BAD_CONTINUATION,
+        bad_files=[[("short.txt", b"too short")]],
+    ),
     "image_classifier": Case(
         files=lambda: folder_files(40, channels=3),
         format="image_folder",

@@ -53,6 +53,7 @@ class TextData(Data):
         tokens = tf.constant(self.train_tokens)
         last = len(self.train_tokens) - length
 
+        @tf.autograph.experimental.do_not_convert  # nothing to convert, and it would leave files in the temporary folder
         def window(step: Any) -> Any:
             seed = tf.stack([tf.cast(params.seed, tf.int64), step])
             starts = tf.random.stateless_uniform([params.batch_size], seed, 0, last, tf.int32)
