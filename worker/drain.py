@@ -16,3 +16,7 @@ class DrainPipe:
     def drain(self) -> None:
         """Say it, from either process. Repeating is harmless; safe in a signal handler."""
         os.write(self._write_fd, b"d")
+
+    def close(self) -> None:
+        os.close(self.fd)
+        os.close(self._write_fd)

@@ -191,14 +191,18 @@ class Supervisor:
         return self._crew.trainer()
 
     def _overhear(self, message: dict[str, Any]) -> None:
-        """Prepare what comes after: the next spare shortly before a training ends, the list of warm models."""
+        """Prepare what comes after: the next spare when a training is about to end, the list of warm models."""
         if message["ev"] == "done":
             self._crew.warm = message.get("warm") or self._crew.warm
-        elif message["ev"] == "progress" and self._crew.spare_pid is None:
-            remaining_s = message.get("remaining_s")
-            if remaining_s is not None and remaining_s < _SPARE_LEAD_S:
-                self._crew.prepare()
-                self._status.tell(spare_pid=self._crew.spare_pid)
+        elif message["ev"] == "progress" and self._crew.spare_pid is None and self._ends_soon(message):
+            self._crew.prepare()
+            self._status.tell(spare_pid=self._crew.spare_pid)
+
+    def _ends_soon(self, progress: dict[str, Any]) -> bool:
+        """On a GPU the import costs the training nothing; on the CPU it waits for the last step, not to slow the others."""
+        if self._device == "cpu":
+            return progress["total_steps"] is not None and progress["step"] >= progress["total_steps"]
+        return progress["remaining_s"] is not None and progress["remaining_s"] < _SPARE_LEAD_S
 
     def _cost(self, job: Job, seconds: float) -> dict[str, Any]:
         """Seconds a device was held: by this attempt and by all of the job's."""

@@ -29,20 +29,24 @@ class Stack:
         chosen = {"redis_url": base.redis_url, "key_prefix": base.key_prefix, "data": base.data}
         chosen |= {"beat_s": 1, "lease_s": 6, "reap_interval_s": 0.5} | settings
         self.settings: Settings = load_settings(**chosen)
-        self._env = os.environ | {f"TRAINYARD_{k.upper()}": str(v) for k, v in chosen.items()}
+        self.env = os.environ | {f"TRAINYARD_{k.upper()}": str(v) for k, v in chosen.items()}
         self._folder = folder
         self.store = JobStore.connect(self.settings)
         self.volume = Volume(self.settings.data)
         self.volume.ensure()
-        self._celery = Celery("tests", set_as_current=False)
-        self._celery.conf.update(celery_config(self.settings))
+        self.celery = Celery("tests", set_as_current=False)
+        self.celery.conf.update(celery_config(self.settings))
         self._processes: list[subprocess.Popen] = []
 
     def start(self, module: str, **settings: Any) -> subprocess.Popen:
         """Start `python -m module`; its output goes to a file beside the data."""
-        env = self._env | {f"TRAINYARD_{k.upper()}": str(v) for k, v in settings.items()}
-        with (self._folder / f"{module}-{len(self._processes)}.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=env, stdout=log, stderr=log)
+        return self.run([sys.executable, "-m", module], **settings)
+
+    def run(self, command: list[str], **settings: Any) -> subprocess.Popen:
+        """Start a command in the repository, with the stack's environment."""
+        env = self.env | {f"TRAINYARD_{k.upper()}": str(v) for k, v in settings.items()}
+        with (self._folder / f"process-{len(self._processes)}.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         self._processes.append(process)
         return process
 
@@ -64,7 +68,7 @@ class Stack:
         return job
 
     def wake(self, queue: str) -> None:
-        self._celery.send_task(TASK_NAME, args=[queue], queue=queue)
+        self.celery.send_task(TASK_NAME, args=[queue], queue=queue)
 
     def until(self, condition: Callable[[], Any], limit_s: float) -> float:
         """Wait for a condition; returns the seconds it took. Fails with the logs when it does not come."""
@@ -103,7 +107,7 @@ class Stack:
         for key in broker.scan_iter(f"{self.settings.key_prefix}:*"):
             broker.delete(key)
         broker.close()
-        self._celery.close()
+        self.celery.close()
         self.store.redis.close()
 
 

@@ -1,0 +1,145 @@
+"""worker/supervisor.py at its edges: what an earlier attempt, or an earlier child, has left. No TensorFlow is started."""
+
+import os
+import select
+import subprocess
+import sys
+
+import pytest
+
+from shared.job import JobErrorInfo, JobRequest, State
+from tests.integration.stack import ROOT, Stack, children
+from worker.drain import DrainPipe
+from worker.presence import Status
+from worker.spare import Crew
+from worker.supervisor import Supervisor
+from worker.wakeups import WakeUps
+
+
+@pytest.fixture
+def stack(settings, tmp_path, store):
+    stack = Stack(settings, tmp_path)
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def drain():
+    pipe = DrainPipe()
+    yield pipe
+    pipe.close()
+
+
+@pytest.fixture
+def supervisor(stack, drain):
+    read_fd, write_fd = os.pipe()
+    made = Supervisor(
+        stack.settings,
+        stack.store,
+        stack.volume,
+        Crew({}, keep_spare=False),
+        worker="w1",
+        device="cpu",
+        drain_fd=drain.fd,
+        wakeups=WakeUps(stack.celery, stack.settings),
+        status=Status(write_fd),
+    )
+    yield made
+    made.close()
+    os.close(read_fd)
+    os.close(write_fd)
+
+
+def submit(stack: Stack):
+    return stack.store.submit(JobRequest(kind="train", recipe="gpt", params={}))[0]
+
+
+def test_an_outcome_that_did_not_reach_the_store_ends_the_job_at_the_next_claim_without_another_run(stack, supervisor):
+    job = submit(stack)
+    stack.store.claim("train", worker="w0", device="cpu")
+    stack.volume.start_attempt(job.id, 1)
+    stack.volume.write_done(job.id, 1, state=State.succeeded, result={"loss": 1.5})
+    stack.store.release(job.id, 1, "worker_lost")
+    supervisor.run_one("train")
+    done = stack.store.get(job.id)
+    assert (done.state, done.result, done.attempt) == (State.succeeded, {"loss": 1.5}, 2)
+    assert stack.volume.attempts(job.id) == [1]
+
+
+def test_a_failure_left_on_the_volume_is_told_with_its_error(stack, supervisor):
+    job = submit(stack)
+    stack.store.claim("train", worker="w0", device="cpu")
+    stack.volume.start_attempt(job.id, 1)
+    error = JobErrorInfo(code="non_finite_loss", message="the loss is NaN", step=7)
+    stack.volume.write_done(job.id, 1, state=State.failed, error=error)
+    stack.store.release(job.id, 1, "worker_lost")
+    supervisor.run_one("train")
+    assert stack.store.get(job.id).error == error
+
+
+def test_an_attempt_whose_folder_exists_is_not_run_and_the_job_goes_on_with_the_next_number(stack, supervisor):
+    job = submit(stack)
+    stack.volume.start_attempt(job.id, 1)  # by a worker whose claim Redis has forgotten
+    supervisor.run_one("train")
+    back = stack.store.get(job.id)
+    assert (back.state, back.attempt, back.attempts[0].cause) == (State.queued, 1, "infrastructure")
+    assert "has a folder already" in back.attempts[0].message
+
+
+def test_a_new_supervisor_gives_back_what_its_dead_predecessor_held_and_only_that(stack, supervisor):
+    mine, other = submit(stack), submit(stack)
+    stack.store.claim("train", worker="w1", device="cpu")
+    stack.store.claim("train", worker="w2", device="cpu")
+    supervisor.start()
+    assert stack.store.get(mine.id).attempts[0].cause == "worker_lost"
+    assert stack.store.get(mine.id).state == State.queued
+    assert stack.store.get(other.id).state == State.running
+
+
+def test_a_worker_that_is_leaving_claims_nothing(stack, supervisor, drain):
+    job = submit(stack)
+    drain.drain()
+    assert supervisor.run_one("train") is None
+    assert stack.store.get(job.id).state == State.queued
+
+
+def test_while_the_volume_takes_no_writes_no_job_is_claimed(stack, supervisor):
+    job = submit(stack)
+    away = stack.volume.root.with_name("away")
+    stack.volume.root.rename(away)
+    stack.volume.root.write_text("a file where the volume should be")
+    assert supervisor.run_one("train") is None
+    assert stack.store.get(job.id).attempt == 0
+    stack.volume.root.unlink()
+    away.rename(stack.volume.root)
+
+
+def test_the_drain_pipe_stays_readable_however_often_it_is_said_and_read():
+    pipe = DrainPipe()
+    assert not select.select([pipe.fd], [], [], 0)[0]
+    pipe.drain()
+    pipe.drain()
+    for _ in range(3):
+        assert select.select([pipe.fd], [], [], 0)[0]
+    pipe.close()
+
+
+def test_more_than_one_child_per_worker_is_refused_with_what_to_do_instead(stack):
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-c", "2"]
+    run = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True, timeout=60)
+    assert run.returncode != 0
+    assert "-c 1, and start more workers" in run.stderr
+
+
+def test_started_by_celerys_own_command_it_serves_the_queues_asked_for_and_never_loads_tensorflow(stack):
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-P", "prefork", "-c", "1", "-Q", "generate"]
+    worker = stack.run(command, spare="false")
+    stack.until(lambda: [w for w in stack.store.presence.workers() if w.state == "idle"], 30)
+    info = stack.store.presence.workers()[0]
+    assert (info.pid, info.queues, info.device) == (worker.pid, ["generate"], "cpu")
+    for pid in (worker.pid, *children(worker.pid)):
+        with open(f"/proc/{pid}/maps") as maps:
+            assert "tensorflow" not in maps.read()
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert stack.store.presence.workers() == []
