@@ -19,6 +19,7 @@ from worker.attempt_log import AttemptLog
 from worker.child import ChildProcess
 from worker.failure import describe_death, oom_kills
 from worker.lease import Lease
+from worker.narrator import Narrator
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Attempt:
         self._job, self._child, self._lease, self._log = job, child, lease, log_file
         self._drain_fd, self._stop_grace_s, self._watchdog = drain_fd, stop_grace_s, watchdog
         self._on_message, self._clock = on_message, clock
+        self._narrator = Narrator(log_file.say)
         self._parent = os.getppid()
         self._oom_kills = oom_kills()
         self._ending: Ending | None = None
@@ -181,6 +183,7 @@ class Attempt:
 
     def _take(self, message: dict[str, Any], now: float) -> None:
         self._on_message(message)
+        self._narrator.take(message, now)
         match message["ev"]:
             case "ready" | "started":
                 self._watchdog.life(now)

@@ -32,6 +32,7 @@ class ChildProcess:
         env = {k: v for k, v in os.environ.items() if not k.startswith("TRAINYARD_")} | dict(environment)
         env["PYTHONPATH"] = os.pathsep.join(p for p in (str(_ROOT), os.environ.get("PYTHONPATH", "")) if p)
         env["PYTHONUNBUFFERED"] = "1"
+        env.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes on how TensorFlow was built in every job's log
         command = [sys.executable, "-m", "worker.process", "--parent", str(os.getpid())]
         if ready_fd is not None:
             command += ["--ready-fd", str(ready_fd)]

@@ -28,7 +28,7 @@ class Lease:
         self._beat_s = beat_s
         self._clock = clock
         self._progress: Progress | None = None
-        self._phase = ""
+        self._phases: set[str] = set()
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._checkpoint: CheckpointRef | None = None
         self._last_beat_at = clock()
@@ -36,10 +36,10 @@ class Lease:
         self.due_at = self._last_beat_at + beat_s
 
     def progress(self, progress: Progress) -> None:
-        """Replace the progress to be carried: a new phase at once, else within a second."""
+        """Replace the progress to be carried: a phase's first at once, else within a second."""
         self._progress = progress
-        self._want(self._clock() if progress.phase != self._phase else self._last_beat_at + _PROGRESS_S)
-        self._phase = progress.phase
+        self._want(self._clock() if progress.phase not in self._phases else self._last_beat_at + _PROGRESS_S)
+        self._phases.add(progress.phase)
 
     def event(self, type: str, data: dict[str, Any]) -> None:
         """Add an event, to be carried at once."""

@@ -13,6 +13,7 @@ import ctypes
 import faulthandler
 import importlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -166,6 +167,8 @@ def main() -> None:
     die_with_parent(args.parent)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # its supervisor tells it when to stop
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("worker").setLevel(logging.INFO)
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     # Keep the real stdout for the protocol; whatever prints goes to the log.

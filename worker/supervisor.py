@@ -129,6 +129,7 @@ class Supervisor:
     def _run_in(self, log_file: AttemptLog, job: Job) -> None:
         began = time.monotonic()
         log.info("running %s %s on %s", job.kind, job.recipe, self._device)
+        log_file.say(f"job {job.id}, attempt {job.attempt}: {job.kind} {job.recipe} on {self._device}, {self._worker}")
         ending = self._attempt(job, log_file)
         log.info("ended: %s %s", ending.how, ending.reason or ending.code)
         if ending.message:
