@@ -4,11 +4,10 @@ import logging
 import tempfile
 from typing import IO, Any
 
-from flask import Request, redirect
+from flask import Request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
-from werkzeug.wrappers import Response
 
 from shared.settings import Settings, load_settings
 from shared.staging import STAGING_PREFIX
@@ -55,10 +54,6 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     @app.get("/openapi.json", doc_ui=False)
     def openapi_document() -> Any:
         return app.api_doc
-
-    @app.get("/docs", doc_ui=False)
-    def docs() -> Response:
-        return redirect("/openapi/swagger")
 
     return app
 

@@ -1,0 +1,33 @@
+"""The pages people see. Server-rendered; the scripts in web/static only make them live.
+
+web/app.py calls register(app) once. Views read through the same store, volume and submission functions as the JSON API.
+"""
+
+from flask import Flask, request
+
+from web.pages import assets, datasets, formatting, guard, job, jobs, models, new_job, workers
+from web.pages.reach import API, pages, recipe_title
+
+__all__ = ["register"]
+
+_VIEWS = (assets, datasets, job, jobs, models, new_job, workers)  # importing them adds their routes to the blueprint
+
+
+def register(app: Flask) -> None:
+    """Add the pages to an application."""
+    app.jinja_env.filters.update(formatting.FILTERS)
+    app.jinja_env.filters.update(datasets.FILTERS)
+    app.jinja_env.globals.update(
+        static_url=assets.static_url, plotly_url=assets.plotly_url, recipe_title=recipe_title, api=API
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.register_blueprint(pages)
+
+
+@pages.before_request
+def _same_origin() -> None:
+    guard.refuse_cross_site(request)
+
+
+pages.after_request(guard.add_headers)

@@ -1,0 +1,61 @@
+"""What every page answer carries and every form post must show: response headers, and proof of the same origin."""
+
+from urllib.parse import urlsplit
+
+from flask import Request, Response
+
+from shared.errors import ClientError
+
+# Scripts and styles come from this server's files alone. Plotly sets styles through the DOM, which style-src allows;
+# its own rules are in static/plotly.css, and the element it looks for before injecting a <style> is in the page.
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class CrossSitePost(ClientError):
+    """A form was sent from another site's page."""
+
+    status = 403
+    code = "cross_site_post"
+
+
+def refuse_cross_site(request: Request) -> None:
+    """Raise CrossSitePost when a browser says that another site's page made it send this change.
+
+    Browsers say so by Sec-Fetch-Site or, older ones, by Origin. A client that sends neither is no browser and carries no
+    visitor's rights. Source: the algorithm of Go's net/http.CrossOriginProtection (Filippo Valsorda, 2025).
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        same = site in ("same-origin", "none")
+    else:
+        origin = request.headers.get("Origin")
+        same = origin is None or urlsplit(origin).netloc == request.host
+    if not same:
+        raise CrossSitePost("this form was sent from another site; open the page here and send it again")
+
+
+def add_headers(response: Response) -> Response:
+    """Set the headers of a page. Pages are never cached: they show live state."""
+    headers = response.headers
+    if response.mimetype == "text/html":
+        headers.setdefault("Content-Security-Policy", POLICY)
+        headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    return response

@@ -1,0 +1,77 @@
+"""The job list."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import render_template, request
+
+from shared.job import Job, State
+from shared.queues import standing
+from web.pages.examples import EXAMPLES
+from web.pages.formatting import metric
+from web.pages.job_view import took_s
+from web.pages.reach import pages, store
+
+PER_PAGE = 50
+_EXPLAINED = 20  # queued jobs on one page for which the reason of waiting is looked up
+_ACTIVE_S, _QUIET_S = 3, 15  # seconds between two looks at the list
+_SUMMARY = ("test_accuracy", "val_accuracy", "accuracy", "val_loss", "loss")  # the metric shown for an ended training
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the list."""
+
+    job: Job
+    why: str
+    took_s: float | None
+    summary: str
+
+
+@pages.get("/")
+@pages.get("/jobs")
+def jobs() -> str:
+    """Show the newest jobs, by state and kind if asked."""
+    state = request.args.get("state", "")
+    kind = request.args.get("kind", "")
+    state = state if state in {str(s) for s in State} else ""
+    kind = kind if kind in ("train", "generate") else ""
+    cursor = request.args.get("cursor") or None
+    page = store().list_jobs(state=state or None, kind=kind or None, limit=PER_PAGE, cursor=cursor)
+    counts = store().counts()
+    busy = any(counts.get(name) for name in ("queued", "running"))
+    return render_template(
+        "jobs.html",
+        active="jobs",
+        rows=_rows(page.jobs),
+        state=state,
+        kind=kind,
+        cursor=cursor,
+        next_cursor=page.next_cursor,
+        counts=counts,
+        examples=EXAMPLES.values(),
+        refresh_s=_ACTIVE_S if busy else _QUIET_S,
+    )
+
+
+def _rows(found: list[Job]) -> list[Row]:
+    now = datetime.now(UTC)
+    queued = [job for job in found if job.state == State.queued]
+    workers = store().presence.workers() if queued else []
+    why = {job.id: standing(store(), job, workers).why for job in queued[-_EXPLAINED:]}  # the last ones run first
+    return [Row(job, why.get(job.id, ""), took_s(job, now), _summary(job)) for job in found]
+
+
+def _summary(job: Job) -> str:
+    if job.state != State.succeeded:
+        return ""
+    result = job.result or {}
+    metrics = result.get("metrics") or (job.progress.metrics if job.progress else {})
+    name = next((n for n in _SUMMARY if n in metrics), None)
+    if name:
+        return f"{name.replace('_', ' ')} {metric(metrics[name])}"
+    texts, predictions = result.get("texts"), result.get("predictions")
+    if predictions:
+        more = f" and {len(predictions) - 1} more" if len(predictions) > 1 else ""
+        return f"{predictions[0].get('label', '')}{more}"
+    return " ".join(str(texts[0]).split())[:60] if texts and isinstance(texts[0], str) else ""

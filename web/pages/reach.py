@@ -1,0 +1,39 @@
+"""What the pages read and act through: the services web/app.py gave the application."""
+
+from typing import Any
+
+from flask import Blueprint, current_app
+
+from shared.recipes import RECIPES, RecipeSpec
+from shared.settings import Settings
+from shared.store import JobStore
+from shared.volume import Volume
+
+pages = Blueprint(
+    "pages", __name__, template_folder="../templates", static_folder="../static", static_url_path="/static"
+)
+
+API = "/api/v1"
+OWNER = "local"  # who submits while there is no login
+
+
+def services() -> Any:
+    return current_app.extensions["trainyard"]
+
+
+def store() -> JobStore:
+    return services().store
+
+
+def volume() -> Volume:
+    return services().volume
+
+
+def settings() -> Settings:
+    return services().settings
+
+
+def recipe_title(name: str) -> str:
+    """A recipe's title; its name when this installation no longer knows it."""
+    spec: RecipeSpec | None = RECIPES.get(name)
+    return spec.title if spec else name

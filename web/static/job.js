@@ -1,0 +1,54 @@
+// The job page: follows the job's events, renders what changed, and keeps curves and log growing.
+
+import { ENDINGS, follow } from "./api.js";
+import { appendOutput } from "./output.js";
+import { refresh, say, startLive } from "./live.js";
+import { startChart } from "./chart.js";
+import { startLog } from "./log.js";
+
+const REFRESH_MS = 900; // least time between two renderings
+
+export function start() {
+  const { job, api, revision } = document.querySelector("[data-job]").dataset;
+  let due = null;
+  let last = 0;
+  const soon = () => {
+    due ??= setTimeout(async () => {
+      due = null;
+      last = Date.now();
+      await refresh();
+    }, Math.max(0, REFRESH_MS - (Date.now() - last)));
+  };
+
+  const chart = startChart(`${api}/jobs/${job}/metrics`);
+  const log = startLog(`${api}/jobs/${job}/log`);
+  const state = () => document.querySelector("#status .state")?.textContent.trim();
+  const ended = () => ENDINGS.includes(state());
+
+  if (!ended()) {
+    let stop = () => {};
+    const open = (after) => {
+      stop = follow(api, job, after, (type, event) => {
+        if (event.id) latest = event.id;
+        if (type === "output") {
+          appendOutput(event.data);
+          return;
+        }
+        soon();
+        if (type === "progress" || ENDINGS.includes(type)) chart.update();
+        log.update(ENDINGS.includes(type));
+        if (ENDINGS.includes(type)) clearInterval(timer);
+      }, (up) => {
+        if (up === null) setTimeout(() => open(latest), 3000); // closed for good by the server: open anew
+        say(up ? "" : "Live updates were interrupted; reconnecting.");
+      });
+    };
+    let latest = revision;
+    open(latest);
+    // A queued job's place changes without any event of its own.
+    const timer = setInterval(() => { if (!document.hidden && state() === "queued") soon(); }, 3000);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
+    window.addEventListener("pagehide", () => stop());
+  }
+  if (document.querySelector("main").dataset.refreshS && ended()) startLive(30);
+}

@@ -1,0 +1,30 @@
+// Text that arrives in pieces, each with the index of the text it belongs to.
+
+export function appendOutput(data, root = document) {
+  const box = boxFor(data.index || 0, root);
+  if (!box) return;
+  const made = box.querySelector(".made");
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+  made.append(data.text || "");
+  if (atEnd) box.scrollTop = box.scrollHeight;
+}
+
+function boxFor(index, root) {
+  const known = root.querySelector(`.output[data-index="${index}"]`);
+  if (known) return known;
+  const place = root.querySelector("#output-body, [data-try-output]");
+  if (!place) return null;
+  place.querySelector("#output-empty")?.remove();
+  const box = document.createElement("div");
+  box.className = "output waiting";
+  box.dataset.index = index;
+  box.dataset.key = `text-${index}`;
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", `Generated text ${index + 1}`);
+  const made = document.createElement("span");
+  made.className = "made";
+  box.append(made);
+  place.append(box);
+  return box;
+}
