@@ -118,6 +118,7 @@ def _show(draft: Draft) -> str:
     ids = {f.path: f.id for f in draft.form.fields} | {"name": "name", "priority": "priority", "dataset_id": "dataset"}
     source_name, source_about = _source_words(draft)
     train = draft.kind == "train"
+    usable = usable_datasets(draft.spec.formats)
     return render_template(
         "new_job_form.html",
         active="jobs",
@@ -132,8 +133,8 @@ def _show(draft: Draft) -> str:
         source_name=source_name,
         source_about=source_about,
         model_id=draft.model_id,
-        datasets=usable_datasets(draft.spec.formats),
-        dataset_id=draft.dataset_id,
+        datasets=usable,
+        dataset_id=draft.dataset_id or (usable[0].id if train and len(usable) == 1 else ""),
         dataset_problems=by_field.get("dataset_id", []) + by_field.get("file", []),
         upload_help=upload_help(),
         examples=[e for e in EXAMPLES.values() if train and e.format in draft.spec.formats],
