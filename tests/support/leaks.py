@@ -12,7 +12,7 @@ _PATIENCE_S = 10.0  # for processes that are being ended right now
 
 # Kinds of keys (second part of their name, see shared/keys.py) and whether each must carry an expiry by itself.
 # Those that need none die by a rule of their own: with a job, or entry by entry.
-_KINDS = {
+KINDS = {
     "job": False, "events": False, "jobs": False, "ended": False, "ready": False, "delayed": False, "fair": False,
     "leases": False, "owner": False, "after": False, "deadlines": False, "activity": False, "server": False,
     "idempotency": True, "durations": True, "worker": True, "workers": False, "slot": True,
@@ -85,8 +85,8 @@ def ownerless_keys(client: redis.Redis, prefix: str) -> list[str]:
     for key in client.scan_iter(f"{prefix}:*", count=1000):
         name = key if isinstance(key, str) else key.decode()
         kind = name.removeprefix(f"{prefix}:").split(":")[0]
-        if kind not in _KINDS:
+        if kind not in KINDS:
             found.append(f"{name}: of no known kind")
-        elif _KINDS[kind] and client.ttl(name) == -1:
+        elif KINDS[kind] and client.ttl(name) == -1:
             found.append(f"{name}: has no expiry")
     return found

@@ -1,0 +1,97 @@
+"""What the command line draws: columns, bars, curves, times."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli import screen
+
+TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("abc", 3), ("床前明月光", 10), ("é", 1), ("e\u0301", 1), ("ｆｕｌｌ", 8), ("…", 1), ("\u200b", 0), ("🙂", 2)],
+)
+def test_width_counts_columns_not_characters(text, expected):
+    assert screen.width(text) == expected
+
+
+@given(TEXTS, st.integers(1, 60))
+def test_a_padded_cell_is_exactly_as_wide_as_asked(text, size):
+    assert screen.width(screen.pad(text, size)) == size
+
+
+@given(TEXTS, st.integers(0, 60))
+def test_a_cut_text_never_exceeds_its_limit_and_short_ones_stay_whole(text, limit):
+    short = screen.cut(text, limit)
+    assert screen.width(short) <= limit
+    if screen.width(text) <= limit:
+        assert short == text
+
+
+@given(st.lists(st.floats(), max_size=200), st.integers(1, 50))
+def test_a_sparkline_fits_its_columns_whatever_the_values(values, size):
+    assert len(screen.sparkline(values, size)) <= size
+
+
+def test_a_falling_loss_draws_a_falling_line():
+    assert screen.sparkline([8, 7, 6, 5, 4, 3, 2, 1], 8) == "█▇▆▅▄▃▂▁"
+
+
+def test_a_constant_curve_and_a_gap_are_drawn_too():
+    assert screen.sparkline([2.0, 2.0], 8) == "▁▁"
+    assert screen.sparkline([1.0, float("nan"), 3.0], 8) == "▁ █"
+    assert screen.sparkline([float("nan")], 8) == ""
+
+
+@given(st.floats(-1, 2), st.integers(1, 60))
+def test_a_bar_is_as_wide_as_asked(share, size):
+    assert screen.width(screen.bar(share, size)) == size
+
+
+def test_a_bar_is_empty_at_the_start_and_full_only_at_the_end():
+    assert screen.bar(0, 4) == "····"
+    assert screen.bar(1, 4) == "████"
+    assert "·" in screen.bar(0.7, 4)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "?"), (0.04, "0.0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (3599.7, "1 h 00 min"), (90_000, "1 d 1 h")],
+)
+def test_lengths_of_time_read_as_people_say_them(value, text):
+    assert screen.seconds(value) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2 * 10**9, "2.0 GB")])
+def test_sizes_read_as_people_say_them(count, text):
+    assert screen.size(count) == text
+
+
+def test_ago_names_the_largest_unit():
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    assert screen.ago((now - timedelta(seconds=59)).isoformat(), now) == "59 s ago"
+    assert screen.ago((now - timedelta(hours=3, minutes=50)).isoformat(), now) == "3 h ago"
+    assert screen.ago((now + timedelta(seconds=5)).isoformat(), now) == "0 s ago"
+
+
+@given(TEXTS)
+def test_plain_text_cannot_steer_the_terminal(text):
+    assert not set(screen.plain("\x1b[2J\x07" + text)) & {chr(n) for n in range(32) if chr(n) not in "\n\t"}
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=5))
+def test_a_table_has_one_line_for_each_row_whatever_the_text(rows):
+    lines = screen.table(("A", "B"), rows, 60).split("\n")
+    assert len(lines) == (len(rows) + 1 if rows else 1)
+
+
+def test_a_table_with_chinese_keeps_its_columns_aligned():
+    text = screen.table(("NAME", "STATE"), [["唐诗", "queued"], ["abc", "running"]], 60)
+    starts = [
+        screen.width(line[: line.index(word)]) for line, word in zip(text.split("\n"), ("STATE", "q", "r"), strict=True)
+    ]
+    assert starts == [6, 6, 6]
