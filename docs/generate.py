@@ -85,8 +85,9 @@ def recipes_page() -> str:
     lines = [
         "# Recipes",
         "",
-        "A recipe is a spec in `shared/recipes/<name>.py` and code of the same name in `worker/recipes/`. This page is written from",
-        "the specs by `python -m docs.generate`; the form, the API's schema and the command line come from the same place.",
+        "A recipe is a spec in `shared/recipes/<name>.py` and code of the same name in `worker/recipes/`. This page",
+        "is written from the specs by `python -m docs.generate`; the form, the API's schema and the command line",
+        "come from the same place.",
         "How to write one: [architecture.md](architecture.md#adding-a-recipe).",
         "",
     ]

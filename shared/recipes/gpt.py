@@ -16,12 +16,20 @@ class GptTrain(TextTrain):
 
     layers: int = Field(default=4, ge=1, le=48, description="Transformer blocks.")
     heads: int = Field(default=4, ge=1, le=64, description="Attention heads; must divide the width.")
-    width: int = Field(default=128, ge=8, le=4096, description="Length of the vector of a token.", json_schema_extra={"unit": "numbers"})
+    width: int = Field(
+        default=128,
+        ge=8,
+        le=4096,
+        description="Length of the vector of a token.",
+        json_schema_extra={"unit": "numbers"},
+    )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Share of activations dropped while training; helps small texts.",
         json_schema_extra=advanced("Regularisation"),
     )  # fmt: skip
-    batch_size: int = Field(default=16, ge=1, le=4096, description="Windows per step.", json_schema_extra={"unit": "windows"})
+    batch_size: int = Field(
+        default=16, ge=1, le=4096, description="Windows per step.", json_schema_extra={"unit": "windows"}
+    )
     learning_rate: float = Field(default=1e-3, gt=0, le=10, description="Peak step size of the optimizer.")
     warmup_steps: int = Field(
         default=100, ge=0, le=1_000_000, description="Steps over which the rate rises from zero.",

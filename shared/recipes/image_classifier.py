@@ -19,14 +19,21 @@ class ImageClassifierTrain(TrainParams):
     """How to train. The defaults suit a few hundred to some ten thousand pictures of up to about 64 pixels."""
 
     epochs: int = Field(
-        default=0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100."
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100.",
     )
     batch_size: int = Field(
         default=64, ge=1, le=65_536, description="Pictures per step.", json_schema_extra={"unit": "pictures"}
     )
     learning_rate: float = Field(default=2e-3, gt=0, le=10, description="Peak step size of the optimizer.")
     final_learning_rate: float = Field(
-        default=1e-5, ge=0, le=10, description="Where the cosine schedule ends.", json_schema_extra=advanced("Optimizer")
+        default=1e-5,
+        ge=0,
+        le=10,
+        description="Where the cosine schedule ends.",
+        json_schema_extra=advanced("Optimizer"),
     )
     warmup_steps: int = Field(
         default=100,
@@ -116,7 +123,11 @@ class ImageClassifierTrain(TrainParams):
         json_schema_extra=_AUGMENT,
     )
     zoom: float = Field(
-        default=0.1, ge=0, le=0.5, description="Random scaling up to this share larger or smaller.", json_schema_extra=_AUGMENT
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="Random scaling up to this share larger or smaller.",
+        json_schema_extra=_AUGMENT,
     )
 
 

@@ -11,7 +11,9 @@ from shared.recipes.base import Params, TrainParams, advanced
 class TextTrain(TrainParams):
     """Params of every model that learns to continue a text."""
 
-    steps: int = Field(default=1000, ge=1, le=10_000_000, description="Batches to learn from.", json_schema_extra={"unit": "steps"})
+    steps: int = Field(
+        default=1000, ge=1, le=10_000_000, description="Batches to learn from.", json_schema_extra={"unit": "steps"}
+    )
     context: int = Field(
         default=64, ge=2, le=4096, description="How far back the model looks.", json_schema_extra={"unit": "tokens"}
     )
@@ -21,7 +23,11 @@ class TextTrain(TrainParams):
         "bpe: frequent pieces of words, learnt from the text.",
     )
     vocabulary_size: int = Field(
-        default=1024, ge=257, le=65_536, description="Number of pieces; for bpe only.", json_schema_extra=advanced("Text")
+        default=1024,
+        ge=257,
+        le=65_536,
+        description="Number of pieces; for bpe only.",
+        json_schema_extra=advanced("Text"),
     )
     eval_every: int = Field(
         default=250, ge=1, le=1_000_000, description="Steps between two evaluations with a sample.",
@@ -37,13 +43,24 @@ class TextGenerate(Params):
     """How to continue a text."""
 
     prompt: str = Field(
-        default="\n", min_length=1, max_length=100_000, description="Text to go on from.", json_schema_extra={"multiline": True}
+        default="\n",
+        min_length=1,
+        max_length=100_000,
+        description="Text to go on from.",
+        json_schema_extra={"multiline": True},
     )
-    max_tokens: int = Field(default=200, ge=1, le=100_000, description="Most tokens to write.", json_schema_extra={"unit": "tokens"})
+    max_tokens: int = Field(
+        default=200, ge=1, le=100_000, description="Most tokens to write.", json_schema_extra={"unit": "tokens"}
+    )
     temperature: float = Field(
-        default=0.8, ge=0, le=10, description="1: as learnt; lower: safer; higher: wilder; 0: always the likeliest token."
+        default=0.8,
+        ge=0,
+        le=10,
+        description="1: as learnt; lower: safer; higher: wilder; 0: always the likeliest token.",
     )
-    top_k: int = Field(default=0, ge=0, le=100_000, description="Choose among the k likeliest tokens only; 0: among all.")
+    top_k: int = Field(
+        default=0, ge=0, le=100_000, description="Choose among the k likeliest tokens only; 0: among all."
+    )
     top_p: float = Field(
         default=1.0, gt=0, le=1, description="Choose among the likeliest tokens that together have this probability."
     )
@@ -51,9 +68,14 @@ class TextGenerate(Params):
         default=1.0, ge=0.5, le=5, description="Above 1: tokens already there become less likely.",
         json_schema_extra=advanced("Sampling"),
     )  # fmt: skip
-    samples: int = Field(default=1, ge=1, le=32, description="How many continuations.", json_schema_extra={"unit": "texts"})
+    samples: int = Field(
+        default=1, ge=1, le=32, description="How many continuations.", json_schema_extra={"unit": "texts"}
+    )
     stop: list[str] = Field(
-        default_factory=list, max_length=8, description="End a text before any of these.", json_schema_extra=advanced("Sampling")
+        default_factory=list,
+        max_length=8,
+        description="End a text before any of these.",
+        json_schema_extra=advanced("Sampling"),
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Same seed, same text.")
 

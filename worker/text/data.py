@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from shared.errors import DatasetInvalid, Problem

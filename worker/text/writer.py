@@ -59,7 +59,11 @@ class TextWriter:
                 left = (gparams.max_tokens - written) / rate
                 context.progress(
                     Progress(
-                        phase="generating", step=written, total_steps=gparams.max_tokens, steps_per_s=rate, remaining_s=left
+                        phase="generating",
+                        step=written,
+                        total_steps=gparams.max_tokens,
+                        steps_per_s=rate,
+                        remaining_s=left,
                     )
                 )
         seconds = time.monotonic() - began
