@@ -9,6 +9,7 @@ data position, and match by name in silence.
 
 import errno
 import json
+import os
 import platform
 import random
 import re
@@ -100,12 +101,23 @@ def environment(xla: bool) -> dict[str, Any]:
         "intra_op_threads": cpu.get_intra_op_parallelism_threads(),
         "inter_op_threads": cpu.get_inter_op_parallelism_threads(),
         "devices": [device.device_type for device in tf.config.list_logical_devices()],
-        "machine": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": _cpu_model(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
     }
+
+
+def _cpu_model() -> str:
+    """The processor's name: kernels are chosen by its instruction sets."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def write(folder: Path, snapshot: Snapshot) -> None:

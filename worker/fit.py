@@ -111,8 +111,8 @@ class _Run:
                 steps_per_execution=EVALUATION_BATCHES_PER_CALL,
                 **self.code.compile_args(self.params, self.assets),
             )
-            batch = next(iter(self.data.train(0).take(1)))
-            self.model._symbolic_build(data_batch=batch)  # as keras' own fit: makes optimizer and metric variables
+            spec = self.data.train(0).element_spec
+            self.model._symbolic_build(data_batch=spec)  # as keras' own fit: makes optimizer and metric variables
         self.runner = StepRunner(self.model, strategy)
         replicas = strategy.num_replicas_in_sync if strategy else 1
         self.keeper.attach(self.model, checkpoint.environment(xla), replicas)

@@ -37,7 +37,7 @@ class Keeper:
             "params": params.model_dump(mode="json"),
             "total_steps": total_steps,
         }
-        self._want_best = bool(params.early_stopping_patience) or self._writer.enabled
+        self._patience = params.early_stopping_patience
         self._best: Snapshot | None = None
         self._best_unsaved = False
         self._saved_step = -1
@@ -79,7 +79,7 @@ class Keeper:
 
     def remember_best(self, state: LoopState) -> None:
         """Copy the present state as the best so far. It reaches the volume with the next save."""
-        if self._want_best:
+        if self._patience or self._writer.enabled:
             self._best, self._best_unsaved = self._snapshot(state), True
 
     def save_if_due(self, state: LoopState) -> None:
@@ -95,7 +95,10 @@ class Keeper:
         if best is not None and unsaved and best.step != state.step:
             self._writer.submit(best, state.best_step)
         if self._saved_step != state.step and self._writer.enabled:
-            self._writer.submit(self._snapshot(state), state.best_step)
+            here = best if best is not None and best.step == state.step else self._snapshot(state)
+            self._writer.submit(here, state.best_step)
+        if not self._patience:
+            self._best = None  # on its way to the volume; only early stopping comes back to it
         self._saved_step, self._saved_at = state.step, time.monotonic()
         if wait:
             self._writer.collect(wait=True)

@@ -1,6 +1,6 @@
 """Where tf.distribute meets training: several GPUs of one slot train one job.
 
-Tried with two logical CPU devices (tests/unit/test_fit_strategy.py); never on real GPUs. XLA is off under a strategy of
+Tried with two logical CPU devices (tests/contract/test_fit_strategy.py); never on real GPUs. XLA is off under a strategy of
 several replicas, as Keras' own "auto" has it.
 """
 
