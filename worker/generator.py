@@ -6,8 +6,9 @@ Called by worker/process.py. Thin glue: the recipe's Generator does the work.
 from collections import OrderedDict
 from typing import Any
 
-from shared.errors import InputMissing
+from shared.errors import InputMissing, NotFound
 from shared.job import CheckpointRef, Job, Progress
+from shared.models import get_model
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.record import source_key
@@ -56,13 +57,20 @@ def _open(ref: CheckpointRef, volume: Volume) -> Generator:
 def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]:
     """Carry out one generation job and return job.result: the recipe's summary, and names of artifacts if any."""
     assert context.volume is not None and context.attempt_dir is not None
-    if job.source is None:
-        raise InputMissing("this generation names no checkpoint")
+    source = job.source or _source_of(job, context.volume)
     params = validate_params(get_recipe(job.recipe).generate_params, job.params)
-    if job.source not in warm:
+    if source not in warm:
         context.progress(Progress(phase="loading"))
-    generator = warm.get(job.source, context.volume)
+    generator = warm.get(source, context.volume)
     context.check()
     result = generator.generate(params, context)
     names = publish_artifacts(context.volume, context.attempt_dir, result.artifacts)
     return {**result.summary, "artifacts": names} if names else result.summary
+
+
+def _source_of(job: Job, volume: Volume) -> CheckpointRef:
+    """The checkpoint of a job that was submitted before the training it waited for had left its model."""
+    try:
+        return get_model(volume, job.model_id or "").checkpoint
+    except NotFound as err:
+        raise InputMissing(f"model {job.model_id} is not on the volume") from err
