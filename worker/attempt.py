@@ -103,8 +103,8 @@ class Attempt:
     # --- what the clock asks for -----------------------------------------------------------------------------------
 
     def _next_at(self) -> float:
-        moments = [self._lease.due_at, self._watchdog.hung_at, self._kill_at, self._drain_at]
-        return min(at for at in moments if at is not None)
+        end_at = self._watchdog.hung_at if self._kill_at is None else self._kill_at
+        return min(self._lease.due_at, end_at, self._drain_at or end_at)
 
     def _tick(self) -> None:
         now = self._clock()

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from shared.errors import LeaseLost, VolumeFull
+from shared.errors import LeaseLost, NotFound, VolumeFull
 from shared.job import Job, JobErrorInfo, State
 from shared.store import JobStore
 from shared.volume import Done, Volume
@@ -49,8 +49,10 @@ class Settlement:
                 self._finish(job, State.succeeded, result={**(ending.result or {}), "cost": cost})
             case "interrupted" if ending.reason == "cancel":
                 self._finish(job, State.cancelled)
-            case "interrupted" if ending.reason == "pause":
+            case "interrupted" if ending.reason == "pause" and self._still_to_pause(job):
                 self.release(job, "paused")
+            case "interrupted" if ending.reason == "pause":
+                self.release(job, "drained", "the pause was withdrawn while the process stopped")
             case "interrupted":
                 self.release(job, "drained", "the worker was asked to leave")
             case "failed" if ending.cause == "user_error":
@@ -62,6 +64,13 @@ class Settlement:
                 self.release(job, ending.cause, ending.message, code=ending.code)
             case _:  # the lease is lost: what became of the job is another's to say
                 log.warning("nothing published: %s", ending.message)
+
+    def _still_to_pause(self, job: Job) -> bool:
+        """False when the owner has withdrawn the pause meanwhile."""
+        try:
+            return self._store.get(job.id).request == "pause"
+        except (redis.RedisError, NotFound):
+            return True
 
     def _finish(
         self, job: Job, state: State, *, result: dict[str, Any] | None = None, error: JobErrorInfo | None = None

@@ -7,12 +7,16 @@ import sys
 
 import pytest
 
+from shared.errors import LeaseLost
 from shared.job import JobErrorInfo, JobRequest, State
 from tests.integration.stack import ROOT, Stack, children
+from worker.attempt import Ending
 from worker.drain import DrainPipe
 from worker.presence import Status
+from worker.settle import Settlement
 from worker.spare import Crew
 from worker.supervisor import Supervisor
+from worker.volume_check import VolumeCheck
 from worker.wakeups import WakeUps
 
 
@@ -112,6 +116,64 @@ def test_while_the_volume_takes_no_writes_no_job_is_claimed(stack, supervisor):
     assert stack.store.get(job.id).attempt == 0
     stack.volume.root.unlink()
     away.rename(stack.volume.root)
+
+
+@pytest.fixture
+def settlement(stack, drain):
+    check = VolumeCheck(stack.volume, "w1")
+    return Settlement(
+        stack.store, stack.volume, check, WakeUps(stack.celery, stack.settings), drain_fd=drain.fd, patience_s=1
+    )
+
+
+@pytest.fixture
+def claimed(stack):
+    submit(stack)
+    job = stack.store.claim("train", worker="w1", device="cpu")
+    stack.volume.start_attempt(job.id, 1)
+    return job
+
+
+def test_a_pause_withdrawn_while_the_process_was_stopping_puts_the_job_back_into_the_queue(stack, settlement, claimed):
+    stack.store.pause(claimed.id)
+    stack.store.resume(claimed.id)
+    settlement.settle(claimed, Ending("interrupted", reason="pause"), {})
+    assert (stack.store.get(claimed.id).state, stack.store.get(claimed.id).spent) == (State.queued, {})
+
+
+def test_a_pause_still_wanted_pauses(stack, settlement, claimed):
+    stack.store.pause(claimed.id)
+    settlement.settle(claimed, Ending("interrupted", reason="pause"), {})
+    assert stack.store.get(claimed.id).state == State.paused
+
+
+def test_a_fault_that_repeats_waits_longer_each_time_before_the_job_is_tried_again(stack, settlement, claimed):
+    lost = Ending("failed", code="process_died", message="ended by SIGSEGV", cause="process_lost")
+    settlement.settle(claimed, lost, {})
+    assert stack.store.ready_count("train") == 1
+    again = stack.store.claim("train", worker="w1", device="cpu")
+    settlement.settle(again, lost, {})
+    assert stack.store.ready_count("train") == 0
+    assert stack.store.get(claimed.id).state == State.queued
+    assert "SIGSEGV" in stack.store.get(claimed.id).waits_for
+
+
+def test_a_spent_budget_fails_the_job_with_the_code_of_what_happened(stack, settlement, claimed):
+    full = Ending("failed", code="out_of_memory", message="not enough memory", cause="out_of_memory")
+    settlement.settle(claimed, full, {})
+    again = stack.store.claim("train", worker="w1", device="cpu")
+    settlement.settle(again, full, {})
+    failed = stack.store.get(claimed.id)
+    assert (failed.state, failed.error.code) == (State.failed, "out_of_memory")
+
+
+def test_the_outcome_is_on_the_volume_before_the_store_is_told_and_survives_a_refusal(stack, settlement, claimed):
+    stack.store.release(claimed.id, 1, "worker_lost")
+    stack.store.claim("train", worker="w2", device="cpu")
+    with pytest.raises(LeaseLost):
+        settlement.settle(claimed, Ending("done", result={"loss": 1.0}), {"attempt_s": 1})
+    assert stack.store.get(claimed.id).state == State.running
+    assert stack.volume.find_done(claimed.id).result == {"loss": 1.0, "cost": {"attempt_s": 1}}
 
 
 def test_the_drain_pipe_stays_readable_however_often_it_is_said_and_read():
