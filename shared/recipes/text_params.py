@@ -90,17 +90,18 @@ class TextGenerate(Params):
 def check_text(params: Any, dataset: Any) -> list[Problem]:
     """Name what is wrong between a text and the params: both parts must be longer than the context.
 
-    A byte vocabulary has at least as many tokens as characters, so counting characters never refuses a good text; a bpe text is
-    looked at again when it has been cut into pieces.
+    Exact for char and byte. A bpe text has at most as many tokens as bytes; it is looked at again when it has been cut.
     """
-    characters = (dataset.stats or {}).get("characters")
-    if not characters:
+    in_bytes = params.vocabulary != "char"
+    size = sum(file.size for file in dataset.files) if in_bytes else (dataset.stats or {}).get("characters")
+    if not size:
         return []
     share = min(params.validation_fraction, 1 - params.validation_fraction)
     needed = int((params.context + 1) / share) + 1
-    if characters >= needed:
+    if size >= needed:
         return []
-    fits = int(characters * share) - 2
+    fits = int(size * share) - 2
     way_out = f"or set params.context to {fits} or less" if fits >= 2 else "no context fits it"
-    message = f"the text has {characters} characters; context {params.context} needs at least {needed}: upload more text, {way_out}"
+    unit = "bytes" if in_bytes else "characters"
+    message = f"the text has {size} {unit}; context {params.context} needs at least {needed}: upload more text, {way_out}"
     return [Problem(field="params.context", message=message)]

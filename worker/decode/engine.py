@@ -1,6 +1,6 @@
 """Runs chunks of decoding: the part that is the same for every kind of model.
 
-An engine keeps compiled functions by (rows, size of its state, filtered). The state a model needs (a cache of keys and values,
+An engine keeps compiled functions by (rows, size of its state). The state a model needs (a cache of keys and values,
 or the hidden state of an LSTM) is a list of tensors that lives between two chunks. The host sees tokens once a chunk: that is the
 grain of streaming and of stopping.
 """
@@ -69,32 +69,36 @@ class Engine:
                 logits = logits if anew is None else anew
                 continue
             count = min(size, most - written, self.room(place))
-            run = self._chunk(padded, state, sampling.filtered)
+            run = self._chunk(padded, state)
             out, logits, seen, *state = run(
-                logits, seen, tf.constant(place), tf.constant(count), tf.constant(len(prompt) + written), settings, *state
+                logits,
+                seen,
+                tf.constant(place),
+                tf.constant(count),
+                tf.constant(len(prompt) + written),
+                settings,
+                *state,
             )
             piece = out.numpy()[:, :count]
             history = np.concatenate([history, piece], axis=1)
             written, place, size = written + count, place + count, CHUNK
             yield piece[:rows]
 
-    def _chunk(self, rows: int, state: list[Any], filtered: bool) -> Any:
-        key = (rows, tuple(tuple(part.shape) for part in state), filtered)
+    def _chunk(self, rows: int, state: list[Any]) -> Any:
+        key = (rows, tuple(tuple(part.shape) for part in state))
         if key not in self._compiled:
-            self._compiled[key] = tf.function(
-                lambda *args: self._run_chunk(*args, filtered=filtered), jit_compile=self._jit, autograph=False
-            )
+            self._compiled[key] = tf.function(self._run_chunk, jit_compile=self._jit, autograph=False)
         return self._compiled[key]
 
     def _run_chunk(
-        self, logits: Any, seen: Any, place: Any, count: Any, absolute: Any, settings: Any, *state: Any, filtered: bool
+        self, logits: Any, seen: Any, place: Any, count: Any, absolute: Any, settings: Any, *state: Any
     ) -> Any:
         """`count` tokens (at most CHUNK) from the logits of the first one. absolute: place in the whole text, for the noise."""
         rows, vocabulary = logits.shape
         columns = tf.range(CHUNK)
 
         def body(i: Any, out: Any, logits: Any, seen: Any, *state: Any) -> Any:
-            token = choose(logits, seen, settings, absolute + i, filtered=filtered)
+            token = choose(logits, seen, settings, absolute + i)
             out = tf.where(columns[None] == i, token[:, None], out)
             seen = seen | (tf.range(vocabulary)[None] == token[:, None])
             logits, new = self.step(list(state), token, place + i)

@@ -39,18 +39,13 @@ class Sampling:
         fields = (self.temperature, self.top_k, self.top_p, self.repetition_penalty, self.seed)
         return Sampling(*(np.concatenate([f, np.repeat(f[-1:], rows - len(f))]) for f in fields))
 
-    @property
-    def filtered(self) -> bool:
-        """True when any row needs the search for a threshold."""
-        return bool((self.top_k > 0).any() or (self.top_p < 1).any())
-
     def tensors(self) -> tuple[Any, ...]:
         return tuple(
             tf.constant(f) for f in (self.temperature, self.top_k, self.top_p, self.repetition_penalty, self.seed)
         )
 
 
-def choose(logits: Any, seen: Any, settings: tuple[Any, ...], place: Any, *, filtered: bool) -> Any:
+def choose(logits: Any, seen: Any, settings: tuple[Any, ...], place: Any) -> Any:
     """Return int32 (rows,), the next token of each row.
 
     logits: float32 (rows, vocabulary). seen: bool (rows, vocabulary), tokens already there. place: int32 (), position of the
@@ -63,14 +58,12 @@ def choose(logits: Any, seen: Any, settings: tuple[Any, ...], place: Any, *, fil
     punished = tf.where(logits > 0, logits / penalty[:, None], logits * penalty[:, None])
     logits = tf.where(seen, punished, logits)
     scaled = logits / tf.maximum(temperature, 1e-6)[:, None]
-    if filtered:
-        scaled = _keep_top_p(_keep_top_k(scaled, top_k), top_p)
+    scaled = tf.cond(
+        tf.reduce_any((top_k > 0) | (top_p < 1)), lambda: _keep_top_p(_keep_top_k(scaled, top_k), top_p), lambda: scaled
+    )  # looked at when it runs: no setting compiles anything
     size = logits.shape[1]
     noise = tf.stack(
-        [
-            tf.random.stateless_uniform([size], tf.stack([seed[row], place]), 1e-9, 1.0)
-            for row in range(logits.shape[0])
-        ]
+        [tf.random.stateless_uniform([size], tf.stack([seed[row], place]), 1e-9, 1.0) for row in range(logits.shape[0])]
     )
     drawn = scaled - tf.math.log(-tf.math.log(noise))
     return tf.argmax(tf.where((temperature > 0)[:, None], drawn, logits), axis=1, output_type=tf.int32)

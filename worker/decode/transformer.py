@@ -16,6 +16,19 @@ from worker.decode.engine import Engine
 _SMALLEST = 64  # of S: below, one compiled size serves all
 
 
+def _dense(layer: Any, x: Any) -> Any:
+    """A Dense layer in float32, as the cache is, whatever precision the model was trained in."""
+    flat = tf.matmul(tf.reshape(x, (-1, x.shape[-1])), layer.kernel) + layer.bias
+    return tf.reshape(flat, (*x.shape[:-1], layer.units))
+
+
+def _norm(layer: Any, x: Any) -> Any:
+    """A LayerNormalization in float32."""
+    centred = x - tf.reduce_mean(x, -1, keepdims=True)
+    spread = tf.reduce_mean(tf.square(centred), -1, keepdims=True)
+    return centred * tf.math.rsqrt(spread + layer.epsilon) * layer.gamma + layer.beta
+
+
 class TransformerEngine(Engine):
     """One per model. The model's variables are captured: later training changes what is decoded."""
 
@@ -60,7 +73,8 @@ class TransformerEngine(Engine):
         later = tf.range(size)[None] > tf.range(size)[:, None]
         state = []
         for block in model.blocks:
-            q, k, v = (self._by_head(part, rows, size) for part in tf.split(block.attention.qkv(block.norm_1(h)), 3, -1))
+            together = _dense(block.attention.qkv, _norm(block.norm_1, h))
+            q, k, v = (self._by_head(part, rows, size) for part in tf.split(together, 3, -1))
             scores = tf.where(later, -1e9, tf.matmul(q, k, transpose_b=True) * depth**-0.5)
             mixed = tf.reshape(tf.matmul(tf.nn.softmax(scores), v), (rows, self._heads, size, depth))
             mixed = tf.reshape(tf.transpose(mixed, (0, 2, 1, 3)), (rows, size, self._width))
@@ -78,11 +92,11 @@ class TransformerEngine(Engine):
 
     @staticmethod
     def _finish_block(block: Any, h: Any, mixed: Any) -> Any:
-        h = h + block.attention.out(mixed)
-        return h + block.down(tf.nn.gelu(block.up(block.norm_2(h)), approximate=True))
+        h = h + _dense(block.attention.out, mixed)
+        return h + _dense(block.down, tf.nn.gelu(_dense(block.up, _norm(block.norm_2, h)), approximate=True))
 
     def _logits(self, h: Any) -> Any:
-        return tf.matmul(self._model.norm(h), self._model.tokens.embeddings, transpose_b=True)
+        return tf.matmul(_norm(self._model.norm, h), self._model.tokens.embeddings, transpose_b=True)
 
     def room(self, place: int) -> int:
         return self._size - place
@@ -106,7 +120,7 @@ class TransformerEngine(Engine):
         for block, k_cache, v_cache in zip(model.blocks, state[::2], state[1::2], strict=True):
             q, k, v = (
                 tf.reshape(part, (rows, heads, 1, depth))
-                for part in tf.split(block.attention.qkv(block.norm_1(h)), 3, -1)
+                for part in tf.split(_dense(block.attention.qkv, _norm(block.norm_1, h)), 3, -1)
             )
             k_cache, v_cache = self._put(k_cache, k, place), self._put(v_cache, v, place)
             new += [k_cache, v_cache]

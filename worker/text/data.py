@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from shared.errors import DatasetInvalid, Problem
@@ -15,7 +16,7 @@ _EVALUATION_TOKENS = 8_192  # per validation batch: large enough to keep two cor
 class TextData(Data):
     """Training windows begin anywhere, drawn for step s from (seed, s) alone, as in nanoGPT.
 
-    Validation windows follow one another without overlap and cover the whole part but for an incomplete last one.
+    Validation windows follow one another without overlap and cover the whole part; what the last one lacks weighs nothing.
     """
 
     def __init__(self, text: str, params: Any):
@@ -62,11 +63,23 @@ class TextData(Data):
         return tf.data.Dataset.range(start_step, self.total_steps).map(window, num_parallel_calls=2, deterministic=True)
 
     def validation(self) -> tf.data.Dataset:
-        length = self.params.context
-        count = (len(self.val_tokens) - 1) // length
-        x = self.val_tokens[: count * length].reshape(count, length)
-        y = self.val_tokens[1 : count * length + 1].reshape(count, length)
-        return tf.data.Dataset.from_tensor_slices((x, y)).batch(max(1, _EVALUATION_TOKENS // length))
+        """(x, y, weight), each (rows, context), all batches of one shape.
+
+        Every token but the first is predicted once. Keras averages over all places, padding too: the weight of the true
+        ones is above 1 by as much as makes the result their exact mean.
+        """
+        length, predicted = self.params.context, len(self.val_tokens) - 1
+        windows = -(-predicted // length)
+        rows = min(max(1, _EVALUATION_TOKENS // length), windows)
+        windows = -(-windows // rows) * rows
+        places = windows * length
+
+        def padded(values: np.ndarray) -> np.ndarray:
+            return np.pad(values, (0, places - predicted)).reshape(windows, length)
+
+        weight = padded(np.full(predicted, places / predicted, np.float32))
+        parts = (padded(self.val_tokens[:-1]), padded(self.val_tokens[1:]), weight)
+        return tf.data.Dataset.from_tensor_slices(parts).batch(rows, drop_remainder=True)
 
 
 def load_text(folder: Path, params: Any) -> TextData:
