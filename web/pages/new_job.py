@@ -8,12 +8,13 @@ from flask import redirect, render_template, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
-from shared.errors import ClientError, NotFound, Problem
+from shared.errors import ClientError, InvalidParams, NotFound, Problem
 from shared.ids import new_id
 from shared.job import Job
 from shared.models import get_model, list_models
 from shared.queues import queues
 from shared.recipes import RECIPES, RecipeSpec, get_recipe
+from shared.recipes.base import Params, validate_params
 from shared.record import source_key
 from web.forms import Form, build_form, read_values
 from web.pages.datasets import import_example, import_files, upload_help, usable_datasets
@@ -192,7 +193,7 @@ def submit_job() -> Response | tuple[str, int]:
             if not seen:
                 return redirect(url_for("pages.job", job_id=job.id))
         except ValidationError as err:
-            problems += from_validation(err).problems
+            problems += from_validation(err).problems + _wrong_params(model, values)
         except ClientError as err:
             problems += err.problems or [Problem(field="", message=err.message)]
     draft = Draft(
@@ -207,6 +208,14 @@ def submit_job() -> Response | tuple[str, int]:
         problems=tuple(problems),
     )
     return _show(draft), 422
+
+
+def _wrong_params(model: type[Params], values: dict[str, Any]) -> list[Problem]:
+    try:
+        validate_params(model, values)
+    except InvalidParams as err:
+        return err.problems
+    return []
 
 
 def _take_dataset(dataset_id: str, problems: list[Problem]) -> str:

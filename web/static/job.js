@@ -34,6 +34,8 @@ export function start() {
           appendOutput(event.data);
           return;
         }
+        // While text streams in, the scripts own the output; once it has ended, the server's rendering takes over.
+        if (ENDINGS.includes(type)) document.getElementById("output-body")?.setAttribute("data-live", "");
         soon();
         if (type === "progress" || ENDINGS.includes(type)) chart.update();
         log.update(ENDINGS.includes(type));

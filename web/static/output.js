@@ -22,6 +22,12 @@ function boxFor(index, root) {
   box.tabIndex = 0;
   box.setAttribute("role", "region");
   box.setAttribute("aria-label", `Generated text ${index + 1}`);
+  if (place.dataset.prompt) {
+    const prompt = document.createElement("span");
+    prompt.className = "prompt";
+    prompt.textContent = place.dataset.prompt;
+    box.append(prompt);
+  }
   const made = document.createElement("span");
   made.className = "made";
   box.append(made);

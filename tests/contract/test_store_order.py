@@ -1,0 +1,103 @@
+"""Who goes first: priorities, fair shares, warm models, dependencies, deadlines, limits per owner. A real server."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.errors import Conflict, InvalidParams, QueueFull
+from shared.ids import new_id
+from shared.job import CheckpointRef, JobErrorInfo, State
+from shared.record import source_key
+from tests.contract.test_store import claim, request, submit
+
+
+def test_priority_comes_first_then_fair_shares_then_age(store):
+    anns = [submit(store, owner="ann") for _ in range(3)]
+    bobs = submit(store, owner="bob")
+    urgent = submit(store, owner="ann", priority=1)
+    order = [claim(store).id for _ in range(5)]
+    assert order == [urgent.id, anns[0].id, bobs.id, anns[1].id, anns[2].id]
+
+
+def test_a_thousand_jobs_of_one_owner_do_not_hold_back_the_first_of_another(store):
+    for _ in range(1000):
+        submit(store, owner="ann")
+    for _ in range(10):
+        claim(store)
+    first = submit(store, owner="bob")
+    assert first.id in {claim(store).id for _ in range(2)}
+
+
+def test_a_warm_checkpoint_is_preferred_until_the_head_has_waited(store):
+    ref = CheckpointRef(job_id=new_id(), attempt=1, step=5)
+    cold = store.submit(request(kind="generate", source=CheckpointRef(job_id=new_id(), attempt=1, step=1)))[0]
+    warm = store.submit(request(kind="generate", source=ref))[0]
+    claimed = store.claim("generate", worker="w", device="cpu", prefer=[source_key(ref)])
+    assert claimed is not None and claimed.id == warm.id
+    store.submit(request(kind="generate", source=ref))
+    store.redis.hset(store.keys.job(cold.id), "queued_ms", 1)
+    claimed = store.claim("generate", worker="w", device="cpu", prefer=[source_key(ref)])
+    assert claimed is not None and claimed.id == cold.id
+
+
+def test_a_job_that_waits_for_another_becomes_ready_when_that_one_has_succeeded(store):
+    training = submit(store)
+    after = store.submit(request(kind="generate", after=[training.id]))[0]
+    assert after.waits_for == f"job {training.id} to succeed"
+    assert store.ready_count("generate") == 0
+    store.finish(training.id, claim(store).attempt, State.succeeded, result={})
+    assert store.get(after.id).waits_for == ""
+    assert store.ready_count("generate") == 1
+
+
+def test_a_failed_job_fails_those_that_wait_for_it_and_those_that_wait_for_them(store):
+    training = submit(store)
+    second = submit(store, after=[training.id])
+    third = submit(store, after=[second.id])
+    store.finish(training.id, claim(store).attempt, State.failed, error=JobErrorInfo(code="x", message="y"))
+    for job in (second, third):
+        ended = store.get(job.id)
+        assert ended.state == State.failed and ended.error and ended.error.code == "dependency_failed"
+        assert [e.type for e in store.events(job.id)] == ["submitted", "failed"]
+    with pytest.raises(Conflict):
+        submit(store, after=[training.id])
+    with pytest.raises(InvalidParams):
+        submit(store, after=[new_id()])
+
+
+def test_a_paused_job_that_waits_for_another_still_waits_once_resumed(store):
+    training = submit(store)
+    after = submit(store, after=[training.id], priority=10)
+    store.pause(after.id)
+    store.resume(after.id)
+    assert claim(store).id == training.id
+    assert store.claim("train", worker="w", device="cpu") is None
+
+
+def test_a_passed_deadline_cancels_what_waits_and_asks_what_runs_to_stop(store):
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    runs = submit(store, deadline_at=past)
+    claim(store)
+    waits = submit(store, deadline_at=past)
+    later = submit(store, deadline_at=datetime(2099, 1, 1, tzinfo=UTC))
+    assert store.enforce_deadlines() == 2
+    assert store.beat(runs.id, 1) == "cancel"
+    ended = store.get(waits.id)
+    assert ended.state == State.cancelled and ended.error and ended.error.code == "deadline_passed"
+    assert store.get(later.id).state == State.queued
+    assert store.enforce_deadlines() == 0
+
+
+def test_owner_limits_hold_back_one_owner_and_not_the_next(store):
+    store.max_running_per_owner = 1
+    store.max_queued_per_owner = 2
+    first = submit(store, owner="ann")
+    claim(store)
+    held = [submit(store, owner="ann", priority=9) for _ in range(2)]
+    with pytest.raises(QueueFull, match="your limit is 2"):
+        submit(store, owner="ann")
+    bobs = submit(store, owner="bob")
+    assert claim(store).id == bobs.id
+    assert store.claim("train", worker="w", device="cpu") is None
+    store.finish(first.id, 1, State.succeeded, result={})
+    assert claim(store).id == held[0].id
