@@ -27,7 +27,7 @@ EVENT_TYPES: dict[str, str] = {
     "checkpoint": "step, metrics, bytes",
     "sample": "step, text | artifact (path below the attempt's folder), title",
     "output": "index (row), text: a further piece of generated text, in order",
-    "note": "level (info | warning), message",
+    "note": "level (info | warning), message; resumed_from_step when a training goes on from a checkpoint",
     "pause_requested": "",
     "cancel_requested": "",
     "request_withdrawn": "",

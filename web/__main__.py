@@ -1,6 +1,8 @@
 """python -m web: serves the application with gunicorn's threads. Many waiting readers (SSE, long polls) hold one each."""
 
+import ctypes
 import logging
+import signal
 import sys
 from typing import Any
 
@@ -10,6 +12,12 @@ from shared.settings import Settings, SettingsInvalid, load_settings
 from web.app import create_app
 
 _GRACE_S = 10  # guess: what a short request needs; waiting readers reconnect by themselves
+
+
+def _die_with_parent(_arbiter: Any, _worker: Any) -> None:
+    """In the process that serves: end when the one that watches over it is killed, so that its port is free again."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class Server(BaseApplication):
@@ -33,6 +41,7 @@ class Server(BaseApplication):
             "loglevel": self._settings.log_level,
             "proc_name": "trainyard-web",
             "control_socket_disable": True,
+            "post_fork": _die_with_parent,
         }
         for name, value in options.items():
             if name in self.cfg.settings:

@@ -31,6 +31,7 @@ class Lease:
         self._phases: set[str] = set()
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._checkpoint: CheckpointRef | None = None
+        self._resumed_from_step: int | None = None
         self._last_beat_at = clock()
         self._retry_s = 0.0  # > 0: Redis was out of reach at the last try
         self.due_at = self._last_beat_at + beat_s
@@ -44,6 +45,7 @@ class Lease:
     def event(self, type: str, data: dict[str, Any]) -> None:
         """Add an event, to be carried at once."""
         self._events = [*self._events[-_KEPT:], (type, data)]
+        self._resumed_from_step = data.get("resumed_from_step", self._resumed_from_step)
         self._want(self._clock())
 
     def checkpoint(self, ref: CheckpointRef, data: dict[str, Any]) -> None:
@@ -63,7 +65,12 @@ class Lease:
         events, self._events = self._events, []
         try:
             request = self._store.beat(
-                self._job_id, self._fence, progress=self._progress, events=events, checkpoint=self._checkpoint
+                self._job_id,
+                self._fence,
+                progress=self._progress,
+                events=events,
+                checkpoint=self._checkpoint,
+                resumed_from_step=self._resumed_from_step,
             )
         except redis.RedisError as err:
             self._events = events
@@ -71,7 +78,7 @@ class Lease:
             self.due_at = self._clock() + self._retry_s
             log.warning("Redis is out of reach, the job goes on: %s", err)
             return None
-        self._progress = self._checkpoint = None
+        self._progress = self._checkpoint = self._resumed_from_step = None
         self._retry_s = 0.0
         self._last_beat_at = self._clock()
         self.due_at = self._last_beat_at + self._beat_s

@@ -39,7 +39,7 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
     start_from = None
     if resume is not None:
         message = f"going on from step {resume.ref.step}, written by attempt {resume.ref.attempt}"
-        context.event("note", {"level": "info", "message": message})
+        context.event("note", {"level": "info", "message": message, "resumed_from_step": resume.ref.step})
     elif job.source is not None:
         start_from = find_source(volume, job.source)
     outcome = fit(code, params, data, context, resume, start_from=start_from)
