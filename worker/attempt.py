@@ -185,8 +185,10 @@ class Attempt:
         self._on_message(message)
         self._narrator.take(message, now)
         match message["ev"]:
-            case "ready" | "started":
-                self._watchdog.life(now)
+            case "ready":
+                pass
+            case "started":
+                self._watchdog.started(now)
             case "progress":
                 progress = Progress.model_validate(message)
                 self._watchdog.progress(progress, now)

@@ -5,6 +5,8 @@ from statistics import median
 
 from shared.job import Progress
 
+START_S = 300.0  # a guess: importing the libraries takes 8 s on a quiet machine, and may come from a slow disk
+
 
 class Watchdog:
     """Called hung: no sign of life for max(floor_s, factor * usual time between two steps).
@@ -16,7 +18,13 @@ class Watchdog:
         self._floor_s, self._factor = floor_s, factor
         self._seen: tuple[str, int] = ("", -1)
         self._alive_at = now
+        self._started = False
         self._step_s: deque[float] = deque(maxlen=20)
+
+    def started(self, now: float) -> None:
+        """Note that the process has begun with the job: its libraries are imported."""
+        self._started = True
+        self._alive_at = now
 
     def life(self, now: float) -> None:
         """Note a sign of life that is not a step."""
@@ -36,6 +44,8 @@ class Watchdog:
     @property
     def limit_s(self) -> float:
         """Silence that is still taken for work."""
+        if not self._started:
+            return max(self._floor_s, START_S)
         return max(self._floor_s, self._factor * median(self._step_s)) if self._step_s else self._floor_s
 
     @property

@@ -168,7 +168,7 @@ def test_a_dataset_deleted_between_submit_and_start_is_named(stack, pictures):
 
 
 def test_a_trainer_that_hangs_is_ended_and_the_job_goes_on(stack, pictures):
-    worker = stack.start_worker(hang_floor_s=6)
+    worker = stack.start_worker(hang_floor_s=12)
     job = train(stack, pictures, epochs=60)
     checkpoint_of(stack, job)
     os.kill(children(children(worker.pid)[0])[0], signal.SIGSTOP)
