@@ -77,17 +77,21 @@ def _first_step(client: Client, dataset: str) -> dict[str, Any]:
         job = client.call("POST", "/jobs", body, headers={"Prefer": "wait=60"})
         while job["state"] not in ("succeeded", "failed"):
             job = client.call("GET", f"/jobs/{job['id']}", query={"wait": 20})
-    events = client.call("GET", f"/jobs/{job['id']}/events", query={"limit": 1000})["events"]
-    at = {}
-    for event in events:
-        name = event["data"].get("phase", event["type"])
-        moment = event["data"].get("at") if event["type"] == "progress" else event["at"]
-        at.setdefault(name, datetime.fromisoformat(moment).timestamp())
+    events = client.call("GET", f"/jobs/{job['id']}/events")["events"]
+    at = {event["type"]: _moment(event["at"]) for event in reversed(events)}
+    for line in client.call("GET", f"/jobs/{job['id']}/log", query={"tail_bytes": 1_000_000})["text"].splitlines():
+        moment, _, words = line.partition(" trainyard: ")
+        if words:
+            at.setdefault(words.split(":")[0], _moment(moment))  # "loading", "compiling", "training: step 1 of 60"
     to_compile = at["compiling"] - at["submitted"]
     print(f"submit to claim: {1000 * (at['claimed'] - at['submitted']):.0f} ms")
     print(f"submit to the beginning of compiling (claim, folder, dataset, vocabulary, batches): {to_compile:.2f} s")
     print(f"compiling and first step: {at['training'] - at['compiling']:.2f} s")
     return job
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _wait_for_spare(client: Client) -> None:

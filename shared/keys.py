@@ -18,6 +18,10 @@ class Keys:
         """STREAM, the newest events_kept events of a job. Dies with the record."""
         return f"{self.prefix}:events:{job_id}"
 
+    def live(self, job_id: str) -> str:
+        """STREAM, the newest progress of a job, for those who watch. Goes when the job ends."""
+        return f"{self.prefix}:live:{job_id}"
+
     def jobs(self) -> str:
         """ZSET job id -> created_at (ms), all jobs. Entries leave when the record has died (forget_ended)."""
         return f"{self.prefix}:jobs"

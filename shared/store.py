@@ -16,7 +16,8 @@ from redis.retry import Retry
 
 from shared import record
 from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull
-from shared.events import WORKER_EVENTS, Event
+from shared.events import WORKER_EVENTS
+from shared.history import History
 from shared.ids import is_id, new_id
 from shared.job import (
     RETRY_BUDGET,
@@ -44,7 +45,7 @@ class JobPage:
     next_cursor: str | None
 
 
-class JobStore:
+class JobStore(History):
     """Jobs, their events and their queues. Thread-safe; one per process.
 
     All methods raise redis.RedisError when Redis is out of reach; nothing has then been decided, except that a reply may
@@ -110,15 +111,18 @@ class JobStore:
 
     # --- the owner's side ------------------------------------------------------------------------------------------
 
-    def submit(self, request: JobRequest, *, idempotency_key: str | None = None) -> tuple[Job, bool]:
+    def submit(self, request: JobRequest, *, idempotency_key: str | None = None, asked: str = "") -> tuple[Job, bool]:
         """Accept a job. Returns it and whether it is new; the caller then sends the wake-up.
+
+        asked: what tells one use of a key from another when it is not the request itself, whose source may have been
+        resolved ("the newest checkpoint") to something else the second time.
 
         Atomic. With an idempotency_key repeating is harmless: the same request returns the first job, another one raises
         Conflict("idempotency_mismatch"). Raises QueueFull, and InvalidParams or Conflict for a job in request.after that
         does not exist or has ended without success.
         """
         spec = record.encode_spec(request)
-        fingerprint = hashlib.sha256(spec.encode()).hexdigest()[:32]
+        fingerprint = hashlib.sha256((asked or spec).encode()).hexdigest()[:32]
         idem = ""
         if idempotency_key:
             idem = self.keys.idempotency(request.owner, hashlib.sha256(idempotency_key.encode()).hexdigest())
@@ -217,35 +221,6 @@ class JobStore:
     def resume(self, job_id: str) -> Job:
         """Put a paused job back into the queue (the caller then sends a wake-up), or withdraw a pause not yet obeyed."""
         return self._control(job_id, "resume", "only a paused job can be resumed")
-
-    # --- what happened ----------------------------------------------------------------------------------------------
-
-    def events(self, job_id: str, *, after: str = "0", limit: int = 200) -> list[Event]:
-        """Events newer than `after`, oldest first. Those beyond the newest events_kept are gone."""
-        rows = self.redis.xrange(self.keys.events(job_id), min=f"({after}", count=limit)
-        return [record.decode_event(i, fields) for i, fields in rows]  # type: ignore[union-attr]
-
-    def wait(self, job_id: str, *, after: str, timeout_s: float, also_queue: bool = False) -> list[Event]:
-        """Block until the job has an event newer than `after` (its revision); [] at the timeout.
-
-        also_queue: also return, with [], when any job changes state, which may change a queued job's standing.
-        Holds one connection meanwhile.
-        """
-        streams: dict[Any, Any] = {self.keys.events(job_id): after}
-        if also_queue:
-            streams[self.keys.activity()] = "$"
-        # A blocking read must not trip over the pool's socket timeout: stay below it and go on.
-        left = timeout_s
-        while left > 0:
-            slice_s = min(left, 4.0)
-            left -= slice_s
-            reply: Any = self.redis.xread(streams, count=200, block=max(int(slice_s * 1000), 1))
-            if reply:
-                rows = dict(reply.items() if isinstance(reply, dict) else reply).get(self.keys.events(job_id), [])
-                if rows and isinstance(rows[0], list):  # RESP3 nests one level deeper
-                    rows = rows[0]
-                return [record.decode_event(i, fields) for i, fields in rows]
-        return []
 
     # --- the worker's side ------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 local P = ARGV[1]
 local function job_key(id) return P .. ':job:' .. id end
 local function events_key(id) return P .. ':events:' .. id end
+local function live_key(id) return P .. ':live:' .. id end
 local function state_key(state) return P .. ':jobs:' .. state end
 local function ready_key(queue) return P .. ':ready:' .. queue end
 local function delayed_key(queue) return P .. ':delayed:' .. queue end
@@ -18,12 +19,25 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Append an event; its id becomes the record's revision.
+-- Add to one of a job's two streams; the id becomes the record's revision. Ids rise over both streams together, so that a reader
+-- who has seen one entry has seen all before it.
+local function add(stream, kept, exactness, id, type, attempt, data, now)
+  local ms, seq = string.match(redis.call('HGET', job_key(id), 'revision') or '', '^(%d+)%-(%d+)$')
+  local at = string.format('%.0f', now)
+  local revision = at .. '-0'
+  if ms and tonumber(ms) >= now then revision = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1) end
+  redis.call('XADD', stream, 'MAXLEN', exactness, kept, revision, 'type', type, 'at', at, 'attempt', attempt, 'data', data)
+  redis.call('HSET', job_key(id), 'revision', revision, 'updated_ms', at)
+end
+
+-- Append an event: a fact that stays in the history.
 local function append(id, kept, type, attempt, data, now)
-  local revision = redis.call('XADD', events_key(id), 'MAXLEN', '~', kept, '*',
-    'type', type, 'at', string.format('%.0f', now), 'attempt', attempt, 'data', data)
-  redis.call('HSET', job_key(id), 'revision', revision, 'updated_ms', string.format('%.0f', now))
-  return revision
+  add(events_key(id), kept, '~', id, type, attempt, data, now)
+end
+
+-- Tell progress to those who watch: only the newest is kept, so that a long training does not push its history out.
+local function tell(id, attempt, progress, now)
+  add(live_key(id), 1, '=', id, 'progress', attempt, progress, now)
 end
 
 -- Move a job from one state's index and its owner's count to another's, and tell waiting readers.
@@ -101,6 +115,7 @@ local function retire(id, from, to, now, retention_ms, kept, data)
     redis.call('PEXPIRE', events_key(job), retention_ms)
     redis.call('ZADD', ENDED, now + retention_ms, job)
     redis.call('ZREM', DEADLINES, job)
+    redis.call('DEL', live_key(job))
     for _, waiting in ipairs(redis.call('SMEMBERS', after_key(job))) do
       local state, queue, order = unpack(redis.call('HMGET', job_key(waiting), 'state', 'queue', 'order'))
       if becomes == 'succeeded' then

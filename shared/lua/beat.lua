@@ -10,7 +10,10 @@ if not admit(id, fence, now, lease, kept) then
   return { 'lost', record[1] or '', record[2] or '' }
 end
 redis.call('ZADD', LEASES, now + lease, id)
-if progress ~= '' then redis.call('HSET', job_key(id), 'progress', progress) end
+if progress ~= '' then
+  redis.call('HSET', job_key(id), 'progress', progress)
+  tell(id, fence, progress, now)
+end
 if checkpoint ~= '' then
   redis.call('HSET', job_key(id), 'checkpoint', checkpoint, 'checkpoint_step', step)
 end

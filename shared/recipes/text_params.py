@@ -103,5 +103,7 @@ def check_text(params: Any, dataset: Any) -> list[Problem]:
     fits = int(size * share) - 2
     way_out = f"or set params.context to {fits} or less" if fits >= 2 else "no context fits it"
     unit = "bytes" if in_bytes else "characters"
-    message = f"the text has {size} {unit}; context {params.context} needs at least {needed}: upload more text, {way_out}"
+    message = (
+        f"the text has {size} {unit}; context {params.context} needs at least {needed}: upload more text, {way_out}"
+    )
     return [Problem(field="params.context", message=message)]

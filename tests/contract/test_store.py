@@ -254,6 +254,19 @@ def test_wait_returns_as_soon_as_something_happened(store):
     assert answers == [["claimed"]]
 
 
+def test_progress_reaches_those_who_watch_and_does_not_fill_the_history(store):
+    submit(store)
+    job = claim(store)
+    for step in range(300):
+        store.beat(job.id, 1, progress=Progress(step=step), events=[("note", {"message": "x"})] if step == 7 else [])
+    seen = store.wait(job.id, after=job.revision, timeout_s=5)
+    assert [(e.type, e.data.get("step")) for e in seen] == [("note", None), ("progress", 299)]
+    assert [e.type for e in store.events(job.id)] == ["submitted", "claimed", "note"]
+    assert store.get(job.id).revision == seen[-1].id
+    store.finish(job.id, 1, State.succeeded, result={})
+    assert not store.redis.exists(store.keys.live(job.id))
+
+
 def test_wait_gives_up_at_its_timeout(store):
     job = submit(store)
     assert store.wait(job.id, after=job.revision, timeout_s=0.05) == []

@@ -1,0 +1,178 @@
+"""Checks a finished history against I1-I9 of docs/architecture.md, independently of the code under test.
+
+Reads Redis and the volume in the raw (hash fields, JSON files, hashes of bytes) and imports nothing of Trainyard, so an error in
+the store's or the volume's own reading code cannot hide itself. What was accepted and when comes from the harness' record.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+TERMINAL = {"succeeded", "failed", "cancelled"}
+
+
+@dataclass
+class History:
+    """What the harness saw from outside. Times are seconds of time.time().
+
+    accepted: job id -> what was asked. cancelled: job id -> when the cancel was accepted.
+    """
+
+    accepted: dict[str, dict] = field(default_factory=dict)
+    cancelled: dict[str, float] = field(default_factory=dict)
+    faults: list[dict] = field(default_factory=list)
+
+
+@dataclass
+class Verdict:
+    """violations: one line each, beginning with the invariant. figures: what was counted on the way."""
+
+    violations: list[str]
+    figures: dict[str, float]
+
+
+def check(client: redis.Redis, prefix: str, data: Path, history: History, *, cancel_bound_s: float = 10.0) -> Verdict:
+    """Check everything that was accepted. Call when nothing runs any more."""
+    found = _Check(client, prefix, data, history, cancel_bound_s)
+    for job_id in history.accepted:
+        found.job(job_id)
+    found.no_stranger_ran()
+    found.every_key_has_an_owner()
+    found.nothing_temporary_is_left()
+    return Verdict(found.violations, found.figures)
+
+
+class _Check:
+    def __init__(self, client: redis.Redis, prefix: str, data: Path, history: History, cancel_bound_s: float):
+        self.client, self.prefix, self.data, self.history = client, prefix, data, history
+        self.cancel_bound_s = cancel_bound_s
+        self.violations: list[str] = []
+        self.figures: dict[str, float] = {"jobs": 0, "attempts": 0, "checkpoints": 0, "most_attempts": 0}
+
+    def say(self, invariant: str, job_id: str, text: str) -> None:
+        self.violations.append(f"{invariant} job {job_id}: {text}")
+
+    def job(self, job_id: str) -> None:
+        fields = self.client.hgetall(f"{self.prefix}:job:{job_id}")
+        if not fields:
+            self.say("I1", job_id, "was accepted and has no record")
+            return
+        state, attempt = fields["state"], int(fields["attempt"])
+        self.figures["jobs"] += 1
+        self.figures["attempts"] += attempt
+        self.figures["most_attempts"] = max(self.figures["most_attempts"], attempt)
+        self.figures[state] = self.figures.get(state, 0) + 1
+        if state not in TERMINAL and state != "paused":
+            self.say("I1", job_id, f"is still {state} after attempt {attempt}")
+        events = [e for _, e in self.client.xrange(f"{self.prefix}:events:{job_id}")]
+        self.one_outcome(job_id, state, attempt, events)
+        claims = [int(e["attempt"]) for e in events if e["type"] == "claimed"]
+        if claims != sorted(set(claims)):
+            self.say("I3", job_id, f"claims carry the attempts {claims}")
+        folder = self.data / "jobs" / job_id
+        for number in range(1, attempt + 1):
+            self.attempt_folder(job_id, folder / f"attempt-{number}")
+        self.repeated_work(job_id, folder, attempt)
+        if state == "cancelled" and job_id in self.history.cancelled:
+            self.silence_after_cancel(job_id, folder)
+
+    def one_outcome(self, job_id: str, state: str, attempt: int, events: list[dict]) -> None:
+        ends = [e["type"] for e in events if e["type"] in TERMINAL]
+        if len(ends) > 1 or (ends and ends[0] != state):
+            self.say("I2", job_id, f"is {state} and its events say {ends}")
+        if state != "succeeded":
+            return
+        done = {}
+        for path in (self.data / "jobs" / job_id).glob("attempt-*/DONE"):
+            done[int(path.parent.name.removeprefix("attempt-"))] = json.loads(path.read_text())
+        good = sorted(n for n, outcome in done.items() if outcome["state"] == "succeeded")
+        if not good:
+            self.say("I2", job_id, "succeeded without a DONE on the volume")
+        elif len(good) > 1:
+            self.say("I2", job_id, f"attempts {good} all left a successful outcome")
+        elif good[-1] > attempt:
+            self.say("I2", job_id, f"outcome of attempt {good[-1]}, record knows {attempt}")
+
+    def attempt_folder(self, job_id: str, folder: Path) -> None:
+        """I4: every published folder still holds the bytes its manifest was written for."""
+        for manifest_path in [*folder.glob("checkpoints/*/manifest.json"), *folder.glob("artifacts/manifest.json")]:
+            self.figures["checkpoints"] += manifest_path.parent.parent.name == "checkpoints"
+            manifest = json.loads(manifest_path.read_text())
+            for entry in manifest["files"]:
+                path = manifest_path.parent / entry["path"]
+                try:
+                    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                except OSError as err:
+                    self.say("I4", job_id, f"{path.relative_to(self.data)}: {err.strerror}")
+                    continue
+                if digest != entry["sha256"]:
+                    self.say("I4", job_id, f"{path.relative_to(self.data)} has changed since it was published")
+
+    def repeated_work(self, job_id: str, folder: Path, attempts: int) -> None:
+        """I5: a later attempt begins at the newest step that an earlier one had published."""
+        published: list[int] = []
+        for number in range(1, attempts + 1):
+            own = folder / f"attempt-{number}"
+            first = _first_row(own / "series.jsonl")
+            if first is not None:
+                began = first.get("resumed_from_step") or 0
+                newest = max(published, default=0)
+                if began < newest and not self.deleted(folder, newest):
+                    self.say("I5", job_id, f"attempt {number} began at step {began} though {newest} was published")
+            published += [int(p.parent.name) for p in own.glob("checkpoints/*/manifest.json")]
+
+    @staticmethod
+    def deleted(folder: Path, step: int) -> bool:
+        """Retention may have removed a checkpoint since; then nothing can be said."""
+        return not any(int(p.parent.name) == step for p in folder.glob("attempt-*/checkpoints/*/manifest.json"))
+
+    def silence_after_cancel(self, job_id: str, folder: Path) -> None:
+        """I7: nothing is written later than the bound after the cancel was accepted (DONE itself is the outcome)."""
+        limit = self.history.cancelled[job_id] + self.cancel_bound_s
+        for path in folder.rglob("*"):
+            if path.is_file() and path.stat().st_mtime > limit:
+                late = path.stat().st_mtime - self.history.cancelled[job_id]
+                self.say("I7", job_id, f"{path.relative_to(folder)} was written {late:.1f} s after the cancel")
+
+    def no_stranger_ran(self) -> None:
+        jobs = self.data / "jobs"
+        for name in os.listdir(jobs) if jobs.exists() else []:
+            if name not in self.history.accepted:
+                self.say("I2", name, "has a folder and was never accepted")
+
+    def every_key_has_an_owner(self) -> None:
+        """I8: each key is one of the kinds of docs; those of a job that is unknown belong to nobody."""
+        p = self.prefix
+        shared = ("ready:", "delayed:", "fair:", "owner:", "durations:", "worker:", "slot:", "idempotency:", "jobs:")
+        single = {f"{p}:{n}" for n in ("jobs", "ended", "leases", "activity", "workers", "server", "deadlines")}
+        for key in self.client.scan_iter(f"{p}:*"):
+            rest = key.removeprefix(f"{p}:")
+            kind, _, job_id = rest.partition(":")
+            if key in single or rest.startswith(shared):
+                continue
+            if kind in ("job", "events", "after", "live") and job_id in self.history.accepted:
+                ended = self.client.hget(f"{p}:job:{job_id}", "state") in TERMINAL
+                if ended and self.client.ttl(key) < 0:
+                    self.say("I8", job_id, f"{key} has ended and no expiry")
+                continue
+            self.violations.append(f"I8 key {key} belongs to nothing known")
+        if self.client.zcard(f"{p}:leases"):
+            self.violations.append("I8 leases are held though nothing runs")
+
+    def nothing_temporary_is_left(self) -> None:
+        """I9: apart from what a killed process could not remove and the reaper's sweep does: see swept()."""
+        for path in self.data.rglob(".*"):
+            if path.name.startswith((".tmp-", ".trash-")):
+                self.violations.append(f"I9 {path.relative_to(self.data)} is left")
+
+
+def _first_row(path: Path) -> dict | None:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return json.loads(next(lines))
+    except (OSError, StopIteration, ValueError):
+        return None

@@ -1,0 +1,242 @@
+"""A whole installation under attack: server, reaper and workers as real processes, each fault a method.
+
+"Machines" are sessions of processes: killing one takes the Celery parent, its child and every trainer at once.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import redis
+
+from cli.server import EmbeddedServer
+from shared.settings import Settings, load_settings
+from shared.store import JobStore
+from shared.volume import Volume
+
+ROOT = Path(__file__).resolve().parents[2]
+# Short periods, so that many faults fit into minutes. What must hold does not depend on them.
+PERIODS = {"lease_s": 6.0, "beat_s": 1.0, "reap_interval_s": 0.5, "checkpoint_interval_s": 1.0, "stop_grace_s": 8.0}
+
+
+def descendants(pid: int) -> list[int]:
+    """All living processes below pid, children before grandchildren."""
+    found, todo = [], [pid]
+    while todo:
+        here = todo.pop(0)
+        for path in Path(f"/proc/{here}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                todo += (new := [int(word) for word in path.read_text().split()])
+                found += new
+    return found
+
+
+def command_of(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
+class Installation:
+    """Use as a context manager; everything it started is gone afterwards."""
+
+    def __init__(self, folder: Path, *, queues: tuple[str, ...] = ("train,generate",), **changes: object):
+        """queues: one worker per entry, serving the queues it names."""
+        self.folder = folder
+        self.server = EmbeddedServer(folder / "redis")
+        self.settings: Settings = load_settings(
+            **{"redis_url": self.server.url, "data": folder / "data", "key_prefix": "faults", **PERIODS, **changes}
+        )
+        self.store = JobStore.connect(self.settings)
+        self.volume = Volume(self.settings.data)
+        self._queues = queues
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.reaper: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Installation":
+        self.volume.ensure()
+        self.server.start()
+        self.reaper = self._start("worker.reaper", "reaper")
+        self.workers = [self._start("worker", f"worker-{n}", queues) for n, queues in enumerate(self._queues)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in [*self.workers, *([self.reaper] if self.reaper else [])]:
+            self._kill_machine(process)
+        self.server.kill()
+        self.store.redis.close()
+
+    def _start(self, module: str, name: str, queues: str | None = None) -> "subprocess.Popen[bytes]":
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TRAINYARD_")}
+        for field in self.settings.model_fields_set:
+            value = getattr(self.settings, field)
+            environment[f"TRAINYARD_{field.upper()}"] = ",".join(value) if isinstance(value, tuple) else str(value)
+        if queues:
+            environment["TRAINYARD_QUEUES"] = queues
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", module], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def child_of(self, worker: int) -> int | None:
+        """The Celery child (supervisor) of a worker."""
+        parent = self.workers[worker].pid
+        below = [pid for pid in descendants(parent) if "worker.process" not in command_of(pid)]
+        return below[0] if below else None
+
+    def processes_of(self, worker: int) -> list[int]:
+        """Trainer, generator and spare processes of a worker."""
+        return [pid for pid in descendants(self.workers[worker].pid) if "worker.process" in command_of(pid)]
+
+    def until(self, happened: Callable[[], object], *, within_s: float, what: str) -> float:
+        """Wait until something is so; returns the seconds it took, fails the test after within_s."""
+        began = time.monotonic()
+        while time.monotonic() - began < within_s:
+            try:
+                if happened():
+                    return time.monotonic() - began
+            except redis.RedisError:
+                pass  # the server may be the one that was shot
+            threading.Event().wait(0.05)  # a poll with a deadline
+        raise AssertionError(f"{what}: not within {within_s:.0f} s\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """The ends of all logs."""
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+            for path in sorted(self.folder.glob("*.log"))
+        )
+
+    def all_ended(self, job_ids: list[str]) -> bool:
+        """True when each of the jobs is in a terminal state or paused."""
+        return all(job.state.terminal or job.state == "paused" for job in self.store.get_many(job_ids))
+
+    # --- faults ------------------------------------------------------------------------------------------------------
+
+    def kill_process(self, worker: int) -> str:
+        """SIGKILL a trainer, generator or spare."""
+        return self._kill_one(self.processes_of(worker))
+
+    def kill_child(self, worker: int) -> str:
+        """SIGKILL the Celery child."""
+        child = self.child_of(worker)
+        return self._kill_one([child] if child else [])
+
+    def kill_parent(self, worker: int) -> str:
+        """SIGKILL the Celery parent and start another."""
+        pid = self.workers[worker].pid
+        os.kill(pid, signal.SIGKILL)
+        self.workers[worker].wait()
+        self.restart_worker(worker)
+        return f"pid {pid}"
+
+    def kill_machine(self, worker: int) -> str:
+        """SIGKILL everything of a worker at once and start another."""
+        count = self._kill_machine(self.workers[worker])
+        self.restart_worker(worker)
+        return f"{count} processes"
+
+    def deploy(self, worker: int) -> str:
+        """SIGTERM to a worker, wait for its orderly end, start another."""
+        self.workers[worker].send_signal(signal.SIGTERM)
+        try:
+            self.workers[worker].wait(self.settings.stop_grace_s + 25)
+            how = "drained"
+        except subprocess.TimeoutExpired:
+            self._kill_machine(self.workers[worker])
+            how = "had to be killed"
+        self.restart_worker(worker)
+        return how
+
+    def freeze(self, worker: int, seconds: float) -> str:
+        """SIGSTOP a whole machine for longer than a lease, then SIGCONT: a zombie that believes it still owns its job."""
+        pids = [self.workers[worker].pid, *descendants(self.workers[worker].pid)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        threading.Event().wait(seconds)  # the fault itself is that long
+        for pid in reversed(pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        return f"{len(pids)} processes for {seconds:.1f} s"
+
+    def restart_redis(self, *, cut_bytes: int = 0) -> str:
+        """SIGKILL the server; optionally lose the end of its append-only file; start it again."""
+        self.server.kill()
+        lost = self._cut_last_commands(cut_bytes) if cut_bytes else 0
+        self.server.start()
+        return f"lost {lost} bytes of the append-only file" if cut_bytes else "killed and restarted"
+
+    def flush_broker(self) -> str:
+        """Lose every wake-up."""
+        with contextlib.closing(redis.Redis.from_url(self.settings.celery_url)) as broker:
+            broker.flushdb()
+        return "all messages lost"
+
+    def double_wakeups(self, count: int) -> str:
+        """Send wake-ups nobody needs, as a message delivered twice or hours late would be."""
+        from celery import Celery
+
+        from shared.wakeup import TASK_NAME, celery_config
+
+        app = Celery("faults", set_as_current=False)
+        app.conf.update(celery_config(self.settings))
+        for n in range(count):
+            queue = ("train", "generate")[n % 2]
+            app.send_task(TASK_NAME, args=[queue], queue=queue)
+        app.close()
+        return f"{count} messages too many"
+
+    @contextlib.contextmanager
+    def full_volume(self) -> Iterator[None]:
+        """Fill the file system the volume is on (a small tmpfs) for the length of a with block."""
+        filler = self.settings.data / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(b"\0" * (1 << 16)):
+                pass
+        try:
+            yield
+        finally:
+            filler.unlink()
+
+    def restart_worker(self, worker: int) -> None:
+        self.workers[worker] = self._start("worker", f"worker-{worker}", self._queues[worker])
+
+    @staticmethod
+    def _kill_one(pids: list[int]) -> str:
+        for pid in pids[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                return f"pid {pid}"
+        return "nothing to kill"
+
+    @staticmethod
+    def _kill_machine(process: "subprocess.Popen[bytes]") -> int:
+        pids = [process.pid, *descendants(process.pid)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        return len(pids)
+
+    def _cut_last_commands(self, most: int) -> int:
+        """Cut the incremental append-only file back to a command border at most `most` bytes before its end."""
+        folder = self.folder / "redis" / "appendonlydir"
+        path = max(folder.glob("*.incr.aof"), key=lambda p: int(re.findall(r"\.(\d+)\.incr", p.name)[0]))
+        data = path.read_bytes()
+        border = data.find(b"\r\n*", max(0, len(data) - most))
+        if border < 0:
+            return 0
+        with path.open("rb+") as file:
+            file.truncate(border + 2)
+        return len(data) - border - 2
