@@ -111,7 +111,7 @@ def test_a_row_does_not_depend_on_how_many_are_made_beside_it(opened, recipe):
 @pytest.mark.parametrize("recipe", ["gpt", "char_lstm"])
 def test_no_setting_compiles_anything_anew(opened, recipe):
     _, generator, _ = opened(recipe)
-    settings = [
+    settings: list[dict[str, Any]] = [
         {"temperature": 0}, {"temperature": 1.3, "seed": 9}, {"top_k": 3}, {"top_p": 0.5}, {"max_tokens": 7},
         {"repetition_penalty": 1.5}, {"prompt": "The quick brown"}, {"stop": ["fox"]},
     ]  # fmt: skip
@@ -122,14 +122,16 @@ def test_no_setting_compiles_anything_anew(opened, recipe):
 
     before = traced()
     for values in settings:
-        generator.generate(TextGenerate(**{"prompt": "The", "max_tokens": 20, **values}), Context())
+        generator.generate(TextGenerate.model_validate({"prompt": "The", "max_tokens": 20, **values}), Context())
     assert traced() == before
 
 
 def test_top_k_one_and_a_tiny_top_p_are_greedy_and_a_penalty_avoids_what_was_there(opened):
     _, generator, _ = opened("gpt")
     texts = [
-        generator.generate(TextGenerate(prompt="The", max_tokens=30, **values), Context()).summary["texts"][0]
+        generator.generate(
+            TextGenerate.model_validate({"prompt": "The", "max_tokens": 30, **values}), Context()
+        ).summary["texts"][0]
         for values in ({"temperature": 0}, {"top_k": 1, "seed": 5}, {"top_p": 1e-6, "seed": 6})
     ]
     assert texts[0] == texts[1] == texts[2]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets.manifest import DatasetFile, DatasetManifest
+from shared.recipes.base import TrainParams
 from shared.recipes.gpt import GptTrain
 from shared.recipes.text_params import check_text
 from worker.text.vocabulary import UnknownCharacters, learn_vocabulary, vocabulary_from_json
@@ -82,6 +83,10 @@ def test_every_byte_is_in_a_bpe_vocabulary_so_nothing_is_unknown():
     assert written(BPE, BPE.encode("Ωψ\x00\t龍")) == "Ωψ\x00\t龍"
 
 
+def _params(**values) -> TrainParams:
+    return GptTrain.model_validate(values)
+
+
 def _manifest(text: str) -> DatasetManifest:
     file = DatasetFile(path="files/text.txt", size=len(text.encode()), sha256="0" * 64)
     return DatasetManifest(
@@ -91,16 +96,16 @@ def _manifest(text: str) -> DatasetManifest:
 
 
 def test_a_text_too_short_for_the_context_is_answered_with_what_would_do():
-    (problem,) = check_text(GptTrain(context=64), _manifest("x" * 40))
+    (problem,) = check_text(_params(context=64), _manifest("x" * 40))
     assert problem.field == "params.context"
     assert "40 characters" in problem.message
     assert "at least 651" in problem.message
     assert "params.context to 2 or less" in problem.message
-    assert check_text(GptTrain(context=64), _manifest("x" * 651)) == []
-    assert check_text(GptTrain(context=2), _manifest("x" * 40)) == []
+    assert check_text(_params(context=64), _manifest("x" * 651)) == []
+    assert check_text(_params(context=2), _manifest("x" * 40)) == []
 
 
 def test_chinese_text_counts_by_its_bytes_when_they_are_the_tokens():
     text = "月" * 300
-    assert check_text(GptTrain(context=64), _manifest(text))
-    assert check_text(GptTrain(context=64, vocabulary="byte"), _manifest(text)) == []
+    assert check_text(_params(context=64), _manifest(text))
+    assert check_text(_params(context=64, vocabulary="byte"), _manifest(text)) == []

@@ -105,5 +105,5 @@ class Engine:
             return (i + 1, out, logits, seen, *new)
 
         start = (tf.constant(0), tf.zeros((rows, CHUNK), tf.int32), logits, seen, *state)
-        _, out, logits, seen, *state = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
-        return (out, logits, seen, *state)
+        _, out, logits, seen, *new = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
+        return (out, logits, seen, *new)

@@ -42,7 +42,9 @@ def compile_args(params: CharLstmTrain, assets: dict[str, Any]) -> dict[str, Any
 
 
 def sample(model: Any, params: CharLstmTrain, assets: dict[str, Any], *, seed: int) -> list[Sample]:
-    return text_samples(RecurrentEngine(model, jit=False), assets, seed=seed)
+    if not hasattr(model, "sampler"):  # kept with the model: tracing its graph takes longer than a sample
+        model.sampler = RecurrentEngine(model, jit=False)
+    return text_samples(model.sampler, assets, seed=seed)
 
 
 def report(model: Any, data: TextData, params: CharLstmTrain) -> Report:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from shared.recipes.gpt import GptTrain
 from worker.decode.transformer import TransformerEngine
@@ -18,6 +18,7 @@ from worker.text.writer import TextWriter, text_report, text_samples
 
 XLA_FASTER = True  # measured: see benchmarks/RESULTS.md, gpt
 STEPS_PER_EXECUTION = 20
+ops: Any = keras.ops  # its declared types say None where there is none
 
 
 class Attention(layers.Layer):
@@ -26,7 +27,7 @@ class Attention(layers.Layer):
     def __init__(self, width: int, heads: int, dropout: float, residual_std: float, **options: Any):
         super().__init__(**options)
         self.width, self.heads = width, heads
-        normal = keras.initializers.RandomNormal
+        normal: Any = keras.initializers.RandomNormal
         self.qkv = layers.Dense(3 * width, kernel_initializer=normal(stddev=0.02), name="qkv")
         self.out = layers.Dense(width, kernel_initializer=normal(stddev=residual_std), name="out")
         self.drop = layers.Dropout(dropout)
@@ -53,7 +54,7 @@ class Block(layers.Layer):
 
     def __init__(self, width: int, heads: int, dropout: float, residual_std: float, **options: Any):
         super().__init__(**options)
-        normal = keras.initializers.RandomNormal
+        normal: Any = keras.initializers.RandomNormal
         self.norm_1 = layers.LayerNormalization(epsilon=1e-5, name="norm_1")
         self.attention = Attention(width, heads, dropout, residual_std, name="attention")
         self.norm_2 = layers.LayerNormalization(epsilon=1e-5, name="norm_2")
@@ -78,7 +79,7 @@ class Gpt(keras.Model):
     def __init__(self, params: GptTrain, vocabulary_size: int):
         super().__init__(name="gpt")
         self.heads, self.context = params.heads, params.context
-        normal = keras.initializers.RandomNormal
+        normal: Any = keras.initializers.RandomNormal
         self.tokens = layers.Embedding(vocabulary_size, params.width, normal(stddev=0.02), name="tokens")
         self.places = layers.Embedding(params.context, params.width, normal(stddev=0.02), name="places")
         self.drop = layers.Dropout(params.dropout)
@@ -121,7 +122,9 @@ def compile_args(params: GptTrain, assets: dict[str, Any]) -> dict[str, Any]:
 
 
 def sample(model: Any, params: GptTrain, assets: dict[str, Any], *, seed: int) -> list[Sample]:
-    return text_samples(TransformerEngine(model, jit=False), assets, seed=seed)
+    if not hasattr(model, "sampler"):  # kept with the model: tracing its graph takes longer than a sample
+        model.sampler = TransformerEngine(model, jit=False)
+    return text_samples(model.sampler, assets, seed=seed)
 
 
 def report(model: Any, data: TextData, params: GptTrain) -> Report:

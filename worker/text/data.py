@@ -47,17 +47,20 @@ class TextData(Data):
             )
             raise DatasetInvalid(message, problems=[Problem(field="params.context", message=message)])
 
+    def starts(self, step: Any) -> Any:
+        """Where the windows of a step begin in train_tokens: int32 (batch,). step: int64 ()."""
+        seed = tf.stack([tf.cast(self.params.seed, tf.int64), tf.cast(step, tf.int64)])
+        beyond = len(self.train_tokens) - self.params.context
+        return tf.random.stateless_uniform([self.params.batch_size], seed, 0, beyond, tf.int32)
+
     def train(self, start_step: int) -> tf.data.Dataset:
         """(x, y), both int32 (batch, context); y is x shifted by one token."""
-        params, length = self.params, self.params.context
         tokens = tf.constant(self.train_tokens)
-        last = len(self.train_tokens) - length
+        places = tf.range(self.params.context + 1)
 
         @tf.autograph.experimental.do_not_convert  # nothing to convert, and it would leave files in the temporary folder
         def window(step: Any) -> Any:
-            seed = tf.stack([tf.cast(params.seed, tf.int64), step])
-            starts = tf.random.stateless_uniform([params.batch_size], seed, 0, last, tf.int32)
-            rows = tf.gather(tokens, starts[:, None] + tf.range(length + 1))
+            rows = tf.gather(tokens, self.starts(step)[:, None] + places)
             return rows[:, :-1], rows[:, 1:]
 
         return tf.data.Dataset.range(start_step, self.total_steps).map(window, num_parallel_calls=2, deterministic=True)
