@@ -17,6 +17,8 @@ from PIL import Image, UnidentifiedImageError
 from shared.datasets.problems import Problems
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
+# Pillow would try every format it knows, whatever the file's name, and start Ghostscript on PostScript: only these are read.
+READ_AS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # JPEG covers the MPO of many telephones
 PARTS = {"train", "test", "val", "valid", "validation"}
 MOST_PIXELS = 64_000_000  # of one picture; more is refused before it is decoded
 
@@ -98,7 +100,7 @@ def _look(path: Path) -> str | tuple[str, tuple[int, int, int]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
+            with Image.open(path, formats=READ_AS) as image:
                 width, height = image.size
                 if width * height > MOST_PIXELS:
                     return f"has {width} x {height} pixels; {MOST_PIXELS} are allowed"

@@ -160,6 +160,8 @@ BOMB = zipped([("cat/0.png", bytes(8 << 20)), ("dog/0.png", picture())])
 IHDR = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
 HUGE_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + IHDR + struct.pack(">I", zlib.crc32(IHDR)) + picture()[33:]
 
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+
 REFUSED = {
     "empty text": ([("a.txt", b"")], "is empty"),
     "white space": ([("a.txt", b" \n\t\n")], "white space"),
@@ -194,6 +196,7 @@ REFUSED = {
     "pictures without folders": ([("p.zip", zipped([("a.png", picture()), ("b.png", picture((1, 1, 1)))]))], "class folder"),
     "corrupt png": ([("p.zip", zipped([*classes(), ("cat/bad.png", picture()[:40])]))], "cat/bad.png|read as a picture"),
     "text named png": ([("p.zip", zipped([*classes(), ("cat/bad.png", b"hello")]))], "read as a picture"),
+    "PostScript named png": ([("p.zip", zipped([*classes(), ("cat/bad.png", POSTSCRIPT)]))], "read as a picture"),
     "empty picture": ([("p.zip", zipped([*classes(), ("cat/bad.png", b"")]))], "is empty"),
     "picture bomb": ([("p.zip", zipped([*classes(), ("cat/bad.png", HUGE_PNG)]))], "pixels"),
     "same picture, two classes": ([("p.zip", zipped([*classes(), ("dog/x.png", picture((0, 0, 7)))]))], "another class"),

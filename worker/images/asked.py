@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from shared.datasets.images import READ_AS
 from shared.errors import RecipeFailed
 from shared.recipes.image_classifier import ImageClassifierGenerate, UploadedImage
 from worker.context import Context
@@ -89,7 +90,7 @@ def _lying_in_folders(folder: Path, gparams: ImageClassifierGenerate, size: tupl
 
     def read(i: int) -> np.ndarray:
         try:
-            with Image.open(root / paths[i]) as image:
+            with Image.open(root / paths[i], formats=READ_AS) as image:
                 return to_pixels(image, size, colour)
         except (OSError, ValueError, SyntaxError) as err:
             raise RecipeFailed(f"{paths[i]}: cannot be read: {err}", code="unreadable_picture") from err

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from shared.datasets.images import READ_AS
 from shared.errors import DatasetInvalid, Problem
 
 SIDE_LIMIT = 96  # pixels; larger pictures are scaled down when image_size is 0. A guess at what a CPU bears
@@ -92,7 +93,7 @@ def _all_or_problems(results: Iterable[Any], paths: list[PurePosixPath]) -> list
 def _head(path: Path) -> Any:
     """((width, height), is colour) from a file's head, or the error."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=READ_AS) as image:
             turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation: lies on its side
             width, height = image.size
             return (height, width) if turned else (width, height), image.mode not in ("L", "1", "I;16", "I", "LA", "F")
@@ -102,7 +103,7 @@ def _head(path: Path) -> Any:
 
 def _decode(path: Path, size: tuple[int, int], colour: bool) -> Any:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=READ_AS) as image:
             return to_pixels(image, size, colour)
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as err:
         return err
