@@ -174,7 +174,7 @@ REFUSED = {
     "NUL in text": ([("a.txt", b"ab\ncd\0ef")], "U\\+0000"),
     "latin-1": ([("a.txt", "café, déjà vu. ".encode("latin-1") * 9)], "save it as UTF-8"),
     "utf-8 cut in a character": ([("a.txt", POEM.encode()[:-2] + b"\n")], "offset"),
-    "broken utf-16": ([("a.txt", b"\xff\xfe\x00\xd8\x00")], "utf-16"),
+    "broken utf-16": ([("a.txt", b"\xff\xfe\x00\xd8\x00")], "UTF-16 and broken at byte 2"),
     "jsonl with bad lines": ([("a.jsonl", b'{"text": "a"}\n{"txt": 1}\nnot json\n')], "string"),
     "jsonl of numbers": ([("a.jsonl", b"1\n2\n")], "string"),
     "empty jsonl": ([("a.jsonl", b"\n\n")], "no document"),
