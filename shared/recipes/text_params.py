@@ -87,6 +87,12 @@ class TextGenerate(Params):
         return value
 
 
+def _shorter_part(size: int, params: Any) -> int:
+    """Tokens of the shorter of both parts, cut as worker/text/data.py cuts."""
+    cut = int(size * (1 - params.validation_fraction))
+    return min(cut, size - cut)
+
+
 def check_text(params: Any, dataset: Any) -> list[Problem]:
     """Name what is wrong between a text and the params: both parts must be longer than the context.
 
@@ -96,11 +102,12 @@ def check_text(params: Any, dataset: Any) -> list[Problem]:
     size = sum(file.size for file in dataset.files) if in_bytes else (dataset.stats or {}).get("characters")
     if not size:
         return []
-    share = min(params.validation_fraction, 1 - params.validation_fraction)
-    needed = int((params.context + 1) / share) + 1
-    if size >= needed:
+    if _shorter_part(size, params) > params.context:
         return []
-    fits = int(size * share) - 2
+    needed = size
+    while _shorter_part(needed, params) <= params.context:
+        needed += 1
+    fits = _shorter_part(size, params) - 1
     way_out = f"or set params.context to {fits} or less" if fits >= 2 else "no context fits it"
     unit = "bytes" if in_bytes else "characters"
     message = (

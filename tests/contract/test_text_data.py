@@ -1,5 +1,6 @@
 """Batches of a text: windows that depend on (seed, step) alone, and a validation loss that is the exact mean."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 
 from shared.errors import DatasetInvalid
 from shared.recipes.gpt import GptTrain
+from shared.recipes.text_params import check_text
 from worker.recipe import build_model, recipe_code
 from worker.text.data import TextData
 
@@ -63,3 +65,15 @@ def test_the_validation_loss_is_the_mean_over_the_whole_part():
 def test_a_text_with_too_few_pieces_is_refused_with_the_context_that_fits():
     with pytest.raises(DatasetInvalid, match=r"set params\.context to"):
         TextData("too short a text for this", GptTrain(**SMALL))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.37, 0.5])
+def test_the_check_before_training_refuses_exactly_what_loading_refuses(share):
+    params = GptTrain.model_validate({**SMALL, "validation_fraction": share})
+    for size in range(10, 120):
+        manifest: Any = SimpleNamespace(stats={"characters": size}, files=[])
+        if check_text(params, manifest):
+            with pytest.raises(DatasetInvalid):
+                TextData(("ab" * 60)[:size], params)
+        else:
+            TextData(("ab" * 60)[:size], params)
