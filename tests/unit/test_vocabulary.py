@@ -99,9 +99,10 @@ def test_a_text_too_short_for_the_context_is_answered_with_what_would_do():
     (problem,) = check_text(_params(context=64), _manifest("x" * 40))
     assert problem.field == "params.context"
     assert "40 characters" in problem.message
-    assert "at least 650" in problem.message
+    assert "at least 641" in problem.message
     assert "params.context to 3 or less" in problem.message
-    assert check_text(_params(context=64), _manifest("x" * 650)) == []
+    assert check_text(_params(context=64), _manifest("x" * 641)) == []
+    assert check_text(_params(context=64), _manifest("x" * 640))
     assert check_text(_params(context=3), _manifest("x" * 40)) == []
 
 
