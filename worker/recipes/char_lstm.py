@@ -16,7 +16,7 @@ from worker.text.data import TextData, load_text
 from worker.text.vocabulary import vocabulary_from_json
 from worker.text.writer import TextWriter, text_report, text_samples
 
-XLA_FASTER = False  # measured: see benchmarks/RESULTS.md, char_lstm
+XLA_FASTER = False  # a guess: compiling an LSTM takes long and its loop gains little
 STEPS_PER_EXECUTION = 20
 
 

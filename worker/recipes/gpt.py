@@ -16,7 +16,7 @@ from worker.text.data import TextData, load_text
 from worker.text.vocabulary import vocabulary_from_json
 from worker.text.writer import TextWriter, text_report, text_samples
 
-XLA_FASTER = True  # measured: see benchmarks/RESULTS.md, gpt
+XLA_FASTER = True  # a guess from other small Transformers; not measured on against off here
 STEPS_PER_EXECUTION = 20
 ops: Any = keras.ops  # its declared types say None where there is none
 
