@@ -67,7 +67,9 @@ def run(title: str, files: list[Path], params: Any) -> None:
         metrics = code.report(outcome.model, data, params).metrics
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
-    print(f"{title}, commit {commit.strip()}, {os.cpu_count()} cores: {outcome.total_steps} steps, "
-          f"{outcome.model.count_params():,} weights, {wall:.0f} s wall, {cpu:.0f} s CPU")
+    print(
+        f"{title}, commit {commit.strip()}, {os.cpu_count()} cores: {outcome.total_steps} steps, "
+        f"{outcome.model.count_params():,} weights, {wall:.0f} s wall, {cpu:.0f} s CPU"
+    )
     print({name: round(value, 4) for name, value in metrics.items()})
     print("params that differ from the defaults:", params.model_dump(exclude_defaults=True))

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
+import torch  # pyright: ignore[reportMissingImports]
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 
 class Net(nn.Module):

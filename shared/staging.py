@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ MANIFEST = "manifest.json"
 STAGING_PREFIX = ".tmp-"
 TRASH_PREFIX = ".trash-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_CHUNK = 1 << 20
+_AT_ONCE = 16  # files synced at a time: each waits for the disk or the file server, not for the processor
 
 
 @contextlib.contextmanager
@@ -96,26 +97,27 @@ class Stage:
         self.path = path
         self.published = False
 
-    def publish(self, final: Path, meta: dict[str, Any]) -> dict[str, Any]:
+    def publish(self, final: Path, meta: dict[str, Any], known: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Sync every file, write the manifest last, rename to `final`. Returns the manifest.
 
-        meta: further keys of the manifest. Raises Conflict when `final` exists with other content, VolumeFull.
+        meta: further keys of the manifest. known: SHA-256 by path, of files the caller has hashed already.
+        Raises Conflict when `final` exists with other content, VolumeFull.
         """
+        known = known or {}
+
+        def settle(path: Path) -> dict[str, Any]:
+            sync_file(path)
+            name = path.relative_to(self.path).as_posix()
+            return {"path": name, "size": path.stat().st_size, "sha256": known.get(name) or sha256(path)}
+
         with full_is_said():
-            files = []
-            for path in list_files(self.path):
-                sync_file(path)
-                files.append(
-                    {
-                        "path": path.relative_to(self.path).as_posix(),
-                        "size": path.stat().st_size,
-                        "sha256": sha256(path),
-                    }
-                )
+            paths = list_files(self.path)
+            with ThreadPoolExecutor(min(_AT_ONCE, len(paths) or 1)) as pool:
+                files = list(pool.map(settle, paths))
             manifest = {"id": new_id(), **meta, "files": files}
-            write_json(self.path / MANIFEST, manifest)
-            for folder in {p.parent for p in list_files(self.path)}:
-                sync_folder(folder)
+            for folder, _, _ in os.walk(self.path, topdown=False):
+                sync_folder(Path(folder))
+            write_json(self.path / MANIFEST, manifest)  # syncs its folder
             try:
                 os.rename(self.path, final)
             except OSError as err:
@@ -148,7 +150,19 @@ def staged(parent: Path) -> Iterator[Stage]:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a published folder, None where there is none."""
     manifest = read_json(folder / MANIFEST)
-    return manifest if isinstance(manifest, dict) and isinstance(manifest.get("files"), list) else None
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    return manifest if isinstance(files, list) and all(_is_entry(entry) for entry in files) else None
+
+
+def _is_entry(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("path"), str)
+        and isinstance(entry.get("size"), int)
+        and isinstance(entry.get("sha256"), str)
+        and not entry["path"].startswith("/")
+        and ".." not in entry["path"].split("/")
+    )
 
 
 def verify(folder: Path) -> bool:
@@ -162,12 +176,15 @@ def verify(folder: Path) -> bool:
             and sha256(folder / entry["path"]) == entry["sha256"]
             for entry in manifest["files"]
         )
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in a damaged manifest's path
         return False
 
 
 def remove(folder: Path) -> None:
-    """Take a folder away in one step (rename), then delete it. What cannot be deleted now, sweep() deletes later."""
+    """Take a folder away in one step (rename), then delete it. What cannot be deleted now, sweep() deletes later.
+
+    Raises FileNotFoundError when there is none.
+    """
     trash = folder.parent / f"{TRASH_PREFIX}{new_id()}"
     os.rename(folder, trash)
     shutil.rmtree(trash, ignore_errors=True)

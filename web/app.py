@@ -4,29 +4,31 @@ import logging
 import tempfile
 from typing import IO, Any
 
-from flask import Request
+from flask import Request, request
 from flask_openapi3.models.info import Info
-from flask_openapi3.openapi import OpenAPI
 from pydantic import ValidationError
 
 from shared.settings import Settings, load_settings
 from shared.staging import STAGING_PREFIX
 from shared.store import JobStore
 from shared.volume import Volume
-from web import api, bodies, headers, pages, problems
+from web import api, bodies, docs_page, headers, pages, problems
+from web.docs_page import DocumentedApp
+from web.pages.guard import refuse_cross_site
 from web.problems import ProblemDocument
+from web.seats import Seats
 from web.services import Services
 from web.wakeup import make_waker
 
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings | None = None) -> OpenAPI:
+def create_app(settings: Settings | None = None) -> DocumentedApp:
     """Build the application. settings: read from the environment when left out. Raises SettingsInvalid."""
     settings = settings or load_settings()
     volume = Volume(settings.data)
     volume.ensure()
-    app = OpenAPI(
+    app = DocumentedApp(
         "web",
         info=Info(
             title="Trainyard",
@@ -44,9 +46,13 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.request_class = _request_class(volume)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["trainyard"] = Services(settings, JobStore.connect(settings), volume, make_waker(settings))
+    app.extensions["trainyard"] = Services(
+        settings, JobStore.connect(settings), volume, make_waker(settings), Seats(settings.web_threads)
+    )
+    app.before_request(lambda: refuse_cross_site(request))
     bodies.register(app, settings)
     problems.register(app)
+    docs_page.register(app)
     app.after_request(headers.add_headers)
     api.register(app)
     pages.register(app)

@@ -1,14 +1,19 @@
 """Reads request bodies before any view does: size, type and JSON syntax, each with an answer that says what is wrong."""
 
 import json
+import time
+from typing import IO, Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import UnsupportedMediaType
 
-from shared.errors import ClientError
+from shared.errors import ClientError, InvalidParams, Problem
 from shared.settings import Settings
 
 _FORM_SLACK_BYTES = 1 << 20  # a multipart upload's own lines, beside its files
+_UPLOAD_PATH = "/api/v1/datasets"
+_DRAIN_S = 20.0  # how long the rest of a refused body is read away; a guess
+_CHUNK_BYTES = 1 << 16
 
 
 class MalformedJson(ClientError):
@@ -30,27 +35,22 @@ def register(app: Flask, settings: Settings) -> None:
     def _check_body() -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
-        upload = is_upload(request)
-        limit = settings.max_upload_bytes + _FORM_SLACK_BYTES if upload else settings.max_body_bytes
-        request.max_content_length = limit
+        in_api = request.path.startswith("/api/")
+        upload = is_upload(request) and (not in_api or request.path == _UPLOAD_PATH)
+        request.max_content_length = (
+            settings.max_upload_bytes + _FORM_SLACK_BYTES if upload else settings.max_body_bytes
+        )
         request.max_form_memory_size = settings.max_body_bytes
-        if upload or not request.path.startswith("/api/"):
-            return
-        body = request.get_data(cache=True)  # raises 413 beyond the limit, chunked or not
-        if not body:
-            return
-        if request.mimetype != "application/json":
-            raise UnsupportedMediaType(
-                f"send JSON with Content-Type: application/json, not {request.mimetype or 'nothing'}"
-            )
-        try:
-            json.loads(body, parse_constant=_refuse_constant)
-        except UnicodeDecodeError as err:
-            raise MalformedJson(f"the body is not UTF-8 (byte {err.start})") from err
-        except json.JSONDecodeError as err:
-            raise MalformedJson(f"the body is no JSON: {err.msg} at line {err.lineno}, column {err.colno}") from err
-        except RecursionError as err:
-            raise MalformedJson("the body is nested too deeply") from err
+        if in_api and not upload:
+            _check_json(request)
+
+    @app.after_request
+    def _read_away(response: Response) -> Response:
+        """Let a client finish sending what nobody wants, after its answer: else it sees a broken pipe and no answer."""
+        environ = request.environ
+        if request.method not in ("GET", "HEAD") and environ.get("wsgi.input_terminated"):
+            response.call_on_close(lambda: _drain(environ["wsgi.input"]))
+        return response
 
     @app.teardown_request
     def _close_uploads(_error: BaseException | None) -> None:
@@ -58,5 +58,35 @@ def register(app: Flask, settings: Settings) -> None:
             stream.close()
 
 
-def _refuse_constant(name: str) -> None:
+def _check_json(req: Request) -> None:
+    body = req.get_data(cache=True)  # raises 413 beyond the limit, chunked or not
+    if not body:
+        return
+    if req.mimetype != "application/json":
+        raise UnsupportedMediaType(f"send JSON with Content-Type: application/json, not {req.mimetype or 'nothing'}")
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as err:
+        raise MalformedJson(f"the body is not UTF-8 (byte {err.start})") from err
+    except json.JSONDecodeError as err:
+        raise MalformedJson(f"the body is no JSON: {err.msg} at line {err.lineno}, column {err.colno}") from err
+    except RecursionError as err:
+        raise MalformedJson("the body is nested too deeply") from err
+    except ValueError as err:  # Python reads no integer of more than 4,300 digits
+        raise MalformedJson("the body holds a number with too many digits") from err
+    if not isinstance(value, dict):
+        names = {list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
+        raise InvalidParams([Problem(field="", message=f"must be an object, not {names.get(type(value), 'a number')}")])
+
+
+def _refuse_constant(name: str) -> Any:
     raise MalformedJson(f"the body holds {name}, which is no JSON number")
+
+
+def _drain(stream: IO[bytes]) -> None:
+    give_up_at = time.monotonic() + _DRAIN_S
+    try:
+        while time.monotonic() < give_up_at and stream.read(_CHUNK_BYTES):
+            pass
+    except OSError:
+        return  # the client has gone, or has fallen silent

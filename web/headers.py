@@ -1,13 +1,15 @@
-"""Response headers every answer carries. Pages add their own in web/pages/guard.py."""
+"""Response headers every answer carries."""
 
 from flask import Response, request
 
+from web.pages.guard import POLICY as PAGE_POLICY
+
 # The API's answers are data; a browser shall neither run nor frame them.
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
-# Swagger's page, shipped in its package, has inline scripts and styles. It shows our own document and nothing of users'.
+# The API's browsable documentation (web/docs_page.py): Swagger's script sets styles and shows pictures of its own.
 _DOCS_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -18,9 +20,13 @@ def add_headers(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if request.path.startswith("/openapi"):
         headers.setdefault("Content-Security-Policy", _DOCS_POLICY)
-    elif request.path.startswith("/api/"):
+    elif response.mimetype == "text/html":
+        headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+        headers.setdefault("Cache-Control", "no-store")
+    elif not request.path.startswith(("/static/", "/assets/")):
         headers.setdefault("Content-Security-Policy", _DATA_POLICY)
         headers.setdefault("Cache-Control", "no-store" if response.status_code >= 400 else "no-cache")
     return response

@@ -3,12 +3,14 @@
 A response never carries a traceback; what nobody expected is logged with one and answered with 500.
 """
 
+import errno
 import logging
 from typing import Any
 
 import redis
 from flask import Flask, Response, json, make_response, render_template, request
 from pydantic import BaseModel, Field, ValidationError
+from redis import exceptions as answers
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from shared.errors import ClientError, InvalidParams, Problem, TooLarge, TrainyardError, VolumeFull
@@ -23,12 +25,23 @@ _TITLES = {
     409: "In conflict with the present state",
     413: "Too large",
     415: "Wrong type of content",
+    416: "No such part",
     422: "Some values cannot be used",
     429: "Too many",
     500: "An error on the server",
     503: "Out of reach for the moment",
     507: "The volume is full",
 }
+
+# Redis is not there, not ready or not to be written for the moment. Any other answer of its is our own fault.
+_AWAY = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    answers.BusyLoadingError,
+    answers.ReadOnlyError,
+    answers.TryAgainError,
+    answers.MasterDownError,
+)
 
 
 class ProblemDocument(BaseModel):
@@ -58,7 +71,8 @@ def answer(
         response = make_response(body, status)
     else:
         document = ProblemDocument(title=title, status=status, detail=detail, code=code, problems=problems)
-        response = make_response(json.dumps(document.model_dump(mode="json"), ensure_ascii=False), status)
+        text = json.dumps(document.model_dump(mode="json"), ensure_ascii=False)
+        response = make_response(text.encode("utf-8", "backslashreplace"), status)
         response.content_type = "application/problem+json"
     response.headers.update(headers or {})
     return response
@@ -76,6 +90,10 @@ def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
             message = f"{message}; got {e['input']!r:.60}"
         problems.append(Problem(field=f"{prefix}{field}", message=message))
     return InvalidParams(problems)
+
+
+def _away(code: str, detail: str) -> Response:
+    return answer(503, code, detail, headers={"Retry-After": "5"})
 
 
 def _client_error(err: ClientError) -> Response:
@@ -105,10 +123,25 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(redis.RedisError)
     def _redis(err: redis.RedisError) -> Response:
-        log.warning("Redis is out of reach: %s", err)
-        return answer(
-            503, "unavailable", "Redis cannot be reached; try again in a few seconds", headers={"Retry-After": "5"}
-        )
+        if isinstance(err, answers.OutOfMemoryError):
+            log.error("Redis refuses to write: %s", err)
+            return _away("redis_full", "Redis has no memory left to write with; nothing was changed")
+        if str(err).startswith("MISCONF"):
+            log.error("Redis refuses to write: %s", err)
+            return _away("redis_full", "Redis cannot write to its own disk; nothing was changed")
+        if isinstance(err, _AWAY):
+            log.warning("Redis is out of reach: %s", err)
+            return _away("unavailable", "Redis cannot be reached; try again in a few seconds")
+        return _unexpected(err)
+
+    @app.errorhandler(OSError)
+    def _volume(err: OSError) -> Response:
+        if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return _full(VolumeFull(f"the volume is full: {err.strerror}"))
+        if err.errno in (errno.EROFS, errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTCONN):
+            log.error("the volume cannot be used: %s", err)
+            return _away("volume_unavailable", f"the volume cannot be used: {err.strerror}")
+        return _unexpected(err)
 
     @app.errorhandler(VolumeFull)
     def _full(err: VolumeFull) -> Response:
@@ -121,7 +154,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(err: Exception) -> Response:
-        log.exception("unexpected error at %s %s", request.method, request.path)
+        log.error("unexpected error at %s %r", request.method, request.path, exc_info=err)
         return answer(500, "internal_error", "an error nobody expected; the server's log has it")
 
 

@@ -3,14 +3,13 @@
 Every problem of a request is named at once; nothing is queued while there is one.
 """
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.datasets import get_dataset
 from shared.errors import Conflict, InvalidParams, NotFound, Problem, UnknownRecipe
-from shared.job import CheckpointRef, Job, JobRequest
+from shared.job import CheckpointRef, Job, JobRequest, utc_now
 from shared.models import get_model
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec, validate_params
@@ -23,7 +22,7 @@ class CheckpointChoice(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    job_id: str
+    job_id: str = Field(max_length=64)
     step: int | None = Field(default=None, ge=0)
     attempt: int | None = Field(default=None, ge=1)
 
@@ -47,8 +46,12 @@ class JobBody(BaseModel):
     start_from: CheckpointChoice | None = None
     name: str = Field(default="", max_length=200, description="For people.")
     priority: int = Field(default=0, ge=-10, le=10, description="Higher goes first.")
-    after: list[str] = Field(default_factory=list, max_length=20, description="Jobs that must have succeeded before.")
-    deadline_at: datetime | None = Field(default=None, description="Cancelled when it has not ended by then.")
+    after: list[Annotated[str, Field(max_length=64)]] = Field(
+        default_factory=list, max_length=20, description="Jobs that must have succeeded before."
+    )
+    deadline_at: AwareDatetime | None = Field(
+        default=None, description="With its time zone. Cancelled when it has not ended by then."
+    )
 
 
 class RetryBody(BaseModel):
@@ -98,7 +101,11 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
         except InvalidParams as err:
             problems += err.problems
     if body.kind == "train":
-        _check_dataset(services, body, spec, valid, problems)
+        _check_dataset(services, body.dataset_id, "dataset_id", spec, valid, problems)
+    elif getattr(valid, "dataset_id", ""):
+        _check_dataset(services, valid.dataset_id, "params.dataset_id", spec, None, problems)
+    if body.deadline_at and body.deadline_at <= utc_now():
+        problems.append(_problem("deadline_at", f"{body.deadline_at.isoformat()} has passed already"))
     if problems or spec is None:
         if len(problems) == 1 and problems[0].field == "recipe" and recipe and spec is None:
             raise UnknownRecipe(problems[0].message, problems=problems)
@@ -120,9 +127,16 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
     )
 
 
-def submit(services: Services, request: JobRequest, idempotency_key: str | None = None) -> tuple[Job, bool]:
-    """Record first, wake-up second. Returns the job and whether it is new."""
-    job, created = services.store.submit(request, idempotency_key=idempotency_key)
+def submit(
+    services: Services, request: JobRequest, idempotency_key: str | None = None, asked: BaseModel | None = None
+) -> tuple[Job, bool]:
+    """Record first, wake-up second. Returns the job and whether it is new.
+
+    asked: the body the request was made from; with it the same key and body give the same job even when what the body
+    names ("the newest checkpoint") is another thing by now.
+    """
+    said = f"{request.retry_of or ''} {asked.model_dump_json()}" if asked else ""
+    job, created = services.store.submit(request, idempotency_key=idempotency_key, asked=said)
     if created:
         services.wake(job.queue)
     return job, created
@@ -137,7 +151,7 @@ def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:
         raise Conflict(f"job {job.id} is {job.state}: only an ended job can be retried; cancel it first")
     params = {**job.params, **body.params}
     start = job.source
-    if job.kind == "train" and not body.from_start and not body.params:
+    if job.kind == "train" and not body.from_start and params == job.params:
         newest = services.volume.newest_checkpoint(job.id)
         start = newest.ref if newest else job.source
     choice = CheckpointChoice(**start.model_dump()) if start else None
@@ -150,6 +164,7 @@ def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:
         priority=job.priority,
         start_from=choice if job.kind == "train" else None,
         checkpoint=choice if job.kind == "generate" else None,
+        model_id=job.model_id if job.kind == "generate" and choice is None else None,
     )
     return build_request(services, again, retry_of=job.id)
 
@@ -189,7 +204,6 @@ def _source(services: Services, body: JobBody, problems: list[Problem]) -> tuple
     assert body.model_id is not None
     try:
         model = get_model(services.volume, body.model_id)
-        return model.checkpoint, model.recipe
     except NotFound as err:
         if body.model_id in body.after:  # the model this training will leave has its id
             try:
@@ -198,21 +212,32 @@ def _source(services: Services, body: JobBody, problems: list[Problem]) -> tuple
                 pass
         problems.append(_problem("model_id", err.message))
         return None, None
+    try:
+        services.volume.checkpoint(model.checkpoint)
+    except NotFound as err:
+        problems.append(_problem("model_id", f"its checkpoint is gone: {err.message}"))
+    return model.checkpoint, model.recipe
 
 
 def _check_dataset(
-    services: Services, body: JobBody, spec: RecipeSpec | None, params: Any, problems: list[Problem]
+    services: Services,
+    dataset_id: str | None,
+    field: str,
+    spec: RecipeSpec | None,
+    params: Any,
+    problems: list[Problem],
 ) -> None:
-    if not body.dataset_id:
-        problems.append(_problem("dataset_id", "is missing; upload a dataset first"))
+    """Say what is wrong with a dataset. params: of a training, to check both together; None: not checked."""
+    if not dataset_id:
+        problems.append(_problem(field, "is missing; upload a dataset first"))
         return
     try:
-        dataset = get_dataset(services.volume, body.dataset_id)
+        dataset = get_dataset(services.volume, dataset_id)
     except NotFound as err:
-        problems.append(_problem("dataset_id", err.message))
+        problems.append(_problem(field, err.message))
         return
     if spec and dataset.format not in spec.formats:
         wanted = " or ".join(spec.formats)
-        problems.append(_problem("dataset_id", f"has format {dataset.format}; {spec.name} needs {wanted}"))
+        problems.append(_problem(field, f"has format {dataset.format}; {spec.name} needs {wanted}"))
     elif spec and params is not None:
         problems += spec.check(params, dataset)

@@ -139,7 +139,9 @@ class Attempt:
 
     def _declare_hung(self, now: float) -> None:
         limit_s = self._watchdog.limit_s
-        self._hung = Hung(f"nothing new for {limit_s:.0f} s, far longer than a step usually takes; stacks are in the log")
+        self._hung = Hung(
+            f"nothing new for {limit_s:.0f} s, far longer than a step usually takes; stacks are in the log"
+        )
         self._log.say(self._hung.message)
         self._child.signal(signal.SIGUSR1)
         self._kill_at = now + _DUMP_S

@@ -44,7 +44,7 @@ class Slot:
 
     @property
     def device(self) -> str:
-        """"cpu", or the UUIDs joined by commas: how the slot is named in records and pages."""
+        """ "cpu", or the UUIDs joined by commas: how the slot is named in records and pages."""
         return ",".join(self.uuids) or "cpu"
 
     def environment(self) -> dict[str, str]:

@@ -154,7 +154,10 @@ class _Run:
         self.model.reset_metrics()
         state.metrics |= values
         state.pending_row = {
-            "step": state.step, "epoch": self.borders.epoch(state.step), "at": utc_now().isoformat(), **values
+            "step": state.step,
+            "epoch": self.borders.epoch(state.step),
+            "at": utc_now().isoformat(),
+            **values,
         }
         if self.borders.is_evaluation(state.step):
             self._evaluate()

@@ -100,9 +100,7 @@ def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> k
     elif params.optimizer == "adam":
         optimizer = _penalised(keras.optimizers.Adam)(beta_2=params.beta_2, **common)
     else:
-        optimizer = _penalised(keras.optimizers.AdamW)(
-            beta_2=params.beta_2, weight_decay=params.weight_decay, **common
-        )
+        optimizer = _penalised(keras.optimizers.AdamW)(beta_2=params.beta_2, weight_decay=params.weight_decay, **common)
         optimizer.exclude_from_weight_decay(var_list=[v for v in trainable if not is_matrix(v)])
     optimizer.l1 = params.l1
     optimizer.l2 = params.weight_decay if params.optimizer != "adamw" else 0.0

@@ -115,7 +115,9 @@ class Supervisor:
             with contextlib.closing(AttemptLog(folder / "log.txt")) as log_file:
                 self._run_in(log_file, job)
         except Conflict:
-            message = f"attempt {job.attempt} has a folder already (Redis has lost its last writes); going on with the next"
+            message = (
+                f"attempt {job.attempt} has a folder already (Redis has lost its last writes); going on with the next"
+            )
             self._settlement.release(job, "infrastructure", message)
         except (VolumeFull, OSError) as err:
             self._volume_check.suspect = True

@@ -1,8 +1,12 @@
 """Unpacks uploaded zip files without trusting them: names, sizes, counts, ratios, links and passwords are all checked."""
 
+import contextlib
+import io
 import re
+import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from shared.datasets.problems import Problems, refuse
@@ -13,6 +17,8 @@ MOST_RATIO = 200  # unpacked to packed size of one file above 1 MiB; photographs
 _IGNORED = re.compile(
     r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._)|(^|/)\.(?!\.?(/|$))[^/]+", re.IGNORECASE
 )
+# control characters, marks that turn the writing direction, halves of characters
+UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _CHUNK = 1 << 20
 
 
@@ -21,11 +27,7 @@ def unpack(path: Path, name: str, target: Path, *, max_bytes: int, max_files: in
 
     Limits hold for what really comes out, not for what the archive's directory claims.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as err:
-        raise refuse(f"is no readable zip archive: {err}", file=name) from err
-    with archive:
+    with opened(path, name, max_files=max_files) as archive:
         entries = [e for e in archive.infolist() if not e.is_dir()]
         wanted = list(zip(entries, _names(entries), strict=True))
         hidden = [n for _, n in wanted if _IGNORED.search(n)]
@@ -34,6 +36,8 @@ def unpack(path: Path, name: str, target: Path, *, max_bytes: int, max_files: in
             raise TooLarge(f"{name} holds {len(wanted)} files; {max_files} are allowed")
         if sum(e.file_size for e, _ in wanted) > max_bytes:
             raise TooLarge(f"{name} unpacks to more than {max_bytes} bytes")
+        if (whole := sum(e.file_size for e, _ in wanted)) > 1 << 26 and whole > MOST_RATIO * path.stat().st_size:
+            raise refuse(f"unpacks to more than {MOST_RATIO} times its size: refused as a zip bomb", file=name)
         _refuse_bad_entries(wanted, name)
         left = max_bytes
         for entry, inner in wanted:
@@ -42,7 +46,43 @@ def unpack(path: Path, name: str, target: Path, *, max_bytes: int, max_files: in
     return [inner for _, inner in wanted], notes
 
 
+class _Directory(io.FileIO):
+    """A zip file that refuses to hand out a directory of too many entries: zipfile would hold them all in memory.
+
+    Measured: 2 million entries in 94 MB took zipfile 63 s and 1 GB.
+    """
+
+    most: int | None = None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.most is not None and size is not None and size > 1000 * self.most + (1 << 20):
+            raise TooLarge(f"the directory of the archive has {size} bytes; {self.most} entries are allowed")
+        data = super().read(size) or b""
+        if self.most is not None and data.count(b"PK\x01\x02") > self.most:
+            raise TooLarge(f"the archive holds more than {self.most} entries")
+        return data
+
+
+@contextlib.contextmanager
+def opened(path: Path, name: str, *, max_files: int) -> Iterator[zipfile.ZipFile]:
+    """Open an archive for reading. Raises DatasetInvalid for what is none, TooLarge for one with too many entries."""
+    with _Directory(path) as file:
+        try:
+            file.most = 2 * max_files + 1000  # folders and what a Mac adds count among the entries
+            archive = zipfile.ZipFile(file)
+            file.most = None
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as err:
+            raise refuse(f"is no readable zip archive: {err}", file=name) from err
+        with archive:
+            yield archive
+
+
 def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
+    """The entries' names, composed (NFC): a Mac writes é as two characters."""
+    return [unicodedata.normalize("NFC", name) for name in _decoded_names(entries)]
+
+
+def _decoded_names(entries: list[zipfile.ZipInfo]) -> list[str]:
     """The entries' names. Without the UTF-8 flag zip means code page 437; Chinese Windows writes GBK, Linux UTF-8 instead.
 
     One program wrote them all, so the first encoding that fits every unflagged name is taken.
@@ -71,8 +111,8 @@ def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str)
         where = f"{archive}/{inner}"
         if inner.startswith("/") or "\\" in inner or re.match(r"^[A-Za-z]:", inner) or ".." in parts:
             problems.add("the name leads out of the archive; only plain relative names are accepted", file=where)
-        elif any(ord(c) < 32 or ord(c) == 127 for c in inner):
-            problems.add("the name holds control characters", file=where)
+        elif UNFIT.search(inner):
+            problems.add("the name holds control characters", file=UNFIT.sub("?", where))
         elif any(len(part.encode()) > 255 for part in parts) or len(inner.encode()) > 1000:
             problems.add("the name is too long for a file system", file=where[:200])
         elif (entry.external_attr >> 16) & 0o170000 not in (0, 0o100000):

@@ -26,7 +26,7 @@ def check_idx(root: Path, names: list[str], *, max_bytes: int) -> tuple[dict[str
     """Check heads, sizes and that pictures and labels match. Returns (stats, notes, preview). Raises DatasetInvalid."""
     problems, notes = Problems(), []
     pairs: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {}
-    labels: Counter[int] = Counter()
+    labels: dict[str, Counter[int]] = {}
     for name in sorted(names):
         if not looks_like_idx(name):
             notes.append(f"{name} ignored: no IDX file")
@@ -37,8 +37,34 @@ def check_idx(root: Path, names: list[str], *, max_bytes: int) -> tuple[dict[str
             continue
         base = PurePosixPath(name).name.lower()
         part = next((p for p in _NAMES if base.startswith(p)), "train")
-        pairs.setdefault(part, {})["images" if len(head) == 3 else "labels"] = (name, head)
-        labels += counts
+        kind = "images" if len(head) == 3 else "labels"
+        pair = pairs.setdefault(part, {})
+        if kind in pair:
+            problems.add(f"is a second file of {kind} for the part {part}, beside {pair[kind][0]}", file=name)
+            continue
+        pair[kind] = (name, head)
+        if kind == "labels":
+            labels[part] = counts
+    if not pairs and not problems.count:
+        problems.add("holds no IDX files")
+    _check_pairs(pairs, problems)
+    if not problems.count:
+        _check_parts(pairs, labels, problems)
+    problems.raise_if_any()
+    splits = {part: pair["images"][1][0] for part, pair in pairs.items()}
+    _, height, width = next(iter(pairs.values()))["images"][1]
+    stats = {
+        "images": sum(splits.values()),
+        "classes": {str(k): v for k, v in sorted(sum(labels.values(), Counter()).items())},
+        "splits": splits,
+        "width": [width, width],
+        "height": [height, height],
+        "channels": 1,
+    }
+    return stats, notes, []
+
+
+def _check_pairs(pairs: dict[str, dict[str, tuple[str, tuple[int, ...]]]], problems: Problems) -> None:
     for part, pair in pairs.items():
         if len(pair) != 2:
             here = ", ".join(name for name, _ in pair.values())
@@ -47,22 +73,24 @@ def check_idx(root: Path, names: list[str], *, max_bytes: int) -> tuple[dict[str
         (images, shape), (marks, count) = pair["images"], pair["labels"]
         if shape[0] != count[0]:
             problems.add(f"holds {shape[0]} pictures, {marks} {count[0]} labels", file=images)
-    if not pairs and not problems.count:
-        problems.add("holds no IDX files")
-    if not problems.count and len(labels) < 2:
+
+
+def _check_parts(
+    pairs: dict[str, dict[str, tuple[str, tuple[int, ...]]]], labels: dict[str, Counter[int]], problems: Problems
+) -> None:
+    """The parts must go together: one size of picture, and no class that the part to learn from has not."""
+    sizes = {part: pair["images"][1][1:] for part, pair in pairs.items()}
+    if len(set(sizes.values())) > 1:
+        said = ", ".join(f"{part} {height} x {width}" for part, (height, width) in sizes.items())
+        problems.add(f"the parts have pictures of different sizes: {said}")
+    if "train" not in pairs:
+        problems.add(f"has no part to learn from (train-...); found {', '.join(pairs)}")
+    elif len(labels["train"]) < 2:
         problems.add("has one class; a classifier needs at least two")
-    problems.raise_if_any()
-    splits = {part: pair["images"][1][0] for part, pair in pairs.items()}
-    _, height, width = next(iter(pairs.values()))["images"][1]
-    stats = {
-        "images": sum(splits.values()),
-        "classes": {str(k): v for k, v in sorted(labels.items())},
-        "splits": splits,
-        "width": [width, width],
-        "height": [height, height],
-        "channels": 1,
-    }
-    return stats, notes, []
+    for part in pairs.keys() - {"train"} if "train" in pairs else ():
+        if unknown := labels[part].keys() - labels["train"].keys():
+            shown = ", ".join(map(str, sorted(unknown)))
+            problems.add(f"the part {part} has classes that train has not: {shown}")
 
 
 def _read(path: Path, name: str, problems: Problems, max_bytes: int) -> tuple[tuple[int, ...] | None, Counter[int]]:

@@ -5,114 +5,161 @@
 A folder that everything lies in is taken away. Every picture is decoded once, fully, before it is accepted.
 """
 
-import hashlib
+import os
 import warnings
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
 from shared.datasets.problems import Problems
+from shared.staging import sha256
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 # Pillow would try every format it knows, whatever the file's name, and start Ghostscript on PostScript: only these are read.
 READ_AS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # JPEG covers the MPO of many telephones
 PARTS = {"train", "test", "val", "valid", "validation"}
 MOST_PIXELS = 64_000_000  # of one picture; more is refused before it is decoded
+_AT_ONCE = min(4, os.cpu_count() or 1)  # each holds one decoded picture, 256 MB at most
+
+Shape = tuple[int, int, int]  # width, height, channels
 
 
-def strip_common_folder(root: Path, names: list[str]) -> list[str]:
+@dataclass
+class Arranged:
+    """Pictures at their places, each content once, not decoded yet. digests: SHA-256 by name."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
+
+
+def arrange_images(root: Path, names: list[str]) -> Arranged:
+    """Remove what is no picture and repeated pictures, take away folders that hold everything, check the layout.
+
+    Raises DatasetInvalid for a layout that does not tell the classes.
+    """
+    arranged = Arranged()
+    pictures, others = [], []
+    for name in sorted(names):
+        (pictures if PurePosixPath(name).suffix.lower() in SUFFIXES else others).append(name)
+    if others:
+        arranged.notes.append(f"{len(others)} files that are no pictures ignored ({others[0]} ...)")
+        for name in others:
+            (root / name).unlink()
+        _remove_empty_folders(root)
+    if not pictures:
+        arranged.problems.add("holds no pictures (.png .jpg .gif .bmp .webp .tif) in class folders")
+        arranged.problems.raise_if_any()
+    pictures = sorted(_strip_common_folder(root, pictures))
+    _check_layout(pictures, arranged.problems)
+    arranged.problems.raise_if_any()
+    _drop_repeated(root, pictures, arranged)
+    return arranged
+
+
+def check_images(root: Path, arranged: Arranged) -> tuple[dict[str, Any], list[str], list[Any]]:
+    """Decode every picture. Returns (stats, notes, preview). Raises DatasetInvalid naming every one that cannot be used."""
+    with warnings.catch_warnings(), ThreadPoolExecutor(_AT_ONCE) as pool:
+        warnings.simplefilter("ignore")
+        looks = list(pool.map(lambda name: _look(root / name), arranged.digests))
+    shapes: dict[str, Shape] = {}
+    for name, look in zip(arranged.digests, looks, strict=True):
+        if isinstance(look, str):
+            arranged.problems.add(look, file=name)
+        else:
+            shapes[name] = look
+    arranged.problems.raise_if_any()
+    return _stats(shapes, arranged.problems), arranged.notes, _preview(list(shapes))
+
+
+def _strip_common_folder(root: Path, names: list[str]) -> list[str]:
     """Move files up while all of them lie in one folder that is no class. Returns the new names."""
     while True:
         heads = {PurePosixPath(n).parts[0] for n in names}
         depths = {len(PurePosixPath(n).parts) for n in names}
-        if len(heads) != 1 or min(depths, default=0) < 3 or heads & PARTS:
+        if len(heads) != 1 or min(depths) < 3 or heads & PARTS:
             return names
         head = heads.pop()
-        inner = root / head
-        moved = root / f".{head}"
-        inner.rename(moved)
+        moved = root / f".{head[:60]}"
+        (root / head).rename(moved)
         for path in moved.iterdir():
             path.rename(root / path.name)
         moved.rmdir()
         names = [PurePosixPath(*PurePosixPath(n).parts[1:]).as_posix() for n in names]
 
 
-def check_images(root: Path, names: list[str]) -> tuple[dict[str, Any], list[str], list[Any]]:
-    """Check unpacked pictures below root, remove repeated ones and what is no picture. Returns (stats, notes, preview).
+def _remove_empty_folders(root: Path) -> None:
+    for folder, _, _ in os.walk(root, topdown=False):
+        if Path(folder) != root and not os.listdir(folder):
+            os.rmdir(folder)
 
-    Raises DatasetInvalid naming every picture that cannot be used.
-    """
-    problems, notes = Problems(), []
-    pictures, others = [], []
-    for name in sorted(names):
-        (pictures if PurePosixPath(name).suffix.lower() in SUFFIXES else others).append(name)
-    if others:
-        notes.append(f"{len(others)} files that are no pictures ignored ({others[0]} ...)")
-        for name in others:
-            (root / name).unlink()
-    outside = [name for name in pictures if _place(name) is None]
-    for name in outside:
-        problems.add("lies in no class folder; put it into a folder named after its class", file=name)
-    if not pictures:
-        problems.add("holds no pictures (.png .jpg .gif .bmp .webp .tif) in class folders")
-    problems.raise_if_any()
 
-    with ThreadPoolExecutor(4) as pool:
-        facts = list(pool.map(lambda n: _look(root / n), pictures))
+def _check_layout(names: list[str], problems: Problems) -> None:
+    """Every picture must lie in [part/]class/, all at one depth: a stray folder would silently become a class, or a
+    test part be learnt from."""
+    folders = {name: PurePosixPath(name).parts[:-1] for name in names}
+    in_parts = any(len(f) > 1 and f[0].lower() in PARTS for f in folders.values())
+    depth = Counter(len(f) for f in folders.values()).most_common(1)[0][0]
+    for name, path in folders.items():
+        if not path:
+            problems.add("lies in no class folder; put it into a folder named after its class", file=name)
+        elif in_parts and path[0].lower() not in PARTS:
+            problems.add("lies beside the folders train and test; put it into one of them", file=name)
+        elif in_parts and len(path) == 1:
+            problems.add(f"lies in {path[0]} but in no class folder", file=name)
+        elif any(folder.lower() in PARTS for folder in path[1:-1]):
+            problems.add("lies in a part (train, test, val) below another folder; parts must be outermost", file=name)
+        elif len(path) != depth:
+            problems.add(f"lies {len(path)} folders deep, most others {depth}: is {name.split('/')[-2]!r} a class?", file=name)
+    if not problems.count and {path[-1].lower() for path in folders.values()} <= PARTS:
+        problems.add("has folders named train, test or val but no class folders in them")
+
+
+def _place(name: str) -> tuple[str, str]:
+    """(part, class) of a picture whose layout has been checked."""
+    folders = PurePosixPath(name).parts[:-1]
+    return (folders[0].lower() if len(folders) > 1 and folders[0].lower() in PARTS else "train"), folders[-1]
+
+
+def _drop_repeated(root: Path, names: list[str], arranged: Arranged) -> None:
+    """Keep each content once; a copy in another class is a problem. Of copies in train and test the one in test stays."""
     first: dict[str, str] = {}
-    kept: list[tuple[str, tuple[int, int, int]]] = []
     repeated = []
-    for name, fact in zip(pictures, facts, strict=True):
-        if isinstance(fact, str):
-            problems.add(fact, file=name)
-            continue
-        digest, shape = fact
+    for name in names:
+        digest = sha256(root / name)
         twin = first.setdefault(digest, name)
-        if twin != name and _place(twin) and _place(twin)[1] != _place(name)[1]:  # type: ignore[index]
-            problems.add(f"is the same picture as {twin}, in another class", file=name)
-        elif twin != name:
+        if twin == name:
+            arranged.digests[name] = digest
+        elif _place(twin)[1] != _place(name)[1]:
+            arranged.problems.add(f"is the same picture as {twin}, in another class", file=name)
+        else:
             repeated.append(name)
             (root / name).unlink()
-        else:
-            kept.append((name, shape))
-    problems.raise_if_any()
     if repeated:
-        notes.append(f"{len(repeated)} repeated pictures dropped ({repeated[0]} ...)")
-    return _stats(kept, problems), notes, _preview(kept)
+        arranged.notes.append(f"{len(repeated)} repeated pictures dropped ({repeated[0]} ...)")
 
 
-def _place(name: str) -> tuple[str, str] | None:
-    """(part, class) of a picture, None when it lies in no class folder."""
-    folders = PurePosixPath(name).parts[:-1]
-    if folders and folders[0].lower() in PARTS:
-        return (folders[0].lower(), folders[-1]) if len(folders) > 1 else None
-    return ("train", folders[-1]) if folders else None
-
-
-def _look(path: Path) -> str | tuple[str, tuple[int, int, int]]:
-    """(hash of the file, (width, height, channels)), or what is wrong with it."""
-    data = path.read_bytes()
-    if not data:
+def _look(path: Path) -> str | Shape:
+    """What a picture is, or what is wrong with it."""
+    if path.stat().st_size == 0:
         return "is empty"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=READ_AS) as image:
-                width, height = image.size
-                if width * height > MOST_PIXELS:
-                    return f"has {width} x {height} pixels; {MOST_PIXELS} are allowed"
-                image.load()
-                channels = 1 if image.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
+        with Image.open(path, formats=READ_AS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                return f"has {width} x {height} pixels; {MOST_PIXELS} are allowed"
+            image.load()
+            return width, height, 1 if image.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as err:
         return f"cannot be read as a picture: {str(err).replace(str(path), path.name)}"
-    return hashlib.sha256(data).hexdigest(), (width, height, channels)
 
 
-def _stats(kept: list[tuple[str, tuple[int, int, int]]], problems: Problems) -> dict[str, Any]:
-    places = [_place(name) or ("", "") for name, _ in kept]
+def _stats(shapes: dict[str, Shape], problems: Problems) -> dict[str, Any]:
+    places = [_place(name) for name in shapes]
     classes = Counter(label for _, label in places)
     if len(classes) == 1:
         problems.add(f"has one class, {next(iter(classes))!r}; a classifier needs at least two folders")
@@ -123,23 +170,23 @@ def _stats(kept: list[tuple[str, tuple[int, int, int]]], problems: Problems) -> 
         if unknown := by_part[part] - by_part["train"]:
             problems.add(f"the part {part} has classes that train has not: {', '.join(sorted(unknown))}")
     problems.raise_if_any()
-    shapes = [shape for _, shape in kept]
+    widths, heights, channels = zip(*shapes.values(), strict=True)
     return {
-        "images": len(kept),
+        "images": len(shapes),
         "classes": dict(sorted(classes.items())),
         "splits": dict(sorted(Counter(part for part, _ in places).items())),
-        "width": [min(s[0] for s in shapes), max(s[0] for s in shapes)],
-        "height": [min(s[1] for s in shapes), max(s[1] for s in shapes)],
-        "channels": max(s[2] for s in shapes),
+        "width": [min(widths), max(widths)],
+        "height": [min(heights), max(heights)],
+        "channels": max(channels),
     }
 
 
-def _preview(kept: list[tuple[str, tuple[int, int, int]]]) -> list[dict[str, str]]:
+def _preview(names: list[str]) -> list[dict[str, str]]:
     """A few pictures of each class."""
     seen: Counter[str] = Counter()
     found = []
-    for name, _ in kept:
-        label = (_place(name) or ("", ""))[1]
+    for name in names:
+        label = _place(name)[1]
         seen[label] += 1
         if seen[label] <= 4:
             found.append({"file": name, "label": label})

@@ -3,7 +3,7 @@
 Called by the web (uploads) and by examples.py. The same content imported twice is stored once.
 """
 
-import re
+import contextlib
 import shutil
 import unicodedata
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from shared import staging
-from shared.datasets.archive import unpack
+from shared.datasets.archive import UNFIT, opened, unpack
 from shared.datasets.idx import check_idx, looks_like_idx
-from shared.datasets.images import check_images, strip_common_folder
+from shared.datasets.images import arrange_images, check_images
 from shared.datasets.manifest import DatasetManifest, content_id, get_dataset
 from shared.datasets.problems import refuse
 from shared.datasets.text import import_text
-from shared.errors import Conflict, DatasetInvalid, NotFound, TooLarge
+from shared.errors import Conflict, NotFound, TooLarge
 from shared.job import utc_now
 from shared.volume import Volume
 
@@ -69,19 +69,23 @@ def import_dataset(
     volume.ensure()
     with volume.stage(volume.root / "datasets") as raw, volume.stage(volume.root / "datasets") as stage:
         received = _receive(files, raw.path, limits)
-        format = format or _guess(received)
+        format = format or _guess(received, limits)
         target = stage.path / "files"
         target.mkdir()
-        stats, notes, preview = _convert(format, received, target, limits)
-        entries = [
-            {"path": p.relative_to(target).as_posix(), "size": p.stat().st_size, "sha256": staging.sha256(p)}
-            for p in staging.list_files(target)
-        ]
+        notes, names = _unpacked(format, received, target, limits)
+        arranged, checked = None, None
+        if format == "text":
+            checked = import_text(received, target)
+        elif format == "idx":
+            checked = check_idx(target, names, max_bytes=limits.max_unpacked_bytes)
+        else:
+            arranged = arrange_images(target, names)
+        entries = _entries(target, arranged.digests if arranged else {})
         dataset_id = content_id(format, entries)
-        try:
-            return get_dataset(volume, dataset_id)
-        except NotFound:
-            pass
+        if arranged is None or not arranged.problems.count:
+            with contextlib.suppress(NotFound):
+                return get_dataset(volume, dataset_id)  # was checked when it came first: nothing is decoded again
+        stats, said, preview = check_images(target, arranged) if arranged else checked
         manifest = {
             "id": dataset_id,
             "name": clean_name(name) or clean_name(received[0][0]),
@@ -90,20 +94,30 @@ def import_dataset(
             "created_at": utc_now().isoformat(),
             "bytes": sum(entry["size"] for entry in entries),
             "stats": stats,
-            "notes": notes,
+            "notes": notes + said,
             "preview": preview,
         }
+        known = {f"files/{entry['path']}": entry["sha256"] for entry in entries}
         try:
-            stage.publish(volume.dataset_dir(dataset_id), manifest)
+            stage.publish(volume.dataset_dir(dataset_id), manifest, known)
         except Conflict:  # somebody imported the same at the same moment
             return get_dataset(volume, dataset_id)
     return get_dataset(volume, dataset_id)
 
 
+def _entries(target: Path, digests: dict[str, str]) -> list[dict[str, Any]]:
+    """Path, size and SHA-256 of every file; digests: those known already."""
+    found = []
+    for path in staging.list_files(target):
+        name = path.relative_to(target).as_posix()
+        found.append({"path": name, "size": path.stat().st_size, "sha256": digests.get(name) or staging.sha256(path)})
+    return found
+
+
 def clean_name(name: str) -> str:
     """A name fit for showing: no folders, no control characters, at most 120 characters."""
     name = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
-    return re.sub(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "", name).strip()[:120]
+    return UNFIT.sub("", name).strip()[:120]
 
 
 def _receive(files: Iterable[tuple[str, IO[bytes]]], folder: Path, limits: HasLimits) -> list[tuple[str, Path]]:
@@ -133,49 +147,49 @@ def _is_zip(path: Path) -> bool:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def _guess(received: list[tuple[str, Path]]) -> str:
+def _guess(received: list[tuple[str, Path]], limits: HasLimits) -> str:
     names = [name for name, _ in received]
     if any(looks_like_idx(name) for name in names):
         return "idx"
     if all(name.lower().endswith((".txt", ".jsonl", ".text", ".md")) for name in names):
         return "text"
     if len(received) == 1 and _is_zip(received[0][1]):
-        import zipfile
-
-        try:
-            with zipfile.ZipFile(received[0][1]) as archive:
-                inner = archive.namelist()
-        except (zipfile.BadZipFile, ValueError, OSError) as err:
-            raise refuse(f"is no readable zip archive: {err}", file=names[0]) from err
-        return "idx" if any(looks_like_idx(n) for n in inner) else "image_folder"
+        with opened(received[0][1], names[0], max_files=limits.max_files) as archive:
+            return "idx" if any(looks_like_idx(n) for n in archive.namelist()) else "image_folder"
     known = "; ".join(FORMATS.values())
     raise refuse(f"cannot tell what kind of data this is. Accepted are {known}", file=names[0])
 
 
-def _convert(
+def _unpacked(
     format: str, received: list[tuple[str, Path]], target: Path, limits: HasLimits
-) -> tuple[dict[str, Any], list[str], list[Any]]:
-    """Check the received files and put what a recipe will read into target. Returns (stats, notes, preview)."""
-    if format == "text":
-        return import_text(received, target)
+) -> tuple[list[str], list[str]]:
+    """Put the files of pictures into target. Returns (notes, names). Texts are left where they are."""
     notes: list[str] = []
     names: list[str] = []
+    if format == "text":
+        return notes, names
+    left_bytes, left_files = limits.max_unpacked_bytes, limits.max_files
     for name, path in received:
         if _is_zip(path):
-            unpacked, said = unpack(path, name, target, max_bytes=limits.max_unpacked_bytes, max_files=limits.max_files)
-            names += unpacked
+            unpacked, said = unpack(path, name, target, max_bytes=left_bytes, max_files=left_files)
             notes += said
         elif format == "idx":
-            if (target / name).exists():
-                raise refuse("was uploaded twice", file=name)
-            shutil.move(path, target / name)
-            names.append(name)
+            unpacked = [_put(name, path, target)]
         else:
             raise refuse("pictures are uploaded as one zip of class folders", file=name)
+        names += unpacked
+        left_files -= len(unpacked)
+        left_bytes -= sum((target / inner).stat().st_size for inner in unpacked)
     if not names:
-        raise DatasetInvalid("the archive is empty", problems=refuse("the archive is empty").problems)
-    if format == "idx":
-        stats, said, preview = check_idx(target, names, max_bytes=limits.max_unpacked_bytes)
-    else:
-        stats, said, preview = check_images(target, strip_common_folder(target, names))
-    return stats, notes + said, preview
+        raise refuse("the archive is empty", file=received[0][0])
+    return notes, names
+
+
+def _put(name: str, path: Path, target: Path) -> str:
+    """Move an IDX file, uploaded as it is, to its place."""
+    if not looks_like_idx(name) or len(name.encode()) > 200:
+        raise refuse("is no IDX file; names are like train-images-idx3-ubyte.gz", file=name)
+    if (target / name).exists():
+        raise refuse("was uploaded twice", file=name)
+    shutil.move(path, target / name)
+    return name

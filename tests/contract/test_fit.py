@@ -34,7 +34,9 @@ class Recording(Context):
 
     attempt_dir: Path
 
-    def __init__(self, volume, job_id, attempt=1, *, stop_at: int | None = None, stop: Any = Paused, phase="training", **more):
+    def __init__(
+        self, volume, job_id, attempt=1, *, stop_at: int | None = None, stop: Any = Paused, phase="training", **more
+    ):
         super().__init__(volume.start_attempt(job_id, attempt), volume, job_id, attempt, **more)
         self.stop_at, self.stop, self.phase = stop_at, stop, phase
         self.told, self.events, self.checkpoints, self.newest = [], [], [], Progress()

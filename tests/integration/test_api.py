@@ -257,7 +257,10 @@ def test_a_stream_of_events_ends_with_the_job_and_goes_on_where_a_reader_stopped
     url = train(client, dataset_id).headers["Location"]
     client.post(f"{url}/cancel")
     stream = client.get(f"{url}/events", headers={"Accept": "text/event-stream"}).get_data(as_text=True)
-    assert [line for line in stream.splitlines() if line.startswith("event:")] == ["event: submitted", "event: cancelled"]
+    assert [line for line in stream.splitlines() if line.startswith("event:")] == [
+        "event: submitted",
+        "event: cancelled",
+    ]
     first = next(line.removeprefix("id: ") for line in stream.splitlines() if line.startswith("id:"))
     headers = {"Accept": "text/event-stream", "Last-Event-ID": first}
     rest = client.get(f"{url}/events", headers=headers).get_data(as_text=True)
@@ -282,7 +285,9 @@ def test_artifacts_are_downloads_a_browser_does_not_run(client, dataset_id, stor
         assert reply.data
     assert reply.mimetype == "application/octet-stream"
     assert reply.headers["Content-Disposition"].startswith("attachment")
-    assert reply.headers["X-Content-Type-Options"] == "nosniff" and "sandbox" in reply.headers["Content-Security-Policy"]
+    assert (
+        reply.headers["X-Content-Type-Options"] == "nosniff" and "sandbox" in reply.headers["Content-Security-Policy"]
+    )
 
 
 def test_redis_out_of_reach_is_said_and_is_no_server_error(settings):
@@ -295,7 +300,7 @@ def test_redis_out_of_reach_is_said_and_is_no_server_error(settings):
 def test_a_broker_out_of_reach_does_not_lose_the_job(settings, dataset_id):
     cut = create_app(settings.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"})).test_client()
     reply = train(cut, dataset_id)
-    assert reply.status_code == 202 and cut.get(reply.headers["Location"]).json["state"] == "queued"
+    assert reply.status_code == 202 and cut.get(reply.headers["Location"]).get_json()["state"] == "queued"
 
 
 def test_the_overviews_answer_with_and_without_jobs(client, dataset_id):

@@ -194,7 +194,20 @@ def test_more_than_one_child_per_worker_is_refused_with_what_to_do_instead(stack
 
 
 def test_started_by_celerys_own_command_it_serves_the_queues_asked_for_and_never_loads_tensorflow(stack):
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-P", "prefork", "-c", "1", "-Q", "generate"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "worker.app",
+        "worker",
+        "-P",
+        "prefork",
+        "-c",
+        "1",
+        "-Q",
+        "generate",
+    ]
     worker = stack.run(command, spare="false")
     stack.until(lambda: [w for w in stack.store.presence.workers() if w.state == "idle"], 30)
     info = stack.store.presence.workers()[0]

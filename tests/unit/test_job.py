@@ -19,7 +19,7 @@ class Life(RuleBasedStateMachine):
     def stay_for_ever(self):
         assert not TRANSITIONS[self.state]
 
-    @precondition(lambda self: TRANSITIONS[self.state])
+    @precondition(lambda self: bool(TRANSITIONS[self.state]))
     @rule(data=st.data())
     def move(self, data):
         new = data.draw(st.sampled_from(sorted(TRANSITIONS[self.state])))

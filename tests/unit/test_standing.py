@@ -1,6 +1,7 @@
 """Position, ETA and why a job waits: what the owner is told, from given facts."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from shared.ids import new_id
 from shared.job import Attempt, Job, Progress, State
@@ -11,13 +12,20 @@ NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 
 def a_job(state: State = State.queued, **changes) -> Job:
-    fields = {"id": new_id(), "kind": "train", "recipe": "gpt", "params": {}, "queue": "train", "state": state}
-    return Job(**(fields | {"created_at": NOW, "updated_at": NOW} | changes))
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "kind": "train",
+        "recipe": "gpt",
+        "params": {},
+        "queue": "train",
+        "state": state,
+    }
+    return Job.model_validate(fields | {"created_at": NOW, "updated_at": NOW} | changes)
 
 
 def a_worker(name: str = "w", *jobs: Job, **changes) -> WorkerInfo:
-    fields = {"id": name, "host": "h", "pid": 1, "device": "cpu", "queues": ["train"], "since": NOW}
-    return WorkerInfo(**(fields | {"jobs": [j.id for j in jobs]} | changes))
+    fields: dict[str, Any] = {"id": name, "host": "h", "pid": 1, "device": "cpu", "queues": ["train"], "since": NOW}
+    return WorkerInfo.model_validate(fields | {"jobs": [j.id for j in jobs]} | changes)
 
 
 def running(remaining_s: float | None) -> Job:
@@ -26,7 +34,7 @@ def running(remaining_s: float | None) -> Job:
 
 
 def stand(job: Job, **facts):
-    defaults = {"now": NOW, "position": 0, "workers": [], "running": [], "durations": []}
+    defaults: dict[str, Any] = {"now": NOW, "position": 0, "workers": [], "running": [], "durations": []}
     return describe(job, **(defaults | facts))
 
 

@@ -41,7 +41,7 @@ def write_series(volume, attempt, resumed, rows):
 def test_a_published_folder_holds_what_its_manifest_says(volume):
     path = publish(volume, 1, 10)
     assert staging.verify(path)
-    assert [entry["path"] for entry in staging.read_manifest(path)["files"]] == ["state.safetensors"]
+    assert [entry["path"] for entry in (staging.read_manifest(path) or {})["files"]] == ["state.safetensors"]
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "manifest"])

@@ -1,19 +1,21 @@
 """/datasets: upload, list, look, delete."""
 
 from flask import jsonify, request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from werkzeug.exceptions import UnsupportedMediaType
 
 from shared.datasets import delete_dataset, get_dataset, import_dataset, list_datasets
 from shared.datasets.examples import import_example, list_examples
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import Conflict, InvalidParams, Problem
+from shared.job import utc_now
 from shared.store import JobStore
-from web.api.common import API, Reply, resource
+from web.api.common import Asked, Reply, resource
 from web.api.shapes import DatasetList
 from web.bodies import is_upload
 from web.owner import current_owner
 from web.problems import documented
+from web.representation import API
 from web.services import services
 
 blueprint = resource("datasets", "Imported, checked, hashed inputs.")
@@ -38,13 +40,13 @@ _UPLOAD = {
 }
 
 
-class DatasetPath(BaseModel):
+class DatasetPath(Asked):
     """A dataset's id."""
 
     dataset_id: str = Field(pattern=r"^[0-9a-f]{32}$")
 
 
-class ExamplePath(BaseModel):
+class ExamplePath(Asked):
     """An example's name."""
 
     name: str = Field(max_length=60)
@@ -68,7 +70,7 @@ def upload_dataset() -> Reply:
         problems.append(Problem(field="file", message="no file was sent"))
     if problems:
         raise InvalidParams(problems)
-    before = {dataset.id for dataset in list_datasets(here.volume)}
+    began_at = utc_now()
     dataset = import_dataset(
         here.volume,
         here.settings,
@@ -77,8 +79,12 @@ def upload_dataset() -> Reply:
         owner=current_owner(),
         format=request.form.get("format") or None,
     )
+    return _imported(dataset, new=dataset.created_at >= began_at)
+
+
+def _imported(dataset: DatasetManifest, *, new: bool) -> Reply:
     response = jsonify(dataset.model_dump(mode="json"))
-    response.status_code = 200 if dataset.id in before else 201
+    response.status_code = 201 if new else 200
     response.headers["Location"] = f"{API}/datasets/{dataset.id}"
     return response
 
@@ -86,11 +92,13 @@ def upload_dataset() -> Reply:
 @blueprint.post(
     "/datasets/examples/<name>",
     summary="Import an example",
-    responses={"201": DatasetManifest, **documented(413, 415, 507)},
+    description="201, or 200 when it is there already. GET /datasets lists the names.",
+    responses={"200": DatasetManifest, "201": DatasetManifest, **documented(413, 415, 507)},
 )
 def add_example(path: ExamplePath) -> Reply:
+    began_at = utc_now()
     dataset = import_example(services().volume, path.name, owner=current_owner())
-    return jsonify(dataset.model_dump(mode="json")), 201
+    return _imported(dataset, new=dataset.created_at >= began_at)
 
 
 @blueprint.get("/datasets", summary="List datasets", responses={"200": DatasetList})
@@ -119,13 +127,13 @@ def remove_dataset(path: DatasetPath) -> Reply:
 
 
 def refuse_if_needed(store: JobStore, dataset_id: str) -> None:
-    """Raise Conflict while a queued, running or paused training names the dataset."""
+    """Raise Conflict while a job that has not ended needs the dataset, to train from it or as a generation's input."""
     needed_by = []
     for state in ("running", "queued", "paused"):
         cursor = None
         while True:
-            page = store.list_jobs(state=state, kind="train", limit=500, cursor=cursor)
-            needed_by += [job.id for job in page.jobs if job.dataset_id == dataset_id]
+            page = store.list_jobs(state=state, limit=500, cursor=cursor)
+            needed_by += [job.id for job in page.jobs if dataset_id in (job.dataset_id, job.params.get("dataset_id"))]
             cursor = page.next_cursor
             if cursor is None:
                 break

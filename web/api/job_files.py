@@ -1,44 +1,42 @@
 """/jobs/<id>/{metrics,log,samples,checkpoints,artifacts}: what attempts have written to the volume."""
 
 from flask import jsonify, send_file
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared import readback
 from shared.errors import NotFound
-from web.api.common import JOB_ID, JobPath, Reply, resource
+from web.api.common import JOB_ID, Asked, JobPath, Query, Reply, resource
 from web.api.shapes import ArtifactList, CheckpointList, MetricRows, SampleList
 from web.services import services
 
 blueprint = resource("results", "Curves, logs, samples, checkpoints and artifacts of a job.")
 
 
-class MetricsQuery(BaseModel):
+class MetricsQuery(Query):
     """How much of the curves."""
-
-    model_config = ConfigDict(extra="forbid")
 
     max_points: int = Field(2000, ge=10, le=100_000, description="Thin out to about so many rows, keeping extremes.")
 
 
-class LogQuery(BaseModel):
+class LogQuery(Query):
     """Which part of the log."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    attempt: int | None = Field(None, ge=1, description="The newest when left out.")
-    offset: int | None = Field(None, ge=0, description="Byte to read from; next_offset of the part before.")
+    attempt: int | None = Field(None, ge=1, le=1_000_000, description="The newest when left out.")
+    offset: int | None = Field(
+        None, ge=0, le=2**63 - 1, description="Byte to read from; next_offset of the part before."
+    )
     tail_bytes: int = Field(65_536, ge=1, le=1_048_576, description="Without offset: so much of the end.")
 
 
-class SamplePath(BaseModel):
+class SamplePath(Asked):
     """A sample's file."""
 
     job_id: str = Field(pattern=JOB_ID)
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, le=1_000_000)
     file: str = Field(max_length=255)
 
 
-class ArtifactPath(BaseModel):
+class ArtifactPath(Asked):
     """An artifact's name."""
 
     job_id: str = Field(pattern=JOB_ID)

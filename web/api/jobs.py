@@ -2,35 +2,34 @@
 
 from typing import Any, Literal
 
-from flask import jsonify, request
-from pydantic import BaseModel, ConfigDict, Field
+from flask import Response, jsonify, request
+from pydantic import Field
 
-from shared.errors import InvalidParams, Problem
+from shared.job import Job
 from web.api.common import (
-    API,
     JOB_ID,
     JobPath,
+    KeyHeader,
+    LookHeader,
+    Query,
     Reply,
+    SubmitHeader,
     WaitQuery,
-    etag,
-    job_json,
     preferred_wait,
     resource,
-    wait_for_change,
 )
-from web.api.common import wait_for_end as _wait_for_end
 from web.api.shapes import JobPage, JobShape
 from web.problems import documented
+from web.representation import API, etag, job_json
 from web.services import services
 from web.submission import JobBody, RetryBody, build_request, retry_request, submit
+from web.waiting import wait_for_change, wait_for_end
 
 blueprint = resource("jobs", "Trainings and generations.")
 
 
-class ListQuery(BaseModel):
+class ListQuery(Query):
     """Filters of a list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     state: Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"] | None = None
     kind: Literal["train", "generate"] | None = None
@@ -40,7 +39,7 @@ class ListQuery(BaseModel):
     cursor: str | None = Field(None, pattern=JOB_ID, description="next_cursor of the page before.")
 
 
-def _accepted(job: Any, body: dict[str, Any], *, status: int) -> Reply:
+def _accepted(job: Job, body: dict[str, Any], *, status: int) -> Response:
     response = jsonify(body)
     response.status_code = status
     response.headers["Location"] = f"{API}/jobs/{job.id}"
@@ -57,20 +56,17 @@ def _accepted(job: Any, body: dict[str, Any], *, status: int) -> Reply:
     "Idempotency-Key with the same body gives the same job and the header Idempotent-Replayed.",
     responses={"200": JobShape, "202": JobShape, **documented(409, 413, 415, 429)},
 )
-def submit_job(body: JobBody) -> Reply:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= 255:
-        raise InvalidParams([Problem(field="Idempotency-Key", message="must have 1 to 255 characters")])
+def submit_job(body: JobBody, header: SubmitHeader) -> Reply:
     here = services()
-    job, created = submit(here, build_request(here, body), key)
-    wait_s = preferred_wait()
+    job, created = submit(here, build_request(here, body), header.idempotency_key, body)
+    wait_s = preferred_wait(header)
     if wait_s:
-        job = _wait_for_end(here, job, wait_s)
+        job = wait_for_end(here, job, wait_s)
     response = _accepted(job, job_json(here, job), status=200 if wait_s and job.state.terminal else 202)
     if wait_s:
-        response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"  # type: ignore[union-attr]
+        response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"
     if not created:
-        response.headers["Idempotent-Replayed"] = "true"  # type: ignore[union-attr]
+        response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
@@ -86,13 +82,13 @@ def list_jobs(query: ListQuery) -> Reply:
     description="ETag and If-None-Match; with ?wait= or Prefer: wait= it answers as soon as something has changed.",
     responses={"200": JobShape, "304": {"description": "Nothing has changed"}},
 )
-def get_job(path: JobPath, query: WaitQuery) -> Reply:
+def get_job(path: JobPath, query: WaitQuery, header: LookHeader) -> Reply:
     here = services()
     job = here.store.get(path.job_id)
-    wait_s = preferred_wait(query.wait)
-    known = next((tag for tag in request.if_none_match.as_set(include_weak=True)), "")
+    wait_s = preferred_wait(header, query.wait)
+    known = request.if_none_match.as_set(include_weak=True)
     if wait_s and not known:
-        known = etag(job_json(here, job))
+        known = {etag(job_json(here, job))}
     job, body, tag = wait_for_change(here, job, known, wait_s)
     response = jsonify(body)
     response.set_etag(tag, weak=True)
@@ -138,11 +134,15 @@ def resume_job(path: JobPath) -> Reply:
     summary="Submit an ended job again",
     description="A new job. An unchanged training goes on from the newest checkpoint; params replace those of the same name.",
     responses={"202": JobShape, **documented(409, 413, 415, 429)},
+    openapi_extensions={
+        "requestBody": {"content": {"application/json": {"schema": RetryBody.model_json_schema()}}, "required": False}
+    },
 )
-def retry_job(path: JobPath) -> Reply:
+def retry_job(path: JobPath, header: KeyHeader) -> Reply:
     here = services()
-    body = RetryBody.model_validate(request.get_json(silent=True) or {})
-    job, _ = submit(
-        here, retry_request(here, here.store.get(path.job_id), body), request.headers.get("Idempotency-Key")
-    )
-    return _accepted(job, job_json(here, job), status=202)
+    body = RetryBody.model_validate(request.get_json() if request.get_data() else {})
+    job, created = submit(here, retry_request(here, here.store.get(path.job_id), body), header.idempotency_key, body)
+    response = _accepted(job, job_json(here, job), status=202)
+    if not created:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response

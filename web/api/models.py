@@ -6,17 +6,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.errors import InvalidParams
 from shared.ids import new_id
 from shared.models import Model, delete_model, get_model, list_models, save_model
-from web.api.common import API, JOB_ID, Reply, resource
+from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList
 from web.owner import current_owner
 from web.problems import documented
+from web.representation import API
 from web.services import Services, services
 from web.submission import CheckpointChoice, resolve_checkpoint
 
 blueprint = resource("models", "Names for checkpoints.")
 
 
-class ModelPath(BaseModel):
+class ModelPath(Asked):
     """A model's id."""
 
     model_id: str = Field(pattern=JOB_ID)

@@ -3,17 +3,17 @@
 from typing import Any
 
 from flask import jsonify
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.errors import NotFound, UnknownRecipe
 from shared.recipes import RECIPES, RecipeSpec, get_recipe
-from web.api.common import Reply, resource
+from web.api.common import Asked, Reply, resource
 from web.api.shapes import RecipeList, RecipeShape
 
 blueprint = resource("recipes", "Named ways to train and use a model.")
 
 
-class RecipePath(BaseModel):
+class RecipePath(Asked):
     """A recipe's name."""
 
     name: str = Field(max_length=100)
