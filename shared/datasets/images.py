@@ -114,14 +114,16 @@ def _check_layout(names: list[str], problems: Problems) -> None:
         elif any(folder.lower() in PARTS for folder in path[1:-1]):
             problems.add("lies in a part (train, test, val) below another folder; parts must be outermost", file=name)
         elif len(path) != depth:
-            problems.add(f"lies {len(path)} folders deep, most others {depth}: is {name.split('/')[-2]!r} a class?", file=name)
+            problems.add(
+                f"lies {len(path)} folders deep, most others {depth}: is {name.split('/')[-2]!r} a class?", file=name
+            )
     if not problems.count and {path[-1].lower() for path in folders.values()} <= PARTS:
         problems.add("has folders named train, test or val but no class folders in them")
 
 
 def _place(name: str) -> tuple[str, str]:
     """(part, class) of a picture whose layout has been checked."""
-    folders = PurePosixPath(name).parts[:-1]
+    folders: tuple[str, ...] = PurePosixPath(name).parts[:-1]
     return (folders[0].lower() if len(folders) > 1 and folders[0].lower() in PARTS else "train"), folders[-1]
 
 
