@@ -1,6 +1,7 @@
 """Unpacks uploaded zip files without trusting them: names, sizes, counts, ratios, links and passwords are all checked."""
 
 import contextlib
+import errno
 import io
 import re
 import unicodedata
@@ -28,7 +29,7 @@ def unpack(path: Path, name: str, target: Path, *, max_bytes: int, max_files: in
     Limits hold for what really comes out, not for what the archive's directory claims.
     """
     with opened(path, name, max_files=max_files) as archive:
-        entries = [e for e in archive.infolist() if not e.is_dir()]
+        entries = [e for e in archive.infolist() if not e.filename.endswith("/")]
         wanted = list(zip(entries, _names(entries), strict=True))
         hidden = [n for _, n in wanted if _IGNORED.search(n)]
         wanted = [(e, n) for e, n in wanted if not _IGNORED.search(n)]
@@ -109,7 +110,9 @@ def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str)
     for entry, inner in wanted:
         parts = PurePosixPath(inner).parts
         where = f"{archive}/{inner}"
-        if inner.startswith("/") or "\\" in inner or re.match(r"^[A-Za-z]:", inner) or ".." in parts:
+        if not parts:
+            problems.add("has an entry without a name", file=archive)
+        elif inner.startswith("/") or "\\" in inner or re.match(r"^[A-Za-z]:", inner) or ".." in parts:
             problems.add("the name leads out of the archive; only plain relative names are accepted", file=where)
         elif UNFIT.search(inner):
             problems.add("the name holds control characters", file=UNFIT.sub("?", where))
@@ -119,6 +122,8 @@ def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str)
             problems.add("is a link or device, not a file", file=where)
         elif entry.flag_bits & 1:
             problems.add("is encrypted; upload it without a password", file=where)
+        elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            problems.add("is packed by an unusual method; pack it again as an ordinary zip (deflate)", file=where)
         elif inner in seen:
             problems.add("appears twice in the archive", file=where)
         elif entry.file_size > 1 << 20 and entry.file_size > MOST_RATIO * max(entry.compress_size, 1):
@@ -133,14 +138,26 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, inner: str, name:
     try:
         with full_is_said():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(entry) as source, path.open("xb") as out:
-                while chunk := source.read(_CHUNK):
+            with path.open("xb") as out:
+                for chunk in _contents(archive, entry, f"{name}/{inner}"):
                     written += len(chunk)
                     if written > left or written > entry.file_size:
                         raise TooLarge(f"{name}/{inner} unpacks to more than it says or than is allowed")
                     out.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as err:
-        raise refuse(f"cannot be unpacked: {err}", file=f"{name}/{inner}") from err
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as err:
         raise refuse("clashes with another name in the archive", file=f"{name}/{inner}") from err
     return written
+
+
+def _contents(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> Iterator[bytes]:
+    """What an entry unpacks to, in pieces. Raises DatasetInvalid for whatever a damaged entry makes zipfile raise."""
+    try:
+        with archive.open(entry) as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except OSError as err:
+        if err.errno != errno.EINVAL:  # a seek to where no file can be; anything else is the disk's fault
+            raise
+        raise refuse("cannot be unpacked: its place lies outside the archive", file=where) from err
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as err:
+        raise refuse(f"cannot be unpacked: {err}", file=where) from err

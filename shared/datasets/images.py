@@ -111,20 +111,23 @@ def _check_layout(names: list[str], problems: Problems) -> None:
             problems.add("lies beside the folders train and test; put it into one of them", file=name)
         elif in_parts and len(path) == 1:
             problems.add(f"lies in {path[0]} but in no class folder", file=name)
-        elif any(folder.lower() in PARTS for folder in path[1:-1]):
-            problems.add("lies in a part (train, test, val) below another folder; parts must be outermost", file=name)
         elif len(path) != depth:
-            problems.add(
-                f"lies {len(path)} folders deep, most others {depth}: is {name.split('/')[-2]!r} a class?", file=name
-            )
-    if not problems.count and {path[-1].lower() for path in folders.values()} <= PARTS:
+            label = name.split("/")[-2]
+            problems.add(f"lies {len(path)} deep in folders, most others {depth}: is {label!r} a class?", file=name)
+    if problems.count:
+        return
+    if {path[-1].lower() for path in folders.values()} <= PARTS:
         problems.add("has folders named train, test or val but no class folders in them")
+    for name, path in folders.items():
+        if any(folder.lower() in PARTS for folder in path[1:-1]):
+            problems.add("lies in a part (train, test, val) below another folder; parts must be outermost", file=name)
 
 
 def _place(name: str) -> tuple[str, str]:
     """(part, class) of a picture whose layout has been checked."""
-    folders: tuple[str, ...] = PurePosixPath(name).parts[:-1]
-    return (folders[0].lower() if len(folders) > 1 and folders[0].lower() in PARTS else "train"), folders[-1]
+    path = PurePosixPath(name)
+    first = path.parts[0].lower()
+    return (first if len(path.parts) > 2 and first in PARTS else "train"), path.parent.name
 
 
 def _drop_repeated(root: Path, names: list[str], arranged: Arranged) -> None:

@@ -73,7 +73,8 @@ def import_dataset(
         target = stage.path / "files"
         target.mkdir()
         notes, names = _unpacked(format, received, target, limits)
-        arranged, checked = None, None
+        arranged = None
+        checked: tuple[dict[str, Any], list[str], list[Any]] = ({}, [], [])
         if format == "text":
             checked = import_text(received, target)
         elif format == "idx":
@@ -85,7 +86,9 @@ def import_dataset(
         if arranged is None or not arranged.problems.count:
             with contextlib.suppress(NotFound):
                 return get_dataset(volume, dataset_id)  # was checked when it came first: nothing is decoded again
-        stats, said, preview = check_images(target, arranged) if arranged else checked
+        if arranged is not None:
+            checked = check_images(target, arranged)
+        stats, said, preview = checked or ({}, [], [])
         manifest = {
             "id": dataset_id,
             "name": clean_name(name) or clean_name(received[0][0]),

@@ -61,7 +61,8 @@ def test_idempotency_keys_of_two_owners_do_not_meet(store):
 
 def test_a_full_queue_refuses_and_writes_nothing(store):
     store.max_queued = 2
-    submit(store), submit(store)
+    for _ in range(2):
+        submit(store)
     with pytest.raises(QueueFull, match="2 jobs wait on train"):
         submit(store)
     assert store.counts()["queued"] == 2
