@@ -36,7 +36,10 @@ def get_model(volume: Volume, model_id: str) -> Model:
     found = staging.read_json(volume.root / "models" / f"{model_id}.json") if is_id(model_id) else None
     if found is None:
         raise NotFound(f"no model {model_id!r:.60}")
-    return Model.model_validate(found)
+    try:
+        return Model.model_validate(found)
+    except ValidationError as err:
+        raise NotFound(f"the file of model {model_id} is damaged") from err
 
 
 def list_models(volume: Volume) -> list[Model]:
@@ -44,7 +47,7 @@ def list_models(volume: Volume) -> list[Model]:
     found = []
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(volume.root / "models"):
-            with contextlib.suppress(NotFound, ValidationError):
+            with contextlib.suppress(NotFound):
                 found.append(get_model(volume, name.removesuffix(".json")))
     return sorted(found, key=lambda model: model.created_at, reverse=True)
 

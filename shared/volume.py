@@ -126,7 +126,7 @@ class Volume:
         except FileNotFoundError:
             return []
         numbers = (name.removeprefix("attempt-") for name in names if name.startswith("attempt-"))
-        return sorted(int(number) for number in numbers if number.isdigit())
+        return sorted(int(number) for number in numbers if number.isascii() and number.isdigit())
 
     # --- checkpoints --------------------------------------------------------------------------------------------------
 
@@ -148,16 +148,26 @@ class Volume:
         """Published checkpoints of all attempts, ascending by (step, attempt). Hashes are not read: see verify()."""
         found = []
         for attempt in self.attempts(job_id):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 for name in os.listdir(self.attempt_dir(job_id, attempt) / "checkpoints"):
-                    if name.isdigit():
+                    if name.isascii() and name.isdigit():
                         with contextlib.suppress(NotFound, FileNotFoundError):  # retention may take it away meanwhile
                             found.append(self.checkpoint(CheckpointRef(job_id=job_id, attempt=attempt, step=int(name))))
         return sorted(found, key=lambda info: (info.ref.step, info.ref.attempt))
 
-    def newest_checkpoint(self, job_id: str, below_attempt: int | None = None) -> CheckpointInfo | None:
-        """The newest checkpoint whose hashes agree, of attempts below below_attempt. Damaged ones are passed over."""
-        for info in reversed(self.checkpoints(job_id)):
+    def newest_checkpoint(
+        self, job_id: str, below_attempt: int | None = None, *, recorded: CheckpointRef | None = None
+    ) -> CheckpointInfo | None:
+        """The newest checkpoint whose hashes agree, of attempts below below_attempt. Damaged ones are passed over.
+
+        recorded: the one the job's record names; found by its path even where a network file system's listing is old.
+        """
+        found = {info.path: info for info in self.checkpoints(job_id)}
+        if recorded is not None and recorded.job_id == job_id:
+            with contextlib.suppress(NotFound, FileNotFoundError):
+                info = self.checkpoint(recorded)
+                found[info.path] = info
+        for info in sorted(found.values(), key=lambda info: (info.ref.step, info.ref.attempt), reverse=True):
             if (below_attempt is None or info.ref.attempt < below_attempt) and staging.verify(info.path):
                 return info
         return None

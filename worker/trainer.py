@@ -35,7 +35,7 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
         context.event("note", {"level": "info", "message": note})
     context.check()
 
-    resume = volume.newest_checkpoint(job.id, below_attempt=job.attempt)
+    resume = volume.newest_checkpoint(job.id, below_attempt=job.attempt, recorded=job.checkpoint)
     start_from = None
     if resume is not None:
         message = f"going on from step {resume.ref.step}, written by attempt {resume.ref.attempt}"

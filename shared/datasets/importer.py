@@ -83,9 +83,8 @@ def import_dataset(
             arranged = arrange_images(target, names)
         entries = _entries(target, arranged.digests if arranged else {})
         dataset_id = content_id(format, entries)
-        if arranged is None or not arranged.problems.count:
-            with contextlib.suppress(NotFound):
-                return get_dataset(volume, dataset_id)  # was checked when it came first: nothing is decoded again
+        if (arranged is None or not arranged.problems.count) and (there := _intact(volume, dataset_id)):
+            return there  # was checked when it came first: nothing is decoded again
         if arranged is not None:
             checked = check_images(target, arranged)
         stats, said, preview = checked or ({}, [], [])
@@ -101,11 +100,23 @@ def import_dataset(
             "preview": preview,
         }
         known = {f"files/{entry['path']}": entry["sha256"] for entry in entries}
-        try:
+        with contextlib.suppress(Conflict):  # somebody imported the same at the same moment
             stage.publish(volume.dataset_dir(dataset_id), manifest, known)
-        except Conflict:  # somebody imported the same at the same moment
-            return get_dataset(volume, dataset_id)
     return get_dataset(volume, dataset_id)
+
+
+def _intact(volume: Volume, dataset_id: str) -> DatasetManifest | None:
+    """The dataset if it is there, whole. A damaged one is taken away: the upload replaces it."""
+    folder = volume.dataset_dir(dataset_id)
+    try:
+        found = get_dataset(volume, dataset_id)
+        if staging.verify(folder):
+            return found
+    except NotFound:
+        pass
+    with contextlib.suppress(FileNotFoundError):
+        staging.remove(folder)
+    return None
 
 
 def _entries(target: Path, digests: dict[str, str]) -> list[dict[str, Any]]:

@@ -60,7 +60,10 @@ def get_dataset(volume: Volume, dataset_id: str) -> DatasetManifest:
     found = staging.read_manifest(volume.dataset_dir(dataset_id)) if is_dataset_id(dataset_id) else None
     if found is None:
         raise NotFound(f"no dataset {dataset_id!r:.60}")
-    return DatasetManifest.model_validate(found)
+    try:
+        return DatasetManifest.model_validate(found)
+    except ValidationError as err:
+        raise NotFound(f"the manifest of dataset {dataset_id} is damaged") from err
 
 
 def list_datasets(volume: Volume) -> list[DatasetManifest]:
@@ -68,12 +71,17 @@ def list_datasets(volume: Volume) -> list[DatasetManifest]:
     found = []
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(volume.root / "datasets"):
-            with contextlib.suppress(NotFound, ValidationError):
+            with contextlib.suppress(NotFound):
                 found.append(get_dataset(volume, name))
     return sorted(found, key=lambda dataset: dataset.created_at, reverse=True)
 
 
 def delete_dataset(volume: Volume, dataset_id: str) -> None:
     """Remove a dataset's files. Whether a job still needs it is the caller's question. Raises NotFound."""
-    get_dataset(volume, dataset_id)
-    staging.remove(volume.dataset_dir(dataset_id))
+    folder = volume.dataset_dir(dataset_id)
+    if not is_dataset_id(dataset_id):
+        raise NotFound(f"no dataset {dataset_id!r:.60}")
+    try:
+        staging.remove(folder)
+    except FileNotFoundError as err:
+        raise NotFound(f"no dataset {dataset_id!r:.60}") from err
