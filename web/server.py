@@ -65,7 +65,7 @@ def _refusal(status: int, reason: str, code: str, detail: str) -> bytes:
 def _die_with_parent(_arbiter: Any, _worker: Any) -> None:
     """In the process that serves: end when the one that watches over it is killed, so that its port is free again."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; a graceful end would hold the port
 
 
 def _limit_silence(arbiter: Any) -> None:
