@@ -181,6 +181,8 @@ class Client:
                 headers = {"Accept": "text/event-stream", "Last-Event-ID": after}
                 connection.request("GET", target, headers=headers)
                 response = connection.getresponse()
+                if response.status == 204:  # it has ended, and its last event has been seen
+                    return
                 if response.status >= 400:
                     _answer(response)
                 for event in parse_events(response):

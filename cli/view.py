@@ -37,7 +37,9 @@ class View:
     def draw(self) -> None:
         """Bring what is shown up to date."""
 
-    def begin(self, job: dict[str, Any]) -> None:
+    def begin(self, job: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+        """What is watched. rows: its curve so far."""
+        self.losses = [float(row["loss"]) for row in rows if row.get("loss") is not None]
         name = f" {job['name']!r}" if job["name"] else ""
         self.say(plain(f"{job['kind']} {job['recipe']}{name}, job {job['id']}"))
 

@@ -11,6 +11,7 @@ from cli.screen import is_live
 from cli.view import LiveView, PlainView, View
 
 PAUSED = 4
+_POINTS = 200  # of the curve so far
 Job = dict[str, Any]
 
 
@@ -34,7 +35,7 @@ def watch_job(client: Client, job_id: str, out: TextIO) -> int:
     job, etag = client.wait(job_id)
     after = "0"
     with view:
-        view.begin(job)
+        view.begin(job, client.get(f"/jobs/{job_id}/metrics", max_points=_POINTS)["rows"])
         while job["state"] not in (*ENDINGS, "paused"):
             if job["state"] == "queued":
                 view.waiting(job)

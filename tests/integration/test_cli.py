@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from cli.client import ApiError, Client, Unreachable
 from cli.main import main
 from cli.server import free_port
 from cli.watch import watch_job
+from tests.support import leaks
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.tiny_pictures import folder_files
 
@@ -201,3 +203,33 @@ def test_doctor_says_what_to_do_when_redis_is_away(stack, trainyard):
     code, out, _ = trainyard("doctor", "--redis-url", f"redis://127.0.0.1:{free_port()}/0")
     assert code == 1
     assert "does not answer" in out
+
+
+def test_progress_comes_as_it_happens_each_piece_once(trained, stack):
+    params = PARAMS | {"epochs": 200}
+    job = stack.client.submit(
+        {"kind": "train", "recipe": "image_classifier", "dataset_id": trained["dataset_id"], "params": params}
+    )
+    seen = [event["data"] for event in stack.client.events(job["id"]) if event["type"] == "progress"]
+    assert {"training"} <= {progress["phase"] for progress in seen}
+    steps = [progress["step"] for progress in seen]
+    assert steps == sorted(steps)
+    assert len({json.dumps(progress) for progress in seen}) == len(seen)
+
+
+def test_a_reader_of_a_silent_job_costs_the_server_next_to_nothing(stack, trained):
+    """The clock counts here: a stream that looks again without waiting takes a whole core."""
+    params = PARAMS | {"epochs": 10_000}
+    body = {"kind": "train", "recipe": "image_classifier", "dataset_id": trained["dataset_id"], "params": params}
+    job = stack.client.submit(body)
+    events = stack.client.events(job["id"])
+    while next(events)["type"] != "progress":
+        pass
+    stack.client.call("POST", f"/jobs/{job['id']}/pause")
+    stack.until(lambda: stack.client.get(f"/jobs/{job['id']}")["state"] == "paused")
+    began, cpu = time.monotonic(), leaks.cpu_s(stack.pids()["web"])
+    threading.Event().wait(3)  # the length of the measurement
+    share = (leaks.cpu_s(stack.pids()["web"]) - cpu) / (time.monotonic() - began)
+    stack.client.call("POST", f"/jobs/{job['id']}/cancel")
+    assert [event["type"] for event in events][-1] == "cancelled"
+    assert share < 0.2

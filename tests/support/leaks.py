@@ -45,6 +45,19 @@ def processes(mark: str) -> set[int]:
     return found
 
 
+def cpu_s(pid: int) -> float:
+    """Seconds of processor time a process and its children have taken."""
+    total = 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        if _descends_from(int(entry.name), {pid}):
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # ended meanwhile
+                continue
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def _descends_from(pid: int, ancestors: set[int]) -> bool:
     while pid > 1:
         if pid in ancestors:

@@ -22,6 +22,7 @@ blueprint = resource("events", "What happened to a job, live.")
 EVENT_ID = r"^\d{1,20}(-\d{1,20})?$"
 _HEARTBEAT_S = 15.0
 _PAGE = 500  # events read at a time by a stream
+_MOST_WAITED = 200  # events that store.wait gives of one stream
 
 
 def _within_64_bits(event_id: str | None) -> str | None:
@@ -93,7 +94,14 @@ def _stream(here: Services, job_id: str, after: str) -> Iterator[str]:
                     after, spoke_at = found[-1].id, time.monotonic()
                 if ended or not seated or here.seats.closing:
                     return
-                if not here.store.wait(job_id, after=after, timeout_s=SLICE_S) and _silent(spoke_at):
+                found = here.store.wait(job_id, after=after, timeout_s=SLICE_S)  # events, and progress, which passes
+                if len(found) >= _MOST_WAITED:
+                    continue  # a full page may end before the progress that came with it
+                for event in found:
+                    yield _frame(event)
+                if found:
+                    after, spoke_at = found[-1].id, time.monotonic()
+                elif _silent(spoke_at):
                     yield ": still here\n\n"
                     spoke_at = time.monotonic()
     except (redis.RedisError, NotFound) as err:  # the answer has begun: it can only end
