@@ -29,7 +29,7 @@ test: lint  ## lint, then the default test suite
 	@$(PYTHON) .ci/environment.py chromium
 	$(RUN) -m pytest $(ARGS)
 
-faults: env-dev  ## kill, stop, cut and fill things for an hour; SECONDS=600 for less
+faults: env-dev  ## kill, stop, cut and fill things for an hour; FAULTS_SECONDS=600 for less
 	$(RUN) -m pytest tests/faults -m "long or not long" --timeout 7200 $(ARGS)
 
 browser: env-dev  ## the browser tests alone

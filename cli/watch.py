@@ -23,7 +23,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def watch(options: argparse.Namespace) -> int:
     client = server_of(options)
-    return watch_job(client, find_job(client, options.job)["id"], sys.stdout)
+    job_id = find_job(client, options.job)["id"]
+    try:
+        return watch_job(client, job_id, sys.stdout)
+    except KeyboardInterrupt:
+        print(f"\nthe job goes on; `trainyard cancel {job_id}` ends it", file=sys.stderr)
+        raise
 
 
 def watch_job(client: Client, job_id: str, out: TextIO) -> int:
