@@ -85,9 +85,9 @@ def up(redis_server, tmp_path):
         one.close()
 
 
-def _web_pid(run_mark: str) -> int:
-    """The process of `python -m web` that `up` has started, not its own children."""
-    for pid in sorted(leaks.processes(run_mark)):
+def _web_pid(one: Up) -> int:
+    """The process of `python -m web` that this `up` has started: not its own children, not another stack's."""
+    for pid in leaks.children(one.process.pid):
         if b"-m\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
             return pid
     raise AssertionError("no web process")
@@ -134,14 +134,14 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(up, redis_server):
     assert "Traceback" not in one.text
 
 
-def test_a_crashed_process_is_started_again_and_that_is_said(up, run_mark):
+def test_a_crashed_process_is_started_again_and_that_is_said(up):
     one = up("--train-workers", "0", "--generate-workers", "0")
     one.until("ready after")
-    before = _web_pid(run_mark)
+    before = _web_pid(one)
     os.kill(before, signal.SIGKILL)
     one.until("web was ended by SIGKILL; starting it again in 1 s")
     one.until("web is back")
-    assert _web_pid(run_mark) != before
+    assert _web_pid(one) != before
     assert Client(one.url).get("/jobs")["jobs"] == []
     assert one.end(signal.SIGINT) == 0
 

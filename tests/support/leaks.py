@@ -45,6 +45,12 @@ def processes(mark: str) -> set[int]:
     return found
 
 
+def children(pid: int) -> set[int]:
+    """Live processes whose parent is this one."""
+    found = {int(entry.name): _stat(int(entry.name)) for entry in Path("/proc").glob("[0-9]*")}
+    return {child for child, stat in found.items() if stat and stat[1] == pid and stat[0] not in "ZX"}
+
+
 def cpu_s(pid: int) -> float:
     """Seconds of processor time a process and its children have taken."""
     total = 0
