@@ -17,7 +17,7 @@ def _python_docs() -> str:
 
 
 _EXAMPLES: dict[str, tuple[str, Callable[[], str]]] = {
-    "python_docs": ("Python's language reference, from the standard library", _python_docs),
+    "python_docs": ("Python's language reference", _python_docs),
 }
 
 

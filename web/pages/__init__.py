@@ -3,14 +3,15 @@
 web/app.py calls register(app) once. Views read through the same store, volume and submission functions as the JSON API.
 """
 
-from flask import Flask, request
+from flask import Flask
 
-from web.pages import assets, datasets, formatting, guard, job, jobs, models, new_job, workers
+from web.pages import assets, datasets, formatting, job, jobs, models, new_job, pictures, workers
 from web.pages.reach import API, pages, recipe_title
 
 __all__ = ["register"]
 
-_VIEWS = (assets, datasets, job, jobs, models, new_job, workers)  # importing them adds their routes to the blueprint
+# importing them adds their routes to the blueprint
+_VIEWS = (assets, datasets, job, jobs, models, new_job, pictures, workers)
 
 
 def register(app: Flask) -> None:
@@ -23,11 +24,3 @@ def register(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.register_blueprint(pages)
-
-
-@pages.before_request
-def _same_origin() -> None:
-    guard.refuse_cross_site(request)
-
-
-pages.after_request(guard.add_headers)

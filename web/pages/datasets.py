@@ -5,12 +5,17 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from shared.datasets import delete_dataset as remove
 from shared.datasets import get_dataset, import_dataset, list_datasets
+from shared.datasets.examples import import_example, list_examples
 from shared.errors import ClientError, Conflict, NotFound, Problem
 from shared.job import Job
-from web.pages.examples import EXAMPLES, Example
+from shared.recipes import RECIPES
+from web.api.datasets import refuse_if_needed
+from web.owner import current_owner
 from web.pages.formatting import count, plural, size
-from web.pages.reach import OWNER, pages, settings, store, volume
+from web.pages.pictures import previews
+from web.pages.reach import pages, settings, store, volume
 
 _FORMAT_NAMES = {"text": "text", "image_folder": "pictures in class folders", "idx": "MNIST IDX files"}
 _FILES_SHOWN = 20
@@ -36,12 +41,21 @@ def dataset_size(dataset: Any) -> str:
 FILTERS = {"format_name": format_name, "dataset_size": dataset_size}
 
 
-def upload_help() -> str:
-    limit = size(settings().max_upload_bytes)
-    return (
-        "Text: .txt or .jsonl with a “text” field, in any language. Pictures: a .zip with one folder per class, "
-        f"or the MNIST IDX files. At most {limit}."
-    )
+_UPLOADS = {
+    "text": "Text: .txt or .jsonl with a “text” field, in any language.",
+    "image_folder": "Pictures: a .zip with one folder per class, or the MNIST IDX files.",
+}
+
+
+def upload_help(formats: tuple[str, ...] = ("text", "image_folder")) -> str:
+    """What can be uploaded as one of the formats, and how much."""
+    said = [about for name, about in _UPLOADS.items() if name in formats]
+    return " ".join([*said, f"At most {size(settings().max_upload_bytes)}."])
+
+
+def examples() -> list[dict[str, str]]:
+    """Datasets that need no upload, as {name, title}."""
+    return [{"name": name, "title": about} for name, about in list_examples().items()]
 
 
 @pages.get("/datasets")
@@ -53,7 +67,7 @@ def datasets(problems: list[Problem] | None = None) -> str:
         active="datasets",
         datasets=found,
         problems=problems or [],
-        examples=EXAMPLES.values(),
+        examples=examples(),
         upload_help=upload_help(),
         notice={"deleted": "The dataset is deleted."}.get(request.args.get("done", "")),
         refresh_s=_REFRESH_S,
@@ -75,32 +89,21 @@ def upload_dataset() -> Response | tuple[str, int]:
 
 def import_files(uploads: list[tuple[str, Any]], name: str = "") -> Any:
     """Import uploaded files as one dataset. Raises DatasetInvalid, TooLarge."""
-    name = name.strip() or uploads[0][0].rsplit("/", 1)[-1]
-    return import_dataset(volume(), settings(), uploads, name=name[:200], owner=OWNER)
-
-
-def import_example(example: Example) -> Any:
-    return import_files([(n, stream) for n, stream in example.files()], example.title)
+    return import_dataset(volume(), settings(), uploads, name=name.strip()[:200], owner=current_owner())
 
 
 @pages.post("/datasets/examples/<name>")
 def add_example(name: str) -> Response:
     """Import an example and show it."""
-    return redirect(url_for("pages.dataset", dataset_id=import_example(_example(name)).id))
+    return redirect(url_for("pages.dataset", dataset_id=import_example(volume(), name, owner=current_owner()).id))
 
 
 @pages.post("/jobs/examples/<name>")
 def start_example(name: str) -> Response:
     """Import an example and open the form of the training it is meant for."""
-    example = _example(name)
-    dataset = import_example(example)
-    return redirect(url_for("pages.new_job", kind="train", recipe=example.recipe, dataset=dataset.id))
-
-
-def _example(name: str) -> Example:
-    if name not in EXAMPLES:
-        raise NotFound(f"no example {name!r:.60}; there are {', '.join(EXAMPLES)}")
-    return EXAMPLES[name]
+    found = import_example(volume(), name, owner=current_owner())
+    recipe = next(spec.name for spec in RECIPES.values() if found.format in spec.formats)
+    return redirect(url_for("pages.new_job", kind="train", recipe=recipe, dataset=found.id))
 
 
 @pages.get("/datasets/<dataset_id>")
@@ -109,8 +112,8 @@ def dataset(dataset_id: str, problems: list[Problem] | None = None) -> str:
     found = get_dataset(volume(), dataset_id)
     stats = dict(found.stats or {})
     classes = sorted((stats.get("classes") or {}).items(), key=lambda item: (-item[1], item[0]))
-    preview = list(found.preview or [])
-    pictures = [p for p in preview if isinstance(p, dict)]
+    pictures = previews(found)
+    lines = [str(line) for line in found.preview if not isinstance(line, dict)]
     return render_template(
         "dataset.html",
         active="datasets",
@@ -120,8 +123,8 @@ def dataset(dataset_id: str, problems: list[Problem] | None = None) -> str:
         classes=classes,
         largest=max((n for _, n in classes), default=1),
         pictures=pictures,
-        text_preview="" if pictures else "\n".join(str(p) for p in preview),
-        preview_note="" if pictures else "the beginning",
+        text_preview="\n".join(lines),
+        preview_note="a few of each class" if pictures and found.format != "idx" else "the beginning",
         files=found.files[:_FILES_SHOWN],
         jobs=_jobs_with(dataset_id),
     )
@@ -149,15 +152,12 @@ def _jobs_with(dataset_id: str) -> list[Job]:
 @pages.post("/datasets/<dataset_id>/delete")
 def delete_dataset(dataset_id: str) -> Response | tuple[str, int]:
     """Delete a dataset unless a job that has not ended needs it."""
-    from shared.datasets import delete_dataset as delete
-
     get_dataset(volume(), dataset_id)
-    waiting = [job for job in _jobs_with(dataset_id) if not job.state.terminal]
-    if waiting:
-        message = f"{plural(len(waiting), 'job')} that {'has' if len(waiting) == 1 else 'have'} not ended "
-        err = Conflict(message + "need it; cancel them or wait until they have ended")
+    try:
+        refuse_if_needed(store(), dataset_id)
+    except Conflict as err:
         return dataset(dataset_id, [Problem(field="", message=err.message)]), err.status
-    delete(volume(), dataset_id)
+    remove(volume(), dataset_id)
     return redirect(url_for("pages.datasets", done="deleted"))
 
 

@@ -1,13 +1,14 @@
-"""What every page answer carries and every form post must show: response headers, and proof of the same origin."""
+"""What pages may load, and what every form post must show: proof that it comes from this site."""
 
 from urllib.parse import urlsplit
 
-from flask import Request, Response
+from flask import Request
 
 from shared.errors import ClientError
 
-# Scripts and styles come from this server's files alone. Plotly sets styles through the DOM, which style-src allows;
-# its own rules are in static/plotly.css, and the element it looks for before injecting a <style> is in the page.
+# Scripts and styles come from this server's files alone; web/headers.py sends it. Plotly sets styles through the DOM,
+# which style-src allows; its own rules are in static/plotly.css, and the elements it looks for before injecting a <style>
+# are in the page.
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -46,16 +47,3 @@ def refuse_cross_site(request: Request) -> None:
         same = origin is None or urlsplit(origin).netloc == request.host
     if not same:
         raise CrossSitePost("this form was sent from another site; open the page here and send it again")
-
-
-def add_headers(response: Response) -> Response:
-    """Set the headers of a page. Pages are never cached: they show live state."""
-    headers = response.headers
-    if response.mimetype == "text/html":
-        headers.setdefault("Content-Security-Policy", POLICY)
-        headers.setdefault("Cache-Control", "no-store")
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    return response

@@ -1,6 +1,5 @@
 """The page of one job, its log as text, and its buttons."""
 
-import base64
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,7 +9,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from shared import readback
 from shared.errors import Conflict, NotFound
-from shared.job import Job, State
+from shared.events import Event
+from shared.job import Job
 from shared.models import Model, list_models
 from shared.queues import standing
 from shared.recipes import RECIPES
@@ -19,46 +19,55 @@ from web.forms import params_json, to_text
 from web.pages.datasets import name_of
 from web.pages.job_view import actions, advice, timeline, took_s
 from web.pages.reach import API, pages, services, store, volume
+from web.pages.result_view import confusion, key_metrics, legend, predictions, written
 from web.submission import RetryBody, retry_request, submit
 
 _ACTIVE_S = 2  # seconds between two looks without JavaScript's event stream
 _LOG_BYTES = 20_000
 _SAMPLES = 30
-_BARS = 5
+_EVENTS = 100_000  # more than are ever kept of one job
 _ROWS = 800
 
 
 @pages.get("/jobs/<job_id>")
 def job(job_id: str) -> str:
     """Show everything about a job."""
+    events = store().events(job_id, limit=_EVENTS)  # before the record: what it says is then never older than they are
     found = store().get(job_id)
     checkpoints = _checkpoints(found)
     artifacts = _artifacts(found)
     spec = RECIPES.get(found.recipe)
     result = found.result or {}
     log, offset = _log_tail(found)
+    series = _series(found)
+    labels = bool(spec and spec.generates == "labels")
+    dataset = name_of(found.dataset_id)
     return render_template(
         "job.html",
         active="jobs",
         job=found,
+        after=events[-1].id if events else "0",
         verbs=actions(found),
         standing=standing(store(), found),
         steps=timeline(found),
         took_s=took_s(found, datetime.now(UTC)),
-        advice=advice(found, len(checkpoints), len(artifacts)),
-        metrics=result.get("metrics") or {},
-        notes=_notes(found),
-        series=_series(found),
-        samples=_samples(found),
+        advice=advice(found, len(checkpoints), len(artifacts), bool(series["rows"])),
+        metrics=key_metrics(result.get("metrics") or {}),
+        notes=_notes(events),
+        series=series,
+        samples=_samples(found, events),
+        legend=legend(list((dataset.stats.get("classes") or {}) if dataset and labels else ())),
         checkpoints=checkpoints,
         artifacts=artifacts,
-        texts=_texts(found),
-        predictions=_predictions(found),
+        confusion=_confusion(found, artifacts),
+        prompt=str(found.params.get("prompt") or ""),
+        written=written(found, events),
+        predictions=predictions(found),
         result_json=params_json(result) if result else "",
         streams=bool(spec and spec.streams),
-        labels=bool(spec and spec.generates == "labels"),
+        labels=labels,
         params=[(name, _shown(value)) for name, value in found.params.items()],
-        dataset=name_of(found.dataset_id),
+        dataset=dataset,
         model=_model(found),
         log=log,
         log_offset=offset,
@@ -107,9 +116,8 @@ def _model(found: Job) -> Model | None:
     return next((m for m in named if m.id == found.model_id), named[0] if named else None)
 
 
-def _notes(found: Job) -> list[dict[str, str]]:
+def _notes(events: list[Event]) -> list[dict[str, str]]:
     """What the attempts had to say, each sentence once."""
-    events = store().events(found.id, limit=2_000)
     said = {e.data.get("message", ""): e.data.get("level", "info") for e in events if e.type == "note"}
     return [{"message": message, "level": level} for message, level in said.items() if message]
 
@@ -140,12 +148,8 @@ def _series(found: Job) -> dict[str, Any]:
     return {"rows": rows, "summary": summary}
 
 
-def _samples(found: Job) -> list[dict[str, Any]]:
-    titles = {
-        e.data.get("artifact"): e.data.get("title", "")
-        for e in store().events(found.id, limit=2_000)
-        if e.type == "sample"
-    }
+def _samples(found: Job, events: list[Event]) -> list[dict[str, Any]]:
+    titles = {e.data.get("artifact"): e.data.get("title", "") for e in events if e.type == "sample"}
     newest = readback.samples(volume(), found.id)[::-1][:_SAMPLES]
     return [
         {
@@ -185,44 +189,19 @@ def _artifacts(found: Job) -> list[dict[str, Any]]:
             "name": a.name,
             "bytes": a.size,
             "url": url_for("api_results.job_artifact", job_id=found.id, name=a.name),
-            "picture": PurePosixPath(a.name).suffix == ".png",
+            "picture": PurePosixPath(a.name).suffix == ".png" and a.name != "confusion_matrix.png",  # shown as a table
         }
         for a in readback.artifacts(volume(), found.id)
     ]
 
 
-def _texts(found: Job) -> list[dict[str, str]]:
-    """Generated texts: from the result, or while it runs from what has been published so far."""
-    prompt = str(found.params.get("prompt", ""))
-    made = (found.result or {}).get("texts")
-    if made is None and found.kind == "generate" and found.state != State.queued:
-        pieces: dict[int, str] = {}
-        for event in store().events(found.id, limit=2_000):
-            if event.type == "claimed":  # a new attempt writes anew
-                pieces = {}
-            elif event.type == "output":
-                index = int(event.data.get("index", 0))
-                pieces[index] = pieces.get(index, "") + str(event.data.get("text", ""))
-        made = [pieces[index] for index in sorted(pieces)]
-    return [{"prompt": prompt, "text": str(text)} for text in made or []]
-
-
-def _predictions(found: Job) -> list[dict[str, Any]]:
-    pictures = {i.get("name"): i.get("data", "") for i in found.params.get("images") or [] if isinstance(i, dict)}
-    rows = []
-    for p in (found.result or {}).get("predictions") or []:
-        bars = sorted((p.get("probabilities") or {}).items(), key=lambda item: -item[1])[:_BARS]
-        data = pictures.get(p.get("file"))
-        rows.append({**p, "bars": bars, "picture": _data_url(data) if data else ""})
-    return rows
-
-
-def _data_url(data: str) -> str:
-    """Show an uploaded picture from the job's own params; only what begins like a picture is named one."""
-    head = base64.b64decode(data[:16] + "=" * (-len(data[:16]) % 4))
-    kinds = {b"\x89PNG": "png", b"\xff\xd8": "jpeg", b"GIF8": "gif", b"BM": "bmp", b"RIFF": "webp"}
-    kind = next((name for magic, name in kinds.items() if head.startswith(magic)), None)
-    return f"data:image/{kind};base64,{data}" if kind else ""
+def _confusion(found: Job, artifacts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if not any(a["name"] == "confusion_matrix.csv" for a in artifacts):
+        return None
+    try:
+        return confusion(readback.artifact_path(volume(), found.id, "confusion_matrix.csv"))
+    except (NotFound, ValueError):
+        return None
 
 
 def _log_tail(found: Job) -> tuple[str, int]:

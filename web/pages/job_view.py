@@ -87,25 +87,24 @@ def _attempt(job: Job, attempt: Attempt) -> Step:
             ending += f": {attempt.message}"
     elif attempt.outcome:
         look = {"succeeded": "ok", "failed": "bad"}.get(attempt.outcome, "")
-        ending = attempt.outcome
     if ending:
         details.append(ending)
     return Step(f"Attempt {attempt.number}", look, attempt.started_at, attempt.ended_at, tuple(details), running)
 
 
-def advice(job: Job, checkpoints: int, artifacts: int) -> Advice | None:
+def advice(job: Job, checkpoints: int, artifacts: int, curves: bool) -> Advice | None:
     """Say what happened to a failed job, what was kept and what to do; None when it has not failed."""
     if job.state != State.failed or job.error is None:
         return None
-    at = f" at step {job.error.step:,}" if job.error.step is not None else ""
+    message, step = job.error.message, job.error.step
+    at = f" (step {step:,})" if step is not None and "step" not in message else ""
     kept = [f"{checkpoints} checkpoint{'' if checkpoints == 1 else 's'}"] if checkpoints else []
     kept += [f"{artifacts} artifact{'' if artifacts == 1 else 's'}"] if artifacts else []
-    kept_text = (
-        f"{' and '.join(kept)}, the curves and the log" if kept else "The log; no checkpoint had been written yet"
-    )
+    kept += ["the curves and the log" if curves else "the log"]
+    none = "" if checkpoints or job.kind == "generate" else "; no checkpoint had been written yet"
     return Advice(
-        happened=f"{job.error.message}{at}",
-        kept=f"{kept_text}.",
+        happened=f"{message[:1].upper()}{message[1:]}{at}",
+        kept=f"{' and '.join(kept)}{none}.".capitalize(),
         todo=_REMEDIES.get(job.error.code, _GENERAL),
     )
 

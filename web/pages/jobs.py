@@ -7,7 +7,7 @@ from flask import render_template, request
 
 from shared.job import Job, State
 from shared.queues import standing
-from web.pages.examples import EXAMPLES
+from web.pages.datasets import examples
 from web.pages.formatting import metric
 from web.pages.job_view import took_s
 from web.pages.reach import pages, store
@@ -49,7 +49,7 @@ def jobs() -> str:
         cursor=cursor,
         next_cursor=page.next_cursor,
         counts=counts,
-        examples=EXAMPLES.values(),
+        examples=examples(),
         refresh_s=_ACTIVE_S if busy else _QUIET_S,
     )
 

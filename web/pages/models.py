@@ -15,17 +15,20 @@ from shared.record import source_key
 from web.api.models import ModelBody, name_checkpoint
 from web.forms import Form, FormField, build_form
 from web.pages.reach import pages, services, store, volume
+from web.pages.result_view import key_metrics
 from web.submission import CheckpointChoice
 
+_FIGURES = 6  # metrics shown of a model
 _FIRST = ("prompt", "images", "max_tokens")  # params shown at once; the others are folded away
 
 
 @dataclass
 class ModelRow:
-    """A model with its little form. shows: "text" or "labels"; warm: a worker holds it loaded."""
+    """A model with its little form. figures: its first metrics. shows: "text" or "labels"; warm: a worker holds it loaded."""
 
     model: Model
     warm: bool
+    figures: dict[str, float]
     form: Form | None = None
     shows: str = "text"
     try_fields: list[FormField] = field(default_factory=list)
@@ -51,14 +54,15 @@ def _notice() -> str | None:
 
 def _row(model: Model, warm: bool) -> ModelRow:
     spec = RECIPES.get(model.recipe)
+    figures = dict(list(key_metrics(model.metrics).items())[:_FIGURES])
     if spec is None:
-        return ModelRow(model, warm)
+        return ModelRow(model, warm, figures)
     form = build_form(spec.generate_params)
     for item in form.fields:
         item.prefix = model.id
     first = [f for f in form.fields if f.name in _FIRST]
     more = [f for f in form.fields if f.name not in _FIRST and f.widget != "dataset"]
-    return ModelRow(model, warm, form, spec.generates, first, more)
+    return ModelRow(model, warm, figures, form, spec.generates, first, more)
 
 
 @pages.post("/models")

@@ -8,6 +8,7 @@ from flask import redirect, render_template, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
+from shared.datasets.examples import import_example
 from shared.errors import ClientError, InvalidParams, NotFound, Problem
 from shared.ids import new_id
 from shared.job import Job
@@ -17,8 +18,8 @@ from shared.recipes import RECIPES, RecipeSpec, get_recipe
 from shared.recipes.base import Params, validate_params
 from shared.record import source_key
 from web.forms import Form, build_form, read_values
-from web.pages.datasets import import_example, import_files, upload_help, usable_datasets
-from web.pages.examples import EXAMPLES
+from web.owner import current_owner
+from web.pages.datasets import examples, import_files, upload_help, usable_datasets
 from web.pages.formatting import metric, plural
 from web.pages.reach import pages, recipe_title, services, store, volume
 from web.problems import from_validation
@@ -137,8 +138,8 @@ def _show(draft: Draft) -> str:
         datasets=usable,
         dataset_id=draft.dataset_id or (usable[0].id if train and len(usable) == 1 else ""),
         dataset_problems=by_field.get("dataset_id", []) + by_field.get("file", []),
-        upload_help=upload_help(),
-        examples=[e for e in EXAMPLES.values() if train and e.format in draft.spec.formats],
+        upload_help=upload_help(draft.spec.formats),
+        examples=examples() if train and "text" in draft.spec.formats else [],
         name=draft.name,
         name_problems=by_field.get("name", []),
         priority=draft.priority,
@@ -220,9 +221,9 @@ def _wrong_params(model: type[Params], values: dict[str, Any]) -> list[Problem]:
 
 def _take_dataset(dataset_id: str, problems: list[Problem]) -> str:
     """The dataset chosen, an example asked for, or the files that came along."""
-    example = EXAMPLES.get(request.form.get("example", ""))
+    example = request.form.get("example")
     if example:
-        return import_example(example).id
+        return import_example(volume(), example, owner=current_owner()).id
     uploads = [(f.filename or "", f.stream) for f in request.files.getlist("files") if f.filename]
     if uploads:
         try:

@@ -1,24 +1,19 @@
 """What the pages read and act through: the services web/app.py gave the application."""
 
-from typing import Any
-
-from flask import Blueprint, current_app
+from flask import Blueprint
 
 from shared.recipes import RECIPES, RecipeSpec
 from shared.settings import Settings
 from shared.store import JobStore
 from shared.volume import Volume
+from web.representation import API
+from web.services import services
+
+__all__ = ["API", "pages", "recipe_title", "services", "settings", "store", "volume"]
 
 pages = Blueprint(
     "pages", __name__, template_folder="../templates", static_folder="../static", static_url_path="/static"
 )
-
-API = "/api/v1"
-OWNER = "local"  # who submits while there is no login
-
-
-def services() -> Any:
-    return current_app.extensions["trainyard"]
 
 
 def store() -> JobStore:

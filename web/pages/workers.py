@@ -69,7 +69,8 @@ def _queue_row(queue: QueueInfo, live: list[WorkerInfo]) -> QueueRow:
         row.explanation = f"{plural(row.free, 'worker')} free: what waits starts at once."
     elif queue.ready:
         wait = f" The oldest has waited {duration(queue.oldest_wait_s)}." if queue.oldest_wait_s else ""
-        row.explanation = f"All {plural(len(serving), 'worker')} busy; the jobs start one after another.{wait}"
+        busy = "Its only worker is busy" if len(serving) == 1 else f"All {len(serving)} workers are busy"
+        row.explanation = f"{busy}; the jobs start one after another.{wait}"
     elif queue.delayed:
         row.explanation = f"{plural(queue.delayed, 'job')} held back for a moment after a fault."
     else:

@@ -9,7 +9,7 @@ import { startLog } from "./log.js";
 const REFRESH_MS = 900; // least time between two renderings
 
 export function start() {
-  const { job, api, revision } = document.querySelector("[data-job]").dataset;
+  const { job, api, after } = document.querySelector("[data-job]").dataset;
   let due = null;
   let last = 0;
   const soon = () => {
@@ -31,7 +31,7 @@ export function start() {
       stop = follow(api, job, after, (type, event) => {
         if (event.id) latest = event.id;
         if (type === "output") {
-          appendOutput(event.data);
+          appendOutput(event.data, document, event.id);
           return;
         }
         // While text streams in, the scripts own the output; once it has ended, the server's rendering takes over.
@@ -45,7 +45,7 @@ export function start() {
         say(up ? "" : "Live updates were interrupted; reconnecting.");
       });
     };
-    let latest = revision;
+    let latest = after;
     open(latest);
     // A queued job's place changes without any event of its own.
     const timer = setInterval(() => { if (!document.hidden && state() === "queued") soon(); }, 3000);

@@ -1,12 +1,22 @@
 // Text that arrives in pieces, each with the index of the text it belongs to.
 
-export function appendOutput(data, root = document) {
+// id: of the event that brought the piece; one that the server has rendered already (data-after) is left out.
+export function appendOutput(data, root = document, id = "") {
+  const shown = root.querySelector("#output-body")?.dataset.after;
+  if (id && shown && !later(id, shown)) return;
   const box = boxFor(data.index || 0, root);
   if (!box) return;
   const made = box.querySelector(".made");
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
   made.append(data.text || "");
   if (atEnd) box.scrollTop = box.scrollHeight;
+}
+
+// Ids of a Redis stream: milliseconds and a number.
+function later(id, than) {
+  const [ms, n] = id.split("-").map(Number);
+  const [thanMs, thanN] = than.split("-").map(Number);
+  return ms !== thanMs ? ms > thanMs : (n || 0) > (thanN || 0);
 }
 
 function boxFor(index, root) {
