@@ -11,6 +11,7 @@ COPY requirements/web.txt requirements/
 RUN pip install --require-hashes -r requirements/web.txt
 COPY shared shared
 COPY web web
+COPY cli cli
 USER trainyard
 EXPOSE 8000
 CMD ["python", "-m", "web"]

@@ -39,8 +39,8 @@ class Unreachable(TrainyardError):
 class Client:
     """One server. Holds no connection between calls."""
 
-    def __init__(self, url: str, *, timeout_s: float = 60):
-        """Raises Unreachable when url is no http address."""
+    def __init__(self, url: str, *, api_key: str = "", timeout_s: float = 60):
+        """api_key: for a server that asks for one. Raises Unreachable when url is no http address."""
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -48,6 +48,7 @@ class Client:
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._base = parts.path.rstrip("/") + API
         self._timeout_s = timeout_s
+        self._always = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     def _connect(self, timeout_s: float | None = None) -> http.client.HTTPConnection:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
@@ -74,7 +75,7 @@ class Client:
         connection = self._connect(timeout_s)
         try:
             data = None if body is None else json.dumps(body).encode()
-            sent = {"Accept": "application/json", "Connection": "close"} | (headers or {})
+            sent = {"Accept": "application/json", "Connection": "close"} | self._always | (headers or {})
             if data is not None:
                 sent["Content-Type"] = "application/json"
             connection.request(method, self._target(path, query), body=data, headers=sent)
@@ -95,7 +96,7 @@ class Client:
         """A job once it differs from what `etag` stands for, and its new etag; empty when nothing changed meanwhile."""
         connection = self._connect(seconds + self._timeout_s)
         try:
-            headers = {"If-None-Match": etag} if etag else {}
+            headers = self._always | ({"If-None-Match": etag} if etag else {})
             query = {"wait": f"{seconds:g}"} if etag else None
             connection.request("GET", self._target(f"/jobs/{job_id}", query), headers=headers)
             response = connection.getresponse()
@@ -117,7 +118,7 @@ class Client:
         """Copy a file to `out`; returns its bytes. Raises ApiError, Unreachable."""
         connection = self._connect()
         try:
-            connection.request("GET", self._target(path, None), headers={"Connection": "close"})
+            connection.request("GET", self._target(path, None), headers=self._always | {"Connection": "close"})
             response = connection.getresponse()
             if response.status >= 400:
                 _answer(response)
@@ -157,7 +158,8 @@ class Client:
 
         connection = self._connect(timeout_s=600)  # the server checks every file before it answers
         try:
-            headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(total)}
+            kind = f"multipart/form-data; boundary={boundary}"
+            headers = self._always | {"Content-Type": kind, "Content-Length": str(total)}
             with contextlib.suppress(BrokenPipeError):  # refused before all was read: the answer says why
                 connection.request("POST", self._target("/datasets", None), body=body(), headers=headers)
             return _answer(connection.getresponse())
@@ -178,7 +180,7 @@ class Client:
             connection = self._connect(timeout_s=_SILENCE_S)
             try:
                 target = self._target(f"/jobs/{job_id}/events", None)
-                headers = {"Accept": "text/event-stream", "Last-Event-ID": after}
+                headers = self._always | {"Accept": "text/event-stream", "Last-Event-ID": after}
                 connection.request("GET", target, headers=headers)
                 response = connection.getresponse()
                 if response.status == 204:  # it has ended, and its last event has been seen

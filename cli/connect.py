@@ -17,7 +17,8 @@ def server_of(options: argparse.Namespace) -> Client:
     """--url, else TRAINYARD_URL, else the stack `trainyard up` runs on this folder, else this machine's usual port."""
     settings = load_settings()
     usual = f"http://127.0.0.1:{settings.port or 8000}"
-    return Client(options.url or settings.url or running_here(settings.data).get("url") or usual)
+    url = options.url or settings.url or running_here(settings.data).get("url") or usual
+    return Client(url, api_key=settings.api_key.get_secret_value())
 
 
 def running_here(data: Path) -> dict[str, str]:

@@ -68,6 +68,7 @@ class Stack:
         url = self._server.url if self._server else plan.redis_url
         values = plan.settings | {"redis_url": url, "data": plan.data.resolve(), "host": plan.host, "port": self._port}
         self.settings: Settings = load_settings(**values)
+        self.settings.refuse_open_door()
         self._store = JobStore.connect(self.settings, socket_timeout=2, socket_connect_timeout=2)
         self.children = self._make_children(values)
 

@@ -15,7 +15,10 @@ from typing import TextIO
 from cli.devices import count_gpus
 from cli.screen import colour, pad
 from cli.stack import Plan, Stack, StackFailed
+from shared import staging
+from shared.api_keys import list_keys
 from shared.settings import load_settings
+from shared.volume import Volume
 
 _COLOURS = {"": "bold", "redis": "red", "web": "cyan", "train": "green", "generate": "magenta", "reaper": "yellow"}
 _NAME_WIDTH = 10
@@ -123,10 +126,10 @@ def up(options: argparse.Namespace) -> int:
             )
             stack.start(asked_to_stop=lambda: stopper.count > 0)
             if not stopper.count:
-                place.write_text(json.dumps({"url": stack.url, "redis_url": stack.settings.redis_url}))
+                staging.write_json(place, {"url": stack.url, "redis_url": stack.settings.redis_url}, mode=0o600)
                 show("", f"ready after {time.monotonic() - began:.1f} s. Open {stack.url}   (Ctrl-C stops everything)")
-                if plan.host not in ("127.0.0.1", "localhost", "::1"):
-                    show("", "anyone who reaches this address can use it: there is no login")
+                if stack.settings.login and not list_keys(Volume(plan.data)):
+                    show("", "nobody can sign in yet: trainyard keys create --owner NAME --scope admin")
                 stack.run(lambda: stopper.count > 0)
             show("", "stopping: trainings write a checkpoint first (Ctrl-C again kills at once)")
             stack.stop(hurry=lambda: stopper.count > 1)

@@ -70,6 +70,14 @@ class Keys:
         """STRING "<job id> <hash of the request>". Dies after idempotency_ttl_s."""
         return f"{self.prefix}:idempotency:{owner}:{key_hash}"
 
+    def session(self, token_hash: str) -> str:
+        """STRING, id of the API key a browser has signed in with. Dies session_ttl_s after its last use."""
+        return f"{self.prefix}:session:{token_hash}"
+
+    def rates(self) -> str:
+        """Prefix of the rate limits, each a STRING made by the library `limits`. Dies within two minutes."""
+        return f"{self.prefix}:rate"
+
     def durations(self, kind: str, recipe: str) -> str:
         """LIST, seconds of the last 20 succeeded jobs, newest first: the basis of ETAs. Dies after retention_s."""
         return f"{self.prefix}:durations:{kind}:{recipe}"

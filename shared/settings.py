@@ -1,9 +1,10 @@
 """The only reader of the environment. Every field is TRAINYARD_<NAME>; docs/settings.md lists them all."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import Problem, TrainyardError
@@ -46,6 +47,20 @@ class Settings(BaseSettings):
     idempotency_ttl_s: int = Field(86_400, ge=60, description="How long an Idempotency-Key is remembered.")
     retention_s: int = Field(90 * 86_400, ge=60, description="How long the record of an ended job stays in Redis.")
 
+    # who may
+    login: bool = Field(False, description="Ask everyone for an API key. Needed to listen beyond this machine.")
+    session_ttl_s: int = Field(7 * 86_400, ge=60, description="How long a browser stays signed in after its last use.")
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Names by which the web is reached, by comma. Empty: any with a login, this machine's without."
+    )
+    proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front whose X-Forwarded headers are believed.")
+    changes_per_minute: int = Field(6_000, ge=1, description="Most submissions, uploads and changes of one owner.")
+    reads_per_minute: int = Field(60_000, ge=1, description="Most reading requests of one owner.")
+    max_dataset_bytes_per_owner: int = Field(
+        100 * 1024**3, ge=1, description="Most bytes of datasets one owner may keep."
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="The command line's API key.")
+
     # worker
     queues: Annotated[tuple[str, ...], NoDecode] = Field(
         ("train", "generate"), description="Queues this worker serves, by comma."
@@ -79,11 +94,35 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(unknown) or 'nothing'}: known queues are train and generate")
         return value
 
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
     @model_validator(mode="after")
     def _beat_within_lease(self) -> "Settings":
         if self.beat_s * 2 > self.lease_s:
             raise ValueError(f"beat_s {self.beat_s:g} must be at most half of lease_s {self.lease_s:g}")
         return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """True when the web is reached from this machine only."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name; only this one is known to stay here
+            return self.host == "localhost"
+
+    def refuse_open_door(self) -> None:
+        """Raise SettingsInvalid when the web would listen beyond this machine and ask nobody who they are."""
+        if not (self.login or self.on_loopback):
+            message = (
+                f"{self.host or 'every address'} is reached from other machines: set TRAINYARD_LOGIN=true and make a key with "
+                "`trainyard keys create --owner NAME --scope admin`, or listen on 127.0.0.1"
+            )
+            raise SettingsInvalid([Problem(field="host", message=message)])
 
     @property
     def celery_url(self) -> str:

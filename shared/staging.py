@@ -59,13 +59,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all: staging name, fsync, rename, fsync of the folder."""
+def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:
+    """Write a JSON file whole or not at all: staging name, fsync, rename, fsync of the folder. mode: less the umask."""
     staging = path.parent / f"{STAGING_PREFIX}{new_id()}"
     text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     with full_is_said():
         try:
-            with staging.open("w", encoding="utf-8") as file:
+            with open(staging, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -7,12 +7,13 @@ from typing import IO, Any
 from flask import Request, request
 from flask_openapi3.models.info import Info
 from pydantic import ValidationError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.settings import Settings, load_settings
 from shared.staging import STAGING_PREFIX
 from shared.store import JobStore
 from shared.volume import Volume
-from web import api, bodies, docs_page, headers, pages, problems
+from web import access, api, bodies, docs_page, headers, identity, pages, problems, rates
 from web.docs_page import DocumentedApp
 from web.pages.guard import refuse_cross_site
 from web.problems import ProblemDocument
@@ -46,10 +47,17 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
     app.request_class = _request_class(volume)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    limits = rates.Rates(settings)
     app.extensions["trainyard"] = Services(
-        settings, JobStore.connect(settings), volume, make_waker(settings), Seats(settings.web_threads)
+        settings, JobStore.connect(settings), volume, make_waker(settings), Seats(settings.web_threads), limits
     )
+    if settings.proxies:
+        n = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    identity.register(app)  # first of all: who is asking
     app.before_request(lambda: refuse_cross_site(request))
+    rates.register(app, limits)
+    access.register(app)
     bodies.register(app, settings)
     problems.register(app)
     docs_page.register(app)

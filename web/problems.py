@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _TITLES = {
     400: "The request cannot be read",
+    401: "Who are you?",
     403: "Not allowed",
     404: "Not found",
     405: "Not possible here",
@@ -26,6 +27,7 @@ _TITLES = {
     413: "Too large",
     415: "Wrong type of content",
     416: "No such part",
+    421: "Not known by this name",
     422: "Some values cannot be used",
     429: "Too many",
     500: "An error on the server",
@@ -97,7 +99,11 @@ def _away(code: str, detail: str) -> Response:
 
 
 def _client_error(err: ClientError) -> Response:
-    headers = {"Retry-After": "10"} if err.status == 429 else None
+    headers = None
+    if err.status == 429:
+        headers = {"Retry-After": str(getattr(err, "retry_after_s", 10))}
+    elif err.status == 401:
+        headers = {"WWW-Authenticate": 'Bearer realm="trainyard"'}
     return answer(err.status, err.code, err.message, err.problems, headers)
 
 

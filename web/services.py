@@ -8,18 +8,23 @@ from flask import current_app
 from shared.settings import Settings
 from shared.store import JobStore
 from shared.volume import Volume
+from web.rates import Rates
 from web.seats import Seats
 
 
 @dataclass(frozen=True)
 class Services:
-    """wake: sends one wake-up for a queue; a broker out of reach is logged, not raised. seats: for waiting readers."""
+    """wake: sends one wake-up for a queue; a broker out of reach is logged, not raised. seats: for waiting readers.
+
+    rates: how often an owner may come.
+    """
 
     settings: Settings
     store: JobStore
     volume: Volume
     wake: Callable[[str], None]
     seats: Seats
+    rates: Rates
 
 
 def services() -> Services:

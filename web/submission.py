@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from shared.datasets import get_dataset
 from shared.errors import Conflict, InvalidParams, NotFound, Problem, UnknownRecipe
 from shared.job import CheckpointRef, Job, JobRequest, utc_now
-from shared.models import get_model
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec, validate_params
-from web.owner import current_owner
+from web import access
+from web.identity import current_owner
 from web.services import Services
 
 
@@ -104,6 +103,11 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
         _check_dataset(services, body.dataset_id, "dataset_id", spec, valid, problems)
     elif getattr(valid, "dataset_id", ""):
         _check_dataset(services, valid.dataset_id, "params.dataset_id", spec, None, problems)
+    for number, job_id in enumerate(body.after):
+        try:
+            access.job(job_id)
+        except NotFound as err:
+            problems.append(_problem(f"after.{number}", err.message))
     if body.deadline_at and body.deadline_at <= utc_now():
         problems.append(_problem("deadline_at", f"{body.deadline_at.isoformat()} has passed already"))
     if problems or spec is None:
@@ -178,7 +182,7 @@ def resolve_checkpoint(
 ) -> tuple[CheckpointRef | None, str | None]:
     """(checkpoint, recipe of its job); problems says what is missing."""
     try:
-        job = services.store.get(choice.job_id)
+        job = access.job(choice.job_id)
         found = services.volume.checkpoints(choice.job_id)
     except NotFound as err:
         problems.append(_problem(f"{field}.job_id", err.message))
@@ -203,11 +207,11 @@ def _source(services: Services, body: JobBody, problems: list[Problem]) -> tuple
         return resolve_checkpoint(services, body.checkpoint, "checkpoint", problems)
     assert body.model_id is not None
     try:
-        model = get_model(services.volume, body.model_id)
+        model = access.model(body.model_id)
     except NotFound as err:
         if body.model_id in body.after:  # the model this training will leave has its id
             try:
-                return None, services.store.get(body.model_id).recipe
+                return None, access.job(body.model_id).recipe
             except NotFound:
                 pass
         problems.append(_problem("model_id", err.message))
@@ -232,7 +236,7 @@ def _check_dataset(
         problems.append(_problem(field, "is missing; upload a dataset first"))
         return
     try:
-        dataset = get_dataset(services.volume, dataset_id)
+        dataset = access.dataset(dataset_id)
     except NotFound as err:
         problems.append(_problem(field, err.message))
         return

@@ -15,7 +15,7 @@ from shared import staging
 from shared.datasets.archive import UNFIT, opened, unpack
 from shared.datasets.idx import check_idx, looks_like_idx
 from shared.datasets.images import arrange_images, check_images
-from shared.datasets.manifest import DatasetManifest, content_id, get_dataset
+from shared.datasets.manifest import DatasetManifest, content_id, get_dataset, list_datasets
 from shared.datasets.problems import refuse
 from shared.datasets.text import import_text
 from shared.errors import Conflict, NotFound, TooLarge
@@ -39,15 +39,18 @@ class HasLimits(Protocol):
     def max_unpacked_bytes(self) -> int: ...
     @property
     def max_files(self) -> int: ...
+    @property
+    def max_dataset_bytes_per_owner(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Largest upload, largest unpacked size (both in bytes), most files."""
+    """Largest upload, largest unpacked size, most an owner may keep (all in bytes), most files."""
 
     max_upload_bytes: int = 2 * 1024**3
     max_unpacked_bytes: int = 8 * 1024**3
     max_files: int = 200_000
+    max_dataset_bytes_per_owner: int = 100 * 1024**3
 
 
 def import_dataset(
@@ -82,9 +85,10 @@ def import_dataset(
         else:
             arranged = arrange_images(target, names)
         entries = _entries(target, arranged.digests if arranged else {})
-        dataset_id = content_id(format, entries)
+        dataset_id = content_id(owner, format, entries)
         if (arranged is None or not arranged.problems.count) and (there := _intact(volume, dataset_id)):
             return there  # was checked when it came first: nothing is decoded again
+        _refuse_beyond_share(volume, owner, sum(entry["size"] for entry in entries), limits.max_dataset_bytes_per_owner)
         if arranged is not None:
             checked = check_images(target, arranged)
         stats, said, preview = checked or ({}, [], [])
@@ -103,6 +107,14 @@ def import_dataset(
         with contextlib.suppress(Conflict):  # somebody imported the same at the same moment
             stage.publish(volume.dataset_dir(dataset_id), manifest, known)
     return get_dataset(volume, dataset_id)
+
+
+def _refuse_beyond_share(volume: Volume, owner: str, more: int, limit: int) -> None:
+    kept = sum(dataset.bytes for dataset in list_datasets(volume) if dataset.owner == owner)
+    if kept + more > limit:
+        raise TooLarge(
+            f"your datasets hold {kept:,} bytes, this one {more:,}, and you may keep {limit:,}: delete some you no longer need"
+        )
 
 
 def _intact(volume: Volume, dataset_id: str) -> DatasetManifest | None:

@@ -42,9 +42,12 @@ class DatasetManifest(BaseModel):
     preview: list[Any] = Field(default_factory=list)
 
 
-def content_id(format: str, files: list[dict[str, Any]]) -> str:
-    """32 hex digits that depend on the format and the files' paths and bytes alone."""
-    digest = hashlib.sha256(format.encode())
+def content_id(owner: str, format: str, files: list[dict[str, Any]]) -> str:
+    """32 hex digits that depend on the owner, the format, and the files' paths and bytes alone.
+
+    The same upload of two owners is two datasets: neither learns of the other's, and each deletes only its own.
+    """
+    digest = hashlib.sha256(f"{owner}\n{format}".encode())
     for entry in sorted(files, key=lambda e: e["path"]):
         digest.update(f"\n{entry['sha256']} {entry['size']} {entry['path']}".encode())
     return digest.hexdigest()[:32]

@@ -4,16 +4,17 @@ from flask import jsonify, request
 from pydantic import Field
 from werkzeug.exceptions import UnsupportedMediaType
 
-from shared.datasets import delete_dataset, get_dataset, import_dataset, list_datasets
+from shared.datasets import delete_dataset, import_dataset
 from shared.datasets.examples import import_example, list_examples
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import Conflict, InvalidParams, Problem
 from shared.job import utc_now
 from shared.store import JobStore
+from web import access
 from web.api.common import Asked, Reply, resource
 from web.api.shapes import DatasetList
 from web.bodies import is_upload
-from web.owner import current_owner
+from web.identity import current_owner
 from web.problems import documented
 from web.representation import API
 from web.services import services
@@ -103,13 +104,13 @@ def add_example(path: ExamplePath) -> Reply:
 
 @blueprint.get("/datasets", summary="List datasets", responses={"200": DatasetList})
 def datasets() -> Reply:
-    found = [d.model_dump(mode="json", exclude={"files"}) | {"files": []} for d in list_datasets(services().volume)]
+    found = [d.model_dump(mode="json", exclude={"files"}) | {"files": []} for d in access.datasets()]
     return jsonify({"datasets": found, "examples": list_examples()})
 
 
 @blueprint.get("/datasets/<dataset_id>", summary="One dataset with its preview", responses={"200": DatasetManifest})
 def dataset(path: DatasetPath) -> Reply:
-    return jsonify(get_dataset(services().volume, path.dataset_id).model_dump(mode="json"))
+    return jsonify(access.dataset(path.dataset_id).model_dump(mode="json"))
 
 
 @blueprint.delete(
@@ -120,7 +121,7 @@ def dataset(path: DatasetPath) -> Reply:
 )
 def remove_dataset(path: DatasetPath) -> Reply:
     here = services()
-    get_dataset(here.volume, path.dataset_id)
+    access.dataset(path.dataset_id)
     refuse_if_needed(here.store, path.dataset_id)
     delete_dataset(here.volume, path.dataset_id)
     return "", 204

@@ -10,8 +10,10 @@ from pydantic import Field, field_validator
 
 from shared.errors import NotFound
 from shared.events import Event
+from web import access
 from web.api.common import Asked, JobPath, Query, Reply, resource
 from web.api.shapes import EventPage
+from web.identity import Identity, identity, still_valid
 from web.services import Services, services
 from web.waiting import SLICE_S
 
@@ -65,22 +67,23 @@ class EventHeader(Asked):
 )
 def job_events(path: JobPath, query: EventQuery, header: EventHeader) -> Reply:
     here = services()
-    job = here.store.get(path.job_id)
+    job = access.job(path.job_id)
     if request.accept_mimetypes.best_match(["application/json", "text/event-stream"]) == "text/event-stream":
         after = header.last_event_id or query.after
         if job.state.terminal and not here.store.events(job.id, after=after, limit=1):
             return "", 204
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Response(_stream(here, job.id, after), mimetype="text/event-stream", headers=headers)
+        return Response(_stream(here, identity(), job.id, after), mimetype="text/event-stream", headers=headers)
     found = here.store.events(job.id, after=query.after, limit=query.limit)
     body = {"events": [e.model_dump(mode="json") for e in found], "next_after": found[-1].id if found else query.after}
     return jsonify(body)
 
 
-def _stream(here: Services, job_id: str, after: str) -> Iterator[str]:
+def _stream(here: Services, who: Identity, job_id: str, after: str) -> Iterator[str]:
     """Yield events as they come, a comment now and then so that a dead reader is noticed, until the job has ended.
 
-    Ends early without a seat, at a stop of the server and when Redis goes away: readers reconnect by themselves.
+    Ends early without a seat, at a stop of the server, when the reader's key is revoked and when Redis goes away: readers
+    reconnect by themselves.
     """
     yield "retry: 2000\n\n"
     try:
@@ -92,7 +95,7 @@ def _stream(here: Services, job_id: str, after: str) -> Iterator[str]:
                     for event in found:
                         yield _frame(event)
                     after, spoke_at = found[-1].id, time.monotonic()
-                if ended or not seated or here.seats.closing:
+                if ended or not seated or here.seats.closing or not still_valid(here, who):
                     return
                 found = here.store.wait(job_id, after=after, timeout_s=SLICE_S)  # events, and progress, which passes
                 if len(found) >= _MOST_WAITED:

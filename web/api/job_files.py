@@ -5,6 +5,7 @@ from pydantic import Field
 
 from shared import readback
 from shared.errors import NotFound
+from web import access
 from web.api.common import JOB_ID, Asked, JobPath, Query, Reply, resource
 from web.api.shapes import ArtifactList, CheckpointList, MetricRows, SampleList
 from web.services import services
@@ -46,14 +47,14 @@ class ArtifactPath(Asked):
 @blueprint.get("/jobs/<job_id>/metrics", summary="Learning curves", responses={"200": MetricRows})
 def job_metrics(path: JobPath, query: MetricsQuery) -> Reply:
     here = services()
-    here.store.get(path.job_id)
+    access.job(path.job_id)
     return jsonify({"rows": readback.series(here.volume, path.job_id, max_points=query.max_points)})
 
 
 @blueprint.get("/jobs/<job_id>/log", summary="Log of an attempt", responses={"200": readback.LogPart})
 def job_log(path: JobPath, query: LogQuery) -> Reply:
     here = services()
-    job = here.store.get(path.job_id)
+    job = access.job(path.job_id)
     attempt = query.attempt or job.attempt
     if not attempt:
         raise NotFound(f"job {job.id} has not been tried yet: there is no log")
@@ -64,7 +65,7 @@ def job_log(path: JobPath, query: LogQuery) -> Reply:
 @blueprint.get("/jobs/<job_id>/samples", summary="Samples drawn while training", responses={"200": SampleList})
 def job_samples(path: JobPath) -> Reply:
     here = services()
-    here.store.get(path.job_id)
+    access.job(path.job_id)
     return jsonify({"samples": [s.model_dump() for s in readback.samples(here.volume, path.job_id)]})
 
 
@@ -82,7 +83,7 @@ def job_sample(path: SamplePath) -> Reply:
 @blueprint.get("/jobs/<job_id>/checkpoints", summary="Published checkpoints", responses={"200": CheckpointList})
 def job_checkpoints(path: JobPath) -> Reply:
     here = services()
-    here.store.get(path.job_id)
+    access.job(path.job_id)
     found = [
         {
             "checkpoint": info.ref.model_dump(),
@@ -98,7 +99,7 @@ def job_checkpoints(path: JobPath) -> Reply:
 @blueprint.get("/jobs/<job_id>/artifacts", summary="Outputs", responses={"200": ArtifactList})
 def job_artifacts(path: JobPath) -> Reply:
     here = services()
-    here.store.get(path.job_id)
+    access.job(path.job_id)
     return jsonify({"artifacts": [a.model_dump() for a in readback.artifacts(here.volume, path.job_id)]})
 
 

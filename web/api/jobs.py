@@ -6,6 +6,7 @@ from flask import Response, jsonify, request
 from pydantic import Field
 
 from shared.job import Job
+from web import access
 from web.api.common import (
     JOB_ID,
     JobPath,
@@ -72,7 +73,7 @@ def submit_job(body: JobBody, header: SubmitHeader) -> Reply:
 
 @blueprint.get("/jobs", summary="List jobs, newest first", responses={"200": JobPage})
 def list_jobs(query: ListQuery) -> Reply:
-    page = services().store.list_jobs(**query.model_dump())
+    page = access.list_jobs(**query.model_dump())
     return jsonify({"jobs": [job.model_dump(mode="json") for job in page.jobs], "next_cursor": page.next_cursor})
 
 
@@ -84,7 +85,7 @@ def list_jobs(query: ListQuery) -> Reply:
 )
 def get_job(path: JobPath, query: WaitQuery, header: LookHeader) -> Reply:
     here = services()
-    job = here.store.get(path.job_id)
+    job = access.job(path.job_id)
     wait_s = preferred_wait(header, query.wait)
     known = request.if_none_match.as_set(include_weak=True)
     if wait_s and not known:
@@ -141,7 +142,7 @@ def resume_job(path: JobPath) -> Reply:
 def retry_job(path: JobPath, header: KeyHeader) -> Reply:
     here = services()
     body = RetryBody.model_validate(request.get_json() if request.get_data() else {})
-    job, created = submit(here, retry_request(here, here.store.get(path.job_id), body), header.idempotency_key, body)
+    job, created = submit(here, retry_request(here, access.job(path.job_id), body), header.idempotency_key, body)
     response = _accepted(job, job_json(here, job), status=202)
     if not created:
         response.headers["Idempotent-Replayed"] = "true"

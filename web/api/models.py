@@ -5,10 +5,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import InvalidParams
 from shared.ids import new_id
-from shared.models import Model, delete_model, get_model, list_models, save_model
+from shared.models import Model, delete_model, save_model
+from web import access
 from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList
-from web.owner import current_owner
+from web.identity import current_owner
 from web.problems import documented
 from web.representation import API
 from web.services import Services, services
@@ -43,7 +44,7 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         name=body.name.strip(),
         owner=current_owner(),
         recipe=recipe,
-        recipe_version=here.store.get(ref.job_id).recipe_version,
+        recipe_version=access.job(ref.job_id).recipe_version,
         checkpoint=ref,
         metrics=here.volume.checkpoint(ref).metrics,
     )
@@ -53,7 +54,7 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
 
 @blueprint.get("/models", summary="List models, newest first", responses={"200": ModelList})
 def models() -> Reply:
-    return jsonify({"models": [m.model_dump(mode="json") for m in list_models(services().volume)]})
+    return jsonify({"models": [m.model_dump(mode="json") for m in access.models()]})
 
 
 @blueprint.post("/models", summary="Name a checkpoint", responses={"201": Model, **documented(413, 415, 507)})
@@ -67,7 +68,7 @@ def add_model(body: ModelBody) -> Reply:
 
 @blueprint.get("/models/<model_id>", summary="One model", responses={"200": Model})
 def model(path: ModelPath) -> Reply:
-    return jsonify(get_model(services().volume, path.model_id).model_dump(mode="json"))
+    return jsonify(access.model(path.model_id).model_dump(mode="json"))
 
 
 @blueprint.delete(

@@ -5,13 +5,13 @@ web/app.py calls register(app) once. Views read through the same store, volume a
 
 from flask import Flask
 
-from web.pages import assets, datasets, formatting, job, jobs, models, new_job, pictures, workers
+from web.pages import api_keys, assets, datasets, formatting, job, jobs, models, new_job, pictures, sign_in, workers
 from web.pages.reach import API, pages, recipe_title
 
 __all__ = ["register"]
 
 # importing them adds their routes to the blueprint
-_VIEWS = (assets, datasets, job, jobs, models, new_job, pictures, workers)
+_VIEWS = (api_keys, assets, datasets, job, jobs, models, new_job, pictures, sign_in, workers)
 
 
 def register(app: Flask) -> None:

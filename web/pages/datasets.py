@@ -6,13 +6,14 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from shared.datasets import delete_dataset as remove
-from shared.datasets import get_dataset, import_dataset, list_datasets
+from shared.datasets import import_dataset
 from shared.datasets.examples import import_example, list_examples
 from shared.errors import ClientError, Conflict, NotFound, Problem
 from shared.job import Job
 from shared.recipes import RECIPES
+from web import access
 from web.api.datasets import refuse_if_needed
-from web.owner import current_owner
+from web.identity import current_owner
 from web.pages.formatting import count, plural, size
 from web.pages.pictures import previews
 from web.pages.reach import pages, settings, store, volume
@@ -61,7 +62,7 @@ def examples() -> list[dict[str, str]]:
 @pages.get("/datasets")
 def datasets(problems: list[Problem] | None = None) -> str:
     """Show all datasets, newest first, and the upload."""
-    found = sorted(list_datasets(volume()), key=lambda d: d.created_at, reverse=True)
+    found = sorted(access.datasets(), key=lambda d: d.created_at, reverse=True)
     return render_template(
         "datasets.html",
         active="datasets",
@@ -109,7 +110,7 @@ def start_example(name: str) -> Response:
 @pages.get("/datasets/<dataset_id>")
 def dataset(dataset_id: str, problems: list[Problem] | None = None) -> str:
     """Show one dataset: facts, preview, classes, files, and the jobs that used it."""
-    found = get_dataset(volume(), dataset_id)
+    found = access.dataset(dataset_id)
     stats = dict(found.stats or {})
     classes = sorted((stats.get("classes") or {}).items(), key=lambda item: (-item[1], item[0]))
     pictures = previews(found)
@@ -145,14 +146,14 @@ def _facts(stats: dict[str, Any]) -> Any:
 
 
 def _jobs_with(dataset_id: str) -> list[Job]:
-    recent = store().list_jobs(kind="train", limit=_JOBS_LOOKED_AT).jobs
+    recent = access.list_jobs(kind="train", limit=_JOBS_LOOKED_AT).jobs
     return [job for job in recent if job.dataset_id == dataset_id][:10]
 
 
 @pages.post("/datasets/<dataset_id>/delete")
 def delete_dataset(dataset_id: str) -> Response | tuple[str, int]:
     """Delete a dataset unless a job that has not ended needs it."""
-    get_dataset(volume(), dataset_id)
+    access.dataset(dataset_id)
     try:
         refuse_if_needed(store(), dataset_id)
     except Conflict as err:
@@ -163,13 +164,13 @@ def delete_dataset(dataset_id: str) -> Response | tuple[str, int]:
 
 def usable_datasets(formats: tuple[str, ...]) -> list[Any]:
     """Datasets of the given formats, newest first."""
-    found = [d for d in list_datasets(volume()) if d.format in formats]
+    found = [d for d in access.datasets() if d.format in formats]
     return sorted(found, key=lambda d: d.created_at, reverse=True)
 
 
 def name_of(dataset_id: str | None) -> Any:
     """The dataset a job used, or None when it has been deleted."""
     try:
-        return get_dataset(volume(), dataset_id) if dataset_id else None
+        return access.dataset(dataset_id) if dataset_id else None
     except NotFound:
         return None

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from flask import Request
+from flask import Request, g
 
 from shared.errors import ClientError
 
@@ -35,15 +35,18 @@ def refuse_cross_site(request: Request) -> None:
     """Raise CrossSitePost when a browser says that another site's page made it send this change.
 
     Browsers say so by Sec-Fetch-Site or, older ones, by Origin. A client that sends neither is no browser and carries no
-    visitor's rights. Source: the algorithm of Go's net/http.CrossOriginProtection (Filippo Valsorda, 2025).
+    visitor's rights; with a session's cookie it is refused, as every browser that keeps one sends at least Origin.
+    Source: the algorithm of Go's net/http.CrossOriginProtection (Filippo Valsorda, 2025).
     """
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
+    who = g.get("identity")
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         same = site in ("same-origin", "none")
     else:
         origin = request.headers.get("Origin")
-        same = origin is None or urlsplit(origin).netloc == request.host
+        signed_in = who is not None and who.via == "session"
+        same = urlsplit(origin).netloc == request.host if origin else not signed_in
     if not same:
         raise CrossSitePost("this form was sent from another site; open the page here and send it again")

@@ -11,10 +11,11 @@ from shared import readback
 from shared.errors import Conflict, NotFound
 from shared.events import Event
 from shared.job import Job
-from shared.models import Model, list_models
+from shared.models import Model
 from shared.queues import standing
 from shared.recipes import RECIPES
 from shared.record import source_key
+from web import access
 from web.forms import params_json, to_text
 from web.pages.datasets import name_of
 from web.pages.job_view import actions, advice, timeline, took_s
@@ -33,7 +34,7 @@ _ROWS = 800
 def job(job_id: str) -> str:
     """Show everything about a job."""
     events = store().events(job_id, limit=_EVENTS)  # before the record: what it says is then never older than they are
-    found = store().get(job_id)
+    found = access.job(job_id)
     checkpoints = _checkpoints(found)
     artifacts = _artifacts(found)
     spec = RECIPES.get(found.recipe)
@@ -78,7 +79,7 @@ def job(job_id: str) -> str:
 @pages.get("/jobs/<job_id>/log.txt")
 def job_log(job_id: str) -> BaseResponse:
     """Send the newest attempt's log, its last MiB, as plain text."""
-    found = store().get(job_id)
+    found = access.job(job_id)
     if not found.attempt:
         raise NotFound(f"job {job_id} has not been tried yet: there is no log")
     part = readback.log(volume(), job_id, found.attempt, tail_bytes=1 << 20)
@@ -89,14 +90,14 @@ def job_log(job_id: str) -> BaseResponse:
 def control_job(job_id: str, verb: str) -> BaseResponse:
     """Carry out a button. A change of state that came in between is shown, not an error."""
     if verb == "retry":
-        again, _ = submit(services(), retry_request(services(), store().get(job_id), RetryBody()))
+        again, _ = submit(services(), retry_request(services(), access.job(job_id), RetryBody()))
         return redirect(url_for("pages.job", job_id=again.id))
     try:
         found = getattr(store(), verb)(job_id)
         if verb == "resume":
             services().wake(found.queue)
     except Conflict:
-        store().get(job_id)  # still there: its page says how it stands
+        access.job(job_id)  # still there: its page says how it stands
     return redirect(url_for("pages.job", job_id=job_id))
 
 
@@ -112,7 +113,7 @@ def _shown(value: Any) -> str:
 def _model(found: Job) -> Model | None:
     if found.source is None:
         return None
-    named = [m for m in list_models(volume()) if m.checkpoint == found.source]
+    named = [m for m in access.models() if m.checkpoint == found.source]
     return next((m for m in named if m.id == found.model_id), named[0] if named else None)
 
 

@@ -7,6 +7,7 @@ from flask import render_template, request
 
 from shared.job import Job, State
 from shared.queues import standing
+from web import access
 from web.pages.datasets import examples
 from web.pages.formatting import metric
 from web.pages.job_view import took_s
@@ -37,8 +38,8 @@ def jobs() -> str:
     state = state if state in {str(s) for s in State} else ""
     kind = kind if kind in ("train", "generate") else ""
     cursor = request.args.get("cursor") or None
-    page = store().list_jobs(state=state or None, kind=kind or None, limit=PER_PAGE, cursor=cursor)
-    counts = store().counts()
+    page = access.list_jobs(state=state or None, kind=kind or None, limit=PER_PAGE, cursor=cursor)
+    counts = access.counts()
     busy = any(counts.get(name) for name in ("queued", "running"))
     return render_template(
         "jobs.html",

@@ -8,10 +8,11 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from shared.errors import ClientError, NotFound, Problem
-from shared.models import Model, list_models
+from shared.models import Model
 from shared.models import delete_model as forget
 from shared.recipes import RECIPES
 from shared.record import source_key
+from web import access
 from web.api.models import ModelBody, name_checkpoint
 from web.forms import Form, FormField, build_form
 from web.pages.reach import pages, services, store, volume
@@ -42,7 +43,7 @@ class ModelRow:
 def models(problems: list[Problem] | None = None) -> str:
     """Show all models, newest first."""
     warm = {key for worker in store().presence.workers() for key in worker.warm}
-    rows = [_row(model, source_key(model.checkpoint) in warm) for model in list_models(volume())]
+    rows = [_row(model, source_key(model.checkpoint) in warm) for model in access.models()]
     return render_template("models.html", active="models", models=rows, problems=problems or [], notice=_notice())
 
 

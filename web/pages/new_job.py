@@ -12,13 +12,13 @@ from shared.datasets.examples import import_example
 from shared.errors import ClientError, InvalidParams, NotFound, Problem
 from shared.ids import new_id
 from shared.job import Job
-from shared.models import get_model, list_models
 from shared.queues import queues
 from shared.recipes import RECIPES, RecipeSpec, get_recipe
 from shared.recipes.base import Params, validate_params
 from shared.record import source_key
+from web import access
 from web.forms import Form, build_form, read_values
-from web.owner import current_owner
+from web.identity import current_owner
 from web.pages.datasets import examples, import_files, upload_help, usable_datasets
 from web.pages.formatting import metric, plural
 from web.pages.reach import pages, recipe_title, services, store, volume
@@ -58,7 +58,7 @@ class Draft:
 def new_job() -> str:
     """Show the choice of recipes and models, or the form of the one chosen."""
     args = request.args
-    clone = store().get(args["from"]) if args.get("from") else None
+    clone = access.job(args["from"]) if args.get("from") else None
     if clone is not None:
         spec = get_recipe(clone.recipe)
         form = build_form(spec.params_model(clone.kind), clone.params)
@@ -78,10 +78,10 @@ def new_job() -> str:
         spec = get_recipe(args["recipe"])
         return _show(Draft("train", spec, build_form(spec.train_params), dataset_id=args.get("dataset", "")))
     if args.get("model"):
-        spec = get_recipe(get_model(volume(), args["model"]).recipe)
+        spec = get_recipe(access.model(args["model"]).recipe)
         return _show(Draft("generate", spec, build_form(spec.generate_params), model_id=args["model"]))
     if args.get("source"):
-        spec = get_recipe(store().get(args["source"].split("/")[0]).recipe)
+        spec = get_recipe(access.job(args["source"].split("/")[0]).recipe)
         return _show(Draft("generate", spec, build_form(spec.generate_params), source_key=args["source"]))
     return render_template(
         "new_job.html",
@@ -94,13 +94,13 @@ def new_job() -> str:
 
 def _sources() -> list[Source]:
     """Models, then running or ended trainings that have a checkpoint and no model of their own."""
-    models = list_models(volume())
+    models = access.models()
     found = [
         Source(m.name, _about(m.recipe, m.metrics), url_for("pages.new_job", kind="generate", model=m.id), m.created_at)
         for m in models[:_SOURCES]
     ]
     named = {m.checkpoint.job_id for m in models}
-    for job in store().list_jobs(kind="train", limit=_SOURCES).jobs:
+    for job in access.list_jobs(kind="train", limit=_SOURCES).jobs:
         if job.checkpoint and job.id not in named:
             about = f"{recipe_title(job.recipe)}, newest checkpoint at step {job.checkpoint.step:,}"
             url = url_for("pages.new_job", kind="generate", source=source_key(job.checkpoint))
@@ -152,14 +152,14 @@ def _source_words(draft: Draft) -> tuple[str, str]:
     """What is generated with: its name and what is known of it."""
     if draft.model_id:
         try:
-            model = get_model(volume(), draft.model_id)
+            model = access.model(draft.model_id)
         except NotFound:
             return "a model that is gone", ""
         return model.name, f"{_about(model.recipe, model.metrics)}, step {model.checkpoint.step:,}"
     if draft.source_key:
         job_id, _, step = draft.source_key.split("/")
         try:
-            job = store().get(job_id)
+            job = access.job(job_id)
         except NotFound:
             return "a checkpoint that is gone", ""
         return job.name or recipe_title(job.recipe), f"{recipe_title(job.recipe)}, checkpoint at step {int(step):,}"

@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import Response, request, send_file, url_for
 
-from shared.datasets import get_dataset
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
+from web import access
 from web.pages.reach import pages, volume
 
 _TYPES = {
@@ -46,7 +46,7 @@ def _type_of(name: str) -> str | None:
 @pages.get("/datasets/<dataset_id>/picture")
 def dataset_picture(dataset_id: str) -> Response:
     """Send one picture that the manifest names: ?file=train/cat/0001.png."""
-    dataset = get_dataset(volume(), dataset_id)
+    dataset = access.dataset(dataset_id)
     name = request.args.get("file", "")
     kind = _type_of(name)
     path = f"files/{name}"
@@ -60,7 +60,7 @@ def idx_picture(dataset_id: str, number: int) -> Response:
     """Send picture `number` of the part to learn from of an IDX dataset as PNG."""
     from PIL import Image
 
-    dataset = get_dataset(volume(), dataset_id)
+    dataset = access.dataset(dataset_id)
     if dataset.format != "idx" or number >= _IDX_SHOWN:
         raise NotFound(f"dataset {dataset_id} has no picture {number} to show")
     path = _idx_file(dataset, "idx3")

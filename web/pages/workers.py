@@ -6,11 +6,11 @@ from typing import Any
 from flask import render_template
 
 from shared.job import Job
-from shared.models import list_models
 from shared.presence import WorkerInfo
 from shared.queues import QueueInfo, queues
+from web import access
 from web.pages.formatting import duration, plural
-from web.pages.reach import pages, recipe_title, store, volume
+from web.pages.reach import pages, recipe_title, store
 
 _REFRESH_S = 3
 
@@ -44,10 +44,10 @@ class WorkerRow:
 @pages.get("/workers")
 def workers() -> str:
     """Show queues and workers."""
-    live = store().presence.workers()
-    jobs = {job.id: job for job in store().get_many(sorted({i for w in live for i in w.jobs}))}
-    names = _warm_names(live)
-    rows = [WorkerRow(w, [jobs[i] for i in w.jobs if i in jobs], [names[key] for key in w.warm]) for w in live]
+    live, shown = store().presence.workers(), access.workers()
+    jobs = {job.id: job for job in access.jobs(sorted({i for w in shown for i in w.jobs}))}
+    names = _warm_names(shown)
+    rows = [WorkerRow(w, [jobs[i] for i in w.jobs if i in jobs], [names[key] for key in w.warm]) for w in shown]
     return render_template(
         "workers.html",
         active="workers",
@@ -83,8 +83,8 @@ def _warm_names(live: list[WorkerInfo]) -> dict[str, str]:
     keys = {key for w in live for key in w.warm}
     if not keys:
         return {}
-    saved = {f"{m.checkpoint.job_id}/{m.checkpoint.attempt}/{m.checkpoint.step}": m.name for m in list_models(volume())}
-    trainings = {job.id: job for job in store().get_many(sorted({key.split("/")[0] for key in keys}))}
+    saved = {f"{m.checkpoint.job_id}/{m.checkpoint.attempt}/{m.checkpoint.step}": m.name for m in access.models()}
+    trainings = {job.id: job for job in access.jobs(sorted({key.split("/")[0] for key in keys}))}
     names = {}
     for key in keys:
         job_id, _attempt, step = key.split("/")

@@ -1,0 +1,58 @@
+"""An application that asks for a login, with two owners, a reader and an admin."""
+
+import pytest
+
+from shared.api_keys import Scope, create_key, list_keys
+from shared.ids import new_id
+from shared.job import CheckpointRef
+from shared.models import Model, save_model
+from tests.support.callers import Caller, train, upload
+from web import create_app
+
+
+@pytest.fixture
+def app(settings, store):
+    return create_app(settings.model_copy(update={"login": True, "hosts": ()}))
+
+
+@pytest.fixture
+def keys(app, volume):
+    """Text of a key by name: two owners who submit, one who only reads as the first, an admin."""
+    wanted: dict[str, tuple[str, Scope]] = {
+        "ann": ("ann", "submit"),
+        "bob": ("bob", "submit"),
+        "reader": ("ann", "read"),
+        "admin": ("root", "admin"),
+    }
+    return {name: create_key(volume, owner=owner, scope=scope)[1] for name, (owner, scope) in wanted.items()}
+
+
+@pytest.fixture
+def ann(app, keys):
+    return Caller(app, keys["ann"])
+
+
+@pytest.fixture
+def bob(app, keys):
+    return Caller(app, keys["bob"])
+
+
+@pytest.fixture
+def admin(app, keys):
+    return Caller(app, keys["admin"])
+
+
+@pytest.fixture
+def hers(ann, volume):
+    """What ann has: a dataset, a job and a model."""
+    dataset_id = upload(ann).json["id"]
+    job_id = train(ann, dataset_id).json["id"]
+    model = Model(
+        id=new_id(),
+        name="hers",
+        owner="ann",
+        recipe="char_lstm",
+        checkpoint=CheckpointRef(job_id=job_id, attempt=1, step=1),
+    )
+    save_model(volume, model)
+    return {"dataset_id": dataset_id, "job_id": job_id, "model_id": model.id, "key_id": list_keys(volume, "ann")[0].id}

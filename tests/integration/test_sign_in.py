@@ -1,0 +1,86 @@
+"""Browsers that sign in: sessions, cookies, other sites' pages, where they are sent afterwards."""
+
+from urllib.parse import quote
+
+import pytest
+
+from web import create_app
+
+
+def test_a_browser_signs_in_works_and_signs_out(app, keys, hers):
+    browser = app.test_client()
+    sent = browser.get("/jobs/" + hers["job_id"])
+    assert sent.location == f"/sign-in?next=/jobs/{hers['job_id']}"
+    done = browser.post("/sign-in", data={"key": f" {keys['ann']} ", "next": f"/jobs/{hers['job_id']}"})
+    assert done.location == f"/jobs/{hers['job_id']}"
+    cookie = done.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and keys["ann"] not in cookie
+    page = browser.get(done.location)
+    assert page.status_code == 200 and "ann" in page.text and "Sign out" in page.text
+    origin = {"Origin": "http://localhost"}
+    assert browser.post(f"/jobs/{hers['job_id']}/cancel", headers=origin).status_code == 302
+    assert browser.post("/sign-out", headers=origin).status_code == 302
+    assert browser.get("/").status_code == 302
+    browser.set_cookie("trainyard", cookie.split("=", 1)[1].split(";")[0])
+    assert browser.get("/").status_code == 302, "the session itself is gone, not only the browser's cookie"
+
+
+def test_over_https_the_cookie_is_bound_to_the_host(app, keys):
+    done = app.test_client().post("/sign-in", data={"key": keys["ann"]}, base_url="https://localhost")
+    cookie = done.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-trainyard=") and "Secure" in cookie and "Domain" not in cookie
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Origin": "http://localhost:81"},
+    ],
+)
+def test_another_sites_page_cannot_borrow_a_signed_in_browser(app, keys, hers, headers):
+    browser = app.test_client()
+    browser.post("/sign-in", data={"key": keys["ann"]})
+    for path in (f"/jobs/{hers['job_id']}/cancel", f"/api/v1/jobs/{hers['job_id']}/cancel", "/sign-out", "/keys"):
+        assert browser.post(path, headers=headers).status_code == 403, path
+    assert browser.get(f"/api/v1/jobs/{hers['job_id']}").json["state"] == "queued"
+
+
+TARGETS = [
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "javascript:alert(1)",
+    "/\t/evil.example",
+]
+TARGETS += [
+    "http:evil.example",
+    "///evil.example",
+    "/\r\nSet-Cookie: a=b",
+    " //evil.example",
+    "/ok\\..\\evil",
+    "evil.example",
+]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nobody_is_sent_to_another_site_after_signing_in(app, keys, target):
+    done = app.test_client().post("/sign-in", data={"key": keys["ann"], "next": target})
+    assert done.status_code == 302 and done.location in ("/", "/jobs"), done.location
+    page = app.test_client().get("/sign-in?next=" + quote(target))
+    assert page.status_code == 200 and "<script>" not in page.text
+
+
+def test_behind_a_proxy_the_address_and_scheme_are_its_word_only_when_it_is_known(settings, keys):
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "models.example"}
+    known = create_app(settings.model_copy(update={"login": True, "proxies": 1}))
+    unknown = create_app(settings.model_copy(update={"login": True}))
+    data = {"key": keys["ann"]}
+    assert "Secure" in known.test_client().post("/sign-in", data=data, headers=headers).headers["Set-Cookie"]
+    assert "Secure" not in unknown.test_client().post("/sign-in", data=data, headers=headers).headers["Set-Cookie"]

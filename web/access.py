@@ -1,0 +1,111 @@
+"""What the current request may see: its owner's jobs, datasets and models; an admin sees all.
+
+What belongs to another owner answers as if it were not there. Views and submission read through these functions;
+tests/unit/test_web_sources.py makes sure that none of them goes around.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, g, request
+
+from shared import datasets as _datasets
+from shared import models as _models
+from shared.datasets.manifest import DatasetManifest
+from shared.errors import NotFound
+from shared.job import Job
+from shared.models import Model
+from shared.presence import WorkerInfo
+from shared.store import JobPage
+from web.identity import identity
+from web.services import services
+
+
+def job(job_id: str) -> Job:
+    """Raises NotFound."""
+    found = services().store.get(job_id)
+    return found if _mine(found.owner) else _hidden(f"no job {job_id!r:.60}")
+
+
+def jobs(job_ids: list[str]) -> list[Job]:
+    """Those of the ids that are there and may be seen."""
+    return [found for found in services().store.get_many(job_ids) if _mine(found.owner)]
+
+
+def list_jobs(*, owner: str | None = None, **filters: Any) -> JobPage:
+    """A page of jobs, newest first. owner: of an admin's choice."""
+    who = identity()
+    if not who.sees_all:
+        if owner not in (None, who.owner):
+            return JobPage(jobs=[], next_cursor=None)
+        owner = who.owner
+    return services().store.list_jobs(owner=owner, **filters)
+
+
+def counts() -> dict[str, int]:
+    """Jobs by state; empty for those who see only a part of them."""
+    return services().store.counts() if identity().sees_all else {}
+
+
+def dataset(dataset_id: str) -> DatasetManifest:
+    """Raises NotFound."""
+    found = _datasets.get_dataset(services().volume, dataset_id)
+    return found if _mine(found.owner) else _hidden(f"no dataset {dataset_id!r:.60}")
+
+
+def datasets() -> list[DatasetManifest]:
+    return [found for found in _datasets.list_datasets(services().volume) if _mine(found.owner)]
+
+
+def model(model_id: str) -> Model:
+    """Raises NotFound."""
+    found = _models.get_model(services().volume, model_id)
+    return found if _mine(found.owner) else _hidden(f"no model {model_id!r:.60}")
+
+
+def models() -> list[Model]:
+    """Newest first."""
+    return [found for found in _models.list_models(services().volume) if _mine(found.owner)]
+
+
+def workers() -> list[WorkerInfo]:
+    """Live workers, each with those of its jobs and warm checkpoints that may be seen."""
+    live = services().store.presence.workers()
+    if identity().sees_all:
+        return live
+    named = {job_id for info in live for job_id in (*info.jobs, *(key.split("/")[0] for key in info.warm))}
+    seen = {found.id for found in jobs(sorted(named))}
+    return [
+        info.model_copy(
+            update={
+                "jobs": [job_id for job_id in info.jobs if job_id in seen],
+                "warm": [key for key in info.warm if key.split("/")[0] in seen],
+            }
+        )
+        for info in live
+    ]
+
+
+def _mine(owner: str) -> bool:
+    who = identity()
+    return who.sees_all or owner == who.owner
+
+
+def _hidden(message: str) -> Any:
+    raise NotFound(message)
+
+
+_BY_ARGUMENT: dict[str, Callable[[str], Any]] = {"job_id": job, "dataset_id": dataset, "model_id": model}
+
+
+def register(app: Flask) -> None:
+    """Check what a route's own path names before the route runs, so that no view can forget to."""
+
+    @app.before_request
+    def _check_path() -> None:
+        who = g.get("identity")
+        if who is None or who.sees_all:
+            return
+        for name, value in (request.view_args or {}).items():
+            if name in _BY_ARGUMENT:
+                _BY_ARGUMENT[name](value)
