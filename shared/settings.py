@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front whose X-Forwarded headers are believed.")
     changes_per_minute: int = Field(6_000, ge=1, description="Most submissions, uploads and changes of one owner.")
     reads_per_minute: int = Field(60_000, ge=1, description="Most reading requests of one owner.")
+    wrong_keys_per_minute: int = Field(30, ge=1, description="Most wrong API keys from one address.")
     max_dataset_bytes_per_owner: int = Field(
         100 * 1024**3, ge=1, description="Most bytes of datasets one owner may keep."
     )

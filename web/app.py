@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
             description="Submit trainings and generations, watch them, use every checkpoint. "
             "Errors are RFC 9457 problem+json.",
         ),
+        security_schemes={"key": {"type": "http", "scheme": "bearer", "description": "An API key, ty_..."}},
         doc_prefix="/openapi",
         doc_url="/openapi.json",
         validation_error_status=422,

@@ -26,7 +26,8 @@ def add_headers(response: Response) -> Response:
     elif response.mimetype == "text/html":
         headers.setdefault("Content-Security-Policy", PAGE_POLICY)
         headers.setdefault("Cache-Control", "no-store")
-    elif not request.path.startswith(("/static/", "/assets/")):
+    else:
         headers.setdefault("Content-Security-Policy", _DATA_POLICY)
+    if not request.path.startswith(("/static/", "/assets/")):
         headers.setdefault("Cache-Control", "no-store" if response.status_code >= 400 else "no-cache")
     return response

@@ -12,8 +12,6 @@ from shared.errors import ClientError
 from shared.keys import Keys
 from shared.settings import Settings
 
-_REFUSALS = RateLimitItemPerMinute(30)  # wrong keys from one address; a guess that no person reaches
-
 
 class RateLimited(ClientError):
     """Too many requests. retry_after_s: when the next one may come."""
@@ -34,6 +32,7 @@ class Rates:
         storage = RedisStorage(settings.redis_url, key_prefix=prefix, socket_timeout=5, socket_connect_timeout=5)
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._changes = RateLimitItemPerMinute(settings.changes_per_minute)
+        self._refusals = RateLimitItemPerMinute(settings.wrong_keys_per_minute)
         self._reads = RateLimitItemPerMinute(settings.reads_per_minute)
 
     def count(self, owner: str, *, change: bool) -> None:
@@ -42,7 +41,7 @@ class Rates:
 
     def count_refusal(self, address: str) -> None:
         """Raises RateLimited when an address keeps coming with wrong keys."""
-        self._hit(_REFUSALS, "refusals", address)
+        self._hit(self._refusals, "wrong keys", address)
 
     def _hit(self, limit: RateLimitItem, kind: str, who: str) -> None:
         if not self._limiter.hit(limit, kind, who):

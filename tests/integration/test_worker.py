@@ -29,6 +29,10 @@ def pictures(stack):
     return import_dataset(stack.volume, Limits(), files, name="bands", owner="ann").id
 
 
+# Killed while it writes a checkpoint, a process leaves its staging folder, which the reaper's sweep removes later.
+killed_while_it_may_write = pytest.mark.makes_staging
+
+
 def train(stack: Stack, dataset: str, epochs: int):
     """About 7 steps an epoch, some hundred steps a second."""
     params = {"epochs": epochs, "batch_size": 8, "width": 4, "seed": 1}
@@ -68,6 +72,7 @@ def test_a_submitted_training_runs_to_its_end_and_its_model_generates(stack, pic
     stack.until(lambda: len(stack.store.presence.workers()[0].warm) == 1, 10)
 
 
+@killed_while_it_may_write
 def test_a_killed_trainer_is_replaced_within_seconds_and_goes_on_from_its_checkpoint(stack, pictures):
     worker = stack.start_worker()
     job = train(stack, pictures, epochs=60)
@@ -84,6 +89,7 @@ def test_a_killed_trainer_is_replaced_within_seconds_and_goes_on_from_its_checkp
     assert any("going on from step" in note and int(note.split()[4].strip(",")) >= step for note in notes), notes
 
 
+@killed_while_it_may_write
 def test_a_killed_supervisor_takes_its_trainer_along_and_the_job_is_back_within_seconds(stack, pictures):
     worker = stack.start_worker()
     job = train(stack, pictures, epochs=5000)
@@ -98,6 +104,7 @@ def test_a_killed_supervisor_takes_its_trainer_along_and_the_job_is_back_within_
     stack.until_state(job, State.cancelled, 15)
 
 
+@killed_while_it_may_write
 def test_a_killed_worker_leaves_no_process_and_the_reaper_gives_its_job_to_another(stack, pictures):
     stack.start("worker.reaper")
     worker = stack.start_worker()
@@ -167,6 +174,7 @@ def test_a_dataset_deleted_between_submit_and_start_is_named(stack, pictures):
     assert error.code == "input_missing" and pictures in error.message
 
 
+@killed_while_it_may_write
 def test_a_trainer_that_hangs_is_ended_and_the_job_goes_on(stack, pictures):
     worker = stack.start_worker(hang_floor_s=12)
     job = train(stack, pictures, epochs=60)

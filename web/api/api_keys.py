@@ -30,7 +30,7 @@ class KeyBody(BaseModel):
     owner: str = Field(pattern=OWNER, description="Whose jobs, datasets and models it reaches.")
     scope: Scope = Field("submit", description="read; submit: and change; admin: everything of everybody, and keys.")
     name: str = Field("", max_length=200, description="What it is for.")
-    expires_in_days: float | None = Field(None, gt=0, le=3650, description="Left out: it does not expire.")
+    expires_in_days: float | None = Field(None, ge=0.01, le=3650, description="Left out: it does not expire.")
 
 
 class KeyMade(ApiKey):

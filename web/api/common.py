@@ -27,6 +27,7 @@ def resource(name: str, about: str, *, prefix: str = API) -> APIBlueprint:
         __name__,
         url_prefix=prefix,
         abp_tags=[Tag(name=name, description=about)],
+        abp_security=[{"key": []}],
         abp_responses=documented(400, 401, 403, 404, 421, 422, 429, 503),
     )
 

@@ -64,7 +64,8 @@ def upload_dataset() -> Reply:
     if not is_upload(request):
         raise UnsupportedMediaType("send the files as multipart/form-data in the field `file`")
     here = services()
-    unknown = sorted((set(request.form) | set(request.files)) - {"file", "name", "format"})
+    sent = {name or "" for name in (*request.form, *request.files)}  # a part may come without a name
+    unknown = sorted(sent - {"file", "name", "format"})
     problems = [Problem(field=name[:100], message="unknown field; known are file, name, format") for name in unknown]
     uploads = [(file.filename or "", file.stream) for file in request.files.getlist("file")]
     if not uploads:
