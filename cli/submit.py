@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--name", default="", help="a name for people")
     add("--priority", type=int, default=0, metavar="N", help="-10 to 10; higher goes first")
     add("--after", action="append", default=[], metavar="JOB", help="wait until this job has succeeded")
+    add("--hours", type=float, metavar="N", help="cancel it if it has not ended so many hours from now")
     add("--wait", action="store_true", help="watch it to its end; the exit code tells how that was")
     parser.set_defaults(run=submit, takes_params=True)
 
@@ -57,6 +59,8 @@ def submit(options: argparse.Namespace) -> int:
         "priority": options.priority,
         "after": options.after,
     }
+    if options.hours is not None:
+        body["deadline_at"] = (datetime.now(UTC) + timedelta(hours=options.hours)).isoformat()
     recipe = options.recipe
     if options.source:
         source = find_source(client, options.source)

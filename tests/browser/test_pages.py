@@ -125,3 +125,23 @@ def test_no_page_scrolls_sideways_on_a_phone(chromium, stack, poem):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
     context.close()
+
+
+def test_a_job_can_be_told_to_wait_for_another_and_to_end_in_time(chromium, stack, poem):
+    context = chromium.new_context(base_url=stack.url)
+    page = context.new_page()
+    first = stack.client.submit({"kind": "train", "recipe": "char_lstm", "dataset_id": poem, "params": {"steps": 2000}})
+    page.goto(f"/jobs/new?kind=train&recipe=char_lstm&dataset={poem}")
+    page.get_by_label("Start after").select_option(first["id"])
+    page.get_by_label("Deadline").fill("soon")
+    page.get_by_role("button", name="Start training").click()
+    assert "no number of hours" in page.locator("#hours-problem").inner_text()
+    page.get_by_label("Deadline").fill("1.5")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/jobs/*")
+    job = stack.client.get(f"/jobs/{page.url.rsplit('/', 1)[1]}")
+    assert job["after"] == [first["id"]] and job["deadline_at"]
+    assert page.locator("#details").get_by_text("Deadline").is_visible()
+    stack.client.call("POST", f"/jobs/{first['id']}/cancel")
+    stack.until(lambda: stack.client.get(f"/jobs/{job['id']}")["state"] in ("failed", "cancelled"))
+    context.close()

@@ -1,7 +1,7 @@
 """The submission form: choose what to do, fill in what the recipe's spec asks for, submit."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from shared.datasets.examples import import_example
 from shared.errors import ClientError, InvalidParams, NotFound, Problem
 from shared.ids import new_id
-from shared.job import Job
+from shared.job import Job, utc_now
 from shared.queues import queues
 from shared.recipes import RECIPES, RecipeSpec, get_recipe
 from shared.recipes.base import Params, validate_params
@@ -25,6 +25,7 @@ from web.pages.reach import pages, recipe_title, services, store, volume
 from web.problems import from_validation
 from web.submission import CheckpointChoice, JobBody, build_request, submit
 
+_MOST_HOURS = 8_760  # a year
 _SOURCES = 30  # models and trainings offered to generate with
 
 
@@ -50,6 +51,8 @@ class Draft:
     dataset_id: str = ""
     source_key: str = ""
     model_id: str = ""
+    after: str = ""
+    hours: str = ""
     clone: Job | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -118,6 +121,7 @@ def _show(draft: Draft) -> str:
     for problem in draft.problems:
         by_field.setdefault(problem.field.split(".")[0], []).append(problem.message)
     ids = {f.path: f.id for f in draft.form.fields} | {"name": "name", "priority": "priority", "dataset_id": "dataset"}
+    ids |= {"after": "after", "deadline_at": "hours"}
     source_name, source_about = _source_words(draft)
     train = draft.kind == "train"
     usable = usable_datasets(draft.spec.formats)
@@ -144,8 +148,20 @@ def _show(draft: Draft) -> str:
         name_problems=by_field.get("name", []),
         priority=draft.priority,
         priority_problems=by_field.get("priority", []),
+        unfinished=_unfinished(),
+        after=draft.after,
+        after_problems=by_field.get("after", []),
+        hours=draft.hours,
+        hours_problems=by_field.get("deadline_at", []),
         queue_note=_queue_note(draft.kind),
     )
+
+
+def _unfinished() -> list[Job]:
+    """Jobs that another may wait for, newest first."""
+    return [
+        job for state in ("running", "queued", "paused") for job in access.list_jobs(state=state, limit=_SOURCES).jobs
+    ]
 
 
 def _source_words(draft: Draft) -> tuple[str, str]:
@@ -189,9 +205,10 @@ def submit_job() -> Response | tuple[str, int]:
         dataset_id = _take_dataset(dataset_id, problems)
     if not any(p.field == "file" for p in problems):
         try:
-            body = JobBody.model_validate(_body(kind, spec, values, dataset_id))
-            job, _ = submit(services(), build_request(services(), body), form.get("idempotency_key") or None)
-            if not seen:
+            body = JobBody.model_validate(_body(kind, spec, values, dataset_id) | _order(problems))
+            wanted = build_request(services(), body)
+            if not problems:
+                job, _ = submit(services(), wanted, form.get("idempotency_key") or None)
                 return redirect(url_for("pages.job", job_id=job.id))
         except ValidationError as err:
             problems += from_validation(err).problems + _wrong_params(model, values)
@@ -203,6 +220,8 @@ def submit_job() -> Response | tuple[str, int]:
         build_form(model, values, problems),
         name=form.get("name", ""),
         priority=form.get("priority", ""),
+        after=form.get("after", ""),
+        hours=form.get("hours", ""),
         dataset_id=dataset_id,
         source_key=form.get("source", ""),
         model_id=form.get("model_id", ""),
@@ -233,6 +252,30 @@ def _take_dataset(dataset_id: str, problems: list[Problem]) -> str:
     return dataset_id
 
 
+def _order(problems: list[Problem]) -> dict[str, Any]:
+    """Priority, what the job waits for, and its deadline: typed as hours from now, which is the same in every time zone."""
+    form = request.form
+    order: dict[str, Any] = {"priority": form.get("priority", "").strip() or 0}
+    if form.get("after"):
+        order["after"] = [form["after"]]
+    if hours := form.get("hours", "").strip():
+        try:
+            order["deadline_at"] = utc_now() + timedelta(hours=_hours(hours))
+        except ValueError as err:
+            problems.append(Problem(field="deadline_at", message=str(err)))
+    return order
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1.0
+    if not 0 < hours <= _MOST_HOURS:
+        raise ValueError(f"{text!r:.40} is no number of hours; above 0, at most {_MOST_HOURS:,}")
+    return hours
+
+
 def _body(kind: str, spec: RecipeSpec, values: dict[str, Any], dataset_id: str) -> dict[str, Any]:
     form = request.form
     body: dict[str, Any] = {
@@ -240,7 +283,6 @@ def _body(kind: str, spec: RecipeSpec, values: dict[str, Any], dataset_id: str) 
         "recipe": spec.name,
         "params": values,
         "name": form.get("name", ""),
-        "priority": form.get("priority", "").strip() or 0,
     }
     if kind == "train":
         return body | {"dataset_id": dataset_id or None}

@@ -30,6 +30,7 @@ export function startChart(url) {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let rows = [];
   let shown = null;
+  const known = new Set();
   let busy = false;
 
   async function update() {
@@ -54,7 +55,9 @@ export function startChart(url) {
   }
 
   function pick(all) {
-    shown ??= new Set(SHOWN_FIRST.filter((name) => all.includes(name)).concat(all.includes("loss") ? [] : all.slice(0, 1)));
+    shown ??= new Set(all.includes("loss") ? [] : all.slice(0, 1));
+    for (const name of SHOWN_FIRST) if (all.includes(name) && !known.has(name)) shown.add(name); // also one that comes later
+    for (const name of all) known.add(name);
     const have = [...picker.querySelectorAll("input")].map((input) => input.value);
     if (have.join() === all.join()) return;
     picker.replaceChildren(...all.map((name) => {
