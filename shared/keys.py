@@ -50,9 +50,13 @@ class Keys:
         """ZSET job id -> end of its lease (ms, Redis' clock), running jobs. Entries leave when running ends."""
         return f"{self.prefix}:leases"
 
-    def owner(self, owner: str) -> str:
-        """HASH state -> how many of an owner's jobs are in it, for those that have not ended. A field goes at zero."""
-        return f"{self.prefix}:owner:{owner}"
+    def jobs_of(self, owner: str, state: str = "") -> str:
+        """ZSET job id -> created_at (ms), an owner's jobs, all or in a state. Entries move and leave like jobs_in()."""
+        return f"{self.prefix}:owned:{owner}" + (f":{state}" if state else "")
+
+    def jobs_of_kind(self, kind: str) -> str:
+        """ZSET job id -> created_at (ms), jobs of a kind. Entries leave like jobs()."""
+        return f"{self.prefix}:kind:{kind}"
 
     def after(self, job_id: str) -> str:
         """SET of jobs that wait for this one to succeed. Goes when it ends."""

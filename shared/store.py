@@ -174,8 +174,11 @@ class JobStore(History):
         limit: int = 50,
         cursor: str | None = None,
     ) -> JobPage:
-        """List jobs, newest first. cursor is the next_cursor of the page before (the id of its last job)."""
-        index = self.keys.jobs_in(state) if state else self.keys.jobs()
+        """List jobs, newest first. cursor is the next_cursor of the page before (the id of its last job).
+
+        Reads the smallest index that holds them all and leaves out what does not fit.
+        """
+        index = self._smallest_index(state, kind, owner)
         found: list[Job] = []
         # Ids sort by time, but two web processes' clocks may differ: take the place of the cursor from the index.
         start = 0
@@ -186,11 +189,16 @@ class JobStore(History):
             else:  # it has moved to another state or died: go on below its time
                 score = self.redis.zscore(self.keys.jobs(), cursor)
                 start = self.redis.zcount(index, score if score is not None else "+inf", "+inf")  # type: ignore
-        size = max(limit + 1, 200) if (kind or recipe or owner) else limit + 1
+        size = max(limit + 1, 200) if recipe or sum(map(bool, (state, kind, owner))) > 1 else limit + 1
         while len(found) <= limit:
             ids: list[str] = self.redis.zrevrange(index, start, start + size - 1)  # type: ignore[assignment]
-            for job in self.get_many(ids):
-                wanted = [(kind, job.kind), (recipe, job.recipe), (owner, job.owner)]
+            jobs = self.get_many(ids)
+            if len(jobs) < len(ids):  # their records have died unseen by forget_ended
+                there = {job.id for job in jobs}
+                self.redis.zrem(index, *(job_id for job_id in ids if job_id not in there))
+                start -= len(ids) - len(jobs)
+            for job in jobs:
+                wanted = [(state, job.state), (kind, job.kind), (recipe, job.recipe), (owner, job.owner)]
                 if all(want is None or want == have for want, have in wanted):
                     found.append(job)
             if len(ids) < size:
@@ -199,6 +207,18 @@ class JobStore(History):
         more = len(found) > limit
         found = found[:limit]
         return JobPage(found, found[-1].id if more and found else None)
+
+    def _smallest_index(self, state: str | None, kind: str | None, owner: str | None) -> str:
+        if owner:
+            return self.keys.jobs_of(owner, state or "")
+        fitting = [self.keys.jobs_in(state)] if state else []
+        fitting += [self.keys.jobs_of_kind(kind)] if kind else []
+        if len(fitting) < 2:
+            return fitting[0] if fitting else self.keys.jobs()
+        with self.redis.pipeline(transaction=False) as pipe:
+            for key in fitting:
+                pipe.zcard(key)
+            return min(zip(pipe.execute(), fitting, strict=True))[1]
 
     def _control(self, job_id: str, verb: str, refused: str) -> Job:
         reply = (
@@ -366,9 +386,9 @@ class JobStore(History):
         """Ask Redis for a sign of life."""
         self.redis.ping()
 
-    def counts(self) -> dict[str, int]:
-        """Jobs by state."""
+    def counts(self, owner: str | None = None) -> dict[str, int]:
+        """Jobs by state: an owner's, or all."""
         with self.redis.pipeline(transaction=False) as pipe:
             for state in State:
-                pipe.zcard(self.keys.jobs_in(state))
+                pipe.zcard(self.keys.jobs_of(owner, state) if owner else self.keys.jobs_in(state))
             return dict(zip((str(s) for s in State), pipe.execute(), strict=True))

@@ -8,10 +8,13 @@ local function state_key(state) return P .. ':jobs:' .. state end
 local function ready_key(queue) return P .. ':ready:' .. queue end
 local function delayed_key(queue) return P .. ':delayed:' .. queue end
 local function fair_key(queue) return P .. ':fair:' .. queue end
-local function owner_key(owner) return P .. ':owner:' .. owner end
+local function kind_key(kind) return P .. ':kind:' .. kind end
+local function owned_key(owner) return P .. ':owned:' .. owner end
+local function owned_in(owner, state) return P .. ':owned:' .. owner .. ':' .. state end
 local function after_key(id) return P .. ':after:' .. id end
 local LEASES, JOBS, ENDED, ACTIVITY = P .. ':leases', P .. ':jobs', P .. ':ended', P .. ':activity'
 local DEADLINES = P .. ':deadlines'
+local GRACE_MS = 86400000
 
 -- Redis' own clock in milliseconds: the only clock leases know.
 local function now_ms()
@@ -40,16 +43,16 @@ local function tell(id, attempt, progress, now)
   add(live_key(id), 1, '=', id, 'progress', attempt, progress, now)
 end
 
--- Move a job from one state's index and its owner's count to another's, and tell waiting readers.
+-- Move a job from one state's index and its owner's to another's, and tell waiting readers.
 local function move(id, from, to)
   local created = redis.call('ZSCORE', JOBS, id)
-  local counts = owner_key(redis.call('HGET', job_key(id), 'owner'))
+  local owner = redis.call('HGET', job_key(id), 'owner')
   if from ~= '' then
     redis.call('ZREM', state_key(from), id)
-    if redis.call('HINCRBY', counts, from, -1) <= 0 then redis.call('HDEL', counts, from) end
+    redis.call('ZREM', owned_in(owner, from), id)
   end
-  if to == 'queued' or to == 'running' or to == 'paused' then redis.call('HINCRBY', counts, to, 1) end
   redis.call('ZADD', state_key(to), created, id)
+  redis.call('ZADD', owned_in(owner, to), created, id)
   redis.call('HSET', job_key(id), 'state', to)
   redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', id, 'state', to)
 end
@@ -111,8 +114,9 @@ local function retire(id, from, to, now, retention_ms, kept, data)
     move(job, was, becomes)
     redis.call('HSET', job_key(job), 'finished_ms', string.format('%.0f', now))
     append(job, kept, becomes, redis.call('HGET', job_key(job), 'attempt'), event, now)
-    redis.call('PEXPIRE', job_key(job), retention_ms)
-    redis.call('PEXPIRE', events_key(job), retention_ms)
+    -- forget.lua removes both with their index entries when their time has come; this is for when no reaper runs
+    redis.call('PEXPIRE', job_key(job), retention_ms + GRACE_MS)
+    redis.call('PEXPIRE', events_key(job), retention_ms + GRACE_MS)
     redis.call('ZADD', ENDED, now + retention_ms, job)
     redis.call('ZREM', DEADLINES, job)
     redis.call('DEL', live_key(job))

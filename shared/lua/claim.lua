@@ -11,7 +11,7 @@ promote(queue, now)
 local at_limit = {}  -- by owner, looked up once
 local function limited(owner)
   if at_limit[owner] == nil then
-    at_limit[owner] = tonumber(redis.call('HGET', owner_key(owner), 'running') or '0') >= tonumber(max_running)
+    at_limit[owner] = redis.call('ZCARD', owned_in(owner, 'running')) >= tonumber(max_running)
   end
   return at_limit[owner]
 end

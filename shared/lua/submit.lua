@@ -16,7 +16,7 @@ if idem ~= '' then
 end
 local waiting = redis.call('ZCARD', ready_key(queue)) + redis.call('ZCARD', delayed_key(queue))
 if waiting >= tonumber(max_queued) then return { 'full', tostring(waiting) } end
-local owned = tonumber(redis.call('HGET', owner_key(owner), 'queued') or '0')
+local owned = redis.call('ZCARD', owned_in(owner, 'queued'))
 if owned >= tonumber(max_owned) then return { 'owner_full', tostring(owned) } end
 local waits = {}
 for i = 16, #ARGV do
@@ -32,6 +32,8 @@ local order = stamp(queue, owner, priority)
 redis.call('HSET', job_key(id), 'spec', spec, 'state', 'queued', 'queue', queue, 'owner', owner, 'priority', priority,
   'attempt', '0', 'request', '', 'worker', '', 'created_ms', at, 'queued_ms', at, 'order', order, 'source', source)
 redis.call('ZADD', JOBS, at, id)
+redis.call('ZADD', kind_key(queue), at, id)
+redis.call('ZADD', owned_key(owner), at, id)
 if #waits == 0 then
   redis.call('ZADD', ready_key(queue), order, id)
 else

@@ -101,7 +101,16 @@ class Machine(RuleBasedStateMachine):
         leased = set(store.redis.zrange(store.keys.leases(), 0, -1))
         assert waiting == by_state[State.queued]
         assert leased == by_state[State.running]
-        for job in store.get_many(ids):
+        jobs = store.get_many(ids)
+        for owner in {job.owner for job in jobs}:
+            mine = {job.id for job in jobs if job.owner == owner}
+            assert set(store.redis.zrange(store.keys.jobs_of(owner), 0, -1)) == mine
+            for state, members in by_state.items():
+                assert set(store.redis.zrange(store.keys.jobs_of(owner, state), 0, -1)) == mine & members
+        for kind in ("train", "generate"):
+            of_kind = {job.id for job in jobs if job.kind == kind}
+            assert set(store.redis.zrange(store.keys.jobs_of_kind(kind), 0, -1)) == of_kind
+        for job in jobs:
             assert [s for s, members in by_state.items() if job.id in members] == [job.state]
             was, attempt = self.seen.get(job.id, (job.state, 0))
             assert job.attempt >= attempt, "attempts strictly rise"

@@ -14,7 +14,7 @@ _PATIENCE_S = 10.0  # for processes that are being ended right now
 # Those that need none die by a rule of their own: with a job, or entry by entry.
 KINDS = {
     "job": False, "events": False, "live": False, "jobs": False, "ended": False, "ready": False, "delayed": False, "fair": False,
-    "leases": False, "owner": False, "after": False, "deadlines": False, "activity": False, "server": False,
+    "leases": False, "owned": False, "kind": False, "after": False, "deadlines": False, "activity": False, "server": False,
     "idempotency": True, "durations": True, "worker": True, "workers": False, "slot": True,
     "session": True, "rate": True,
 }  # fmt: skip
