@@ -102,6 +102,7 @@ class EmbeddedServer:
             str(find_server()),
             "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder.resolve()),
             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction",
+            "--stream-node-max-bytes", "1024",  # of a job's events, most of which are few: 3 KiB less each
             "--databases", "16", "--daemonize", "no", "--protected-mode", "yes",
         ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from shared.record import from_ms
 from shared.standing import Standing, describe
 from shared.store import JobStore
 
+_OLDEST_LOOKED_AT = 1_000
 _LOOK_AHEAD = 200  # jobs before a job whose usual length is looked up for its ETA; further ahead the ETA is not told
 
 
@@ -93,11 +94,16 @@ def _server_ms(store: JobStore) -> float:
 
 
 def _oldest_wait_s(store: JobStore, queue: str, now_ms: float) -> float | None:
-    """Age of the job that has waited longest among the first thousand queued ones (oldest submissions first)."""
-    ids: list[str] = store.redis.zrange(store.keys.jobs_in("queued"), 0, 999)  # type: ignore[assignment]
-    with store.redis.pipeline(transaction=False) as pipe:
-        for job_id in ids:
-            pipe.hmget(store.keys.job(job_id), "queue", "queued_ms")
-        rows = pipe.execute()
-    waits = [now_ms - float(since) for name, since in rows if name == queue and since]
-    return max(waits) / 1000 if waits else None
+    """Age of the job that has waited longest among the oldest submissions: the first fifty with one of this queue."""
+    for start in range(0, _OLDEST_LOOKED_AT, 50):
+        ids: list[str] = store.redis.zrange(store.keys.jobs_in("queued"), start, start + 49)  # type: ignore[assignment]
+        with store.redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hmget(store.keys.job(job_id), "queue", "queued_ms")
+            rows = pipe.execute()
+        waits = [now_ms - float(since) for name, since in rows if name == queue and since]
+        if waits:
+            return max(waits) / 1000
+        if len(ids) < 50:
+            break
+    return None
