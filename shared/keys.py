@@ -66,6 +66,10 @@ class Keys:
         """ZSET job id -> its deadline (ms). Entries leave when it has passed or the job has ended."""
         return f"{self.prefix}:deadlines"
 
+    def uncopied(self) -> str:
+        """SET of jobs whose state has changed since record.json was written. Entries leave when it is (the reaper)."""
+        return f"{self.prefix}:uncopied"
+
     def activity(self) -> str:
         """STREAM, the newest ~1000 changes of state over all jobs: wakes readers of queued jobs. Capped."""
         return f"{self.prefix}:activity"

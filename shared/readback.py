@@ -68,6 +68,14 @@ def series(volume: Volume, job_id: str, *, max_points: int | None = None) -> lis
     return rows if max_points is None else _thin(rows, max_points)
 
 
+def last_step(volume: Volume, job_id: str, attempt: int) -> int | None:
+    """The highest step an attempt has written a row or a checkpoint of."""
+    folder = volume.attempt_dir(job_id, attempt)
+    steps = [row["step"] for row in _read_lines(folder / "series.jsonl")[-1:] if "step" in row]
+    steps += [info.ref.step for info in volume.checkpoints(job_id) if info.ref.attempt == attempt]
+    return max(steps, default=None)
+
+
 def _read_lines(path: Path) -> list[dict[str, Any]]:
     try:
         data = path.read_bytes()

@@ -18,6 +18,10 @@ def from_ms(ms: str | float) -> datetime:
     return datetime.fromtimestamp(float(ms) / 1000, UTC)
 
 
+def to_ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
 def source_key(ref: CheckpointRef | None) -> str:
     """How a worker names a checkpoint it holds warm: "<job id>/<attempt>/<step>", "" for none."""
     return f"{ref.job_id}/{ref.attempt}/{ref.step}" if ref else ""
@@ -68,6 +72,44 @@ def decode_job(job_id: str, fields: Mapping[str, str]) -> Job:
         waits_for=fields.get("waits_for", ""),
         revision=fields.get("revision", ""),
     )
+
+
+def encode_job(job: Job) -> dict[str, str]:
+    """The hash of a job whose record is put back: decode_job gives the job again, but for state and revision.
+
+    A job that had not ended is given no worker and no request; its place in the queue is the script's to find.
+    """
+    fields = {
+        "spec": encode_spec(JobRequest.model_validate(job.model_dump())),
+        "queue": job.queue,
+        "owner": job.owner,
+        "priority": str(job.priority),
+        "source": source_key(job.source) if job.kind == "generate" else "",
+        "attempt": str(job.attempt),
+        "request": "",
+        "worker": "",
+        "requeue_cause": "",
+        "created_ms": str(to_ms(job.created_at)),
+        "updated_ms": str(to_ms(job.updated_at)),
+    }
+    moments = {"queued_ms": job.queued_at, "started_ms": job.started_at, "finished_ms": job.finished_at}
+    fields |= {name: str(to_ms(moment)) for name, moment in moments.items() if moment}
+    parts = {"progress": job.progress, "checkpoint": job.checkpoint, "error": job.error}
+    fields |= {name: part.model_dump_json() for name, part in parts.items() if part}
+    if job.result is not None:
+        fields["result"] = to_json(job.result)
+    if job.checkpoint:
+        fields["checkpoint_step"] = str(job.checkpoint.step)
+    fields |= {f"attempt:{attempt.number}": _encode_attempt(attempt) for attempt in job.attempts}
+    return fields | {f"spent:{cause}": str(count) for cause, count in job.spent.items()}
+
+
+def _encode_attempt(attempt: Attempt) -> str:
+    fields = attempt.model_dump(exclude={"started_at", "ended_at"}, exclude_none=True)
+    fields["started_ms"] = to_ms(attempt.started_at)
+    if attempt.ended_at:
+        fields["ended_ms"] = to_ms(attempt.ended_at)
+    return to_json(fields)
 
 
 def decode_event(event_id: str, fields: Mapping[str, str]) -> Event:

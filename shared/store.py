@@ -15,6 +15,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from shared import record
+from shared.copies import Copies
 from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull
 from shared.events import WORKER_EVENTS
 from shared.history import History
@@ -33,7 +34,9 @@ from shared.keys import Keys
 from shared.presence import Presence
 from shared.settings import Settings
 
-SCRIPTS = ("submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines")
+SCRIPTS = (
+    "submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines", "copied", "recover",
+)  # fmt: skip
 WARM_PATIENCE_MS = 2_000  # a guess: how long a job may be passed by for one whose model is already loaded
 
 
@@ -45,7 +48,7 @@ class JobPage:
     next_cursor: str | None
 
 
-class JobStore(History):
+class JobStore(History, Copies):
     """Jobs, their events and their queues. Thread-safe; one per process.
 
     All methods raise redis.RedisError when Redis is out of reach; nothing has then been decided, except that a reply may

@@ -1,7 +1,7 @@
 """The shared volume: where things are, how an attempt writes, how its checkpoints and outcome are found again.
 
     datasets/<id>/          see shared/datasets
-    jobs/<job id>/job.json, attempt-<n>/{checkpoints/<step>, artifacts, samples, series.jsonl, log.txt, DONE}
+    jobs/<job id>/record.json, attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples, series.jsonl, log.txt, DONE}
     models/<model id>.json  see shared/models.py
 
 Reading curves, logs, samples and artifacts back is shared/readback.py.
@@ -90,12 +90,15 @@ class Volume:
             staging.sync_folder(folder.parent)
         return folder
 
-    def write_request(self, job: Job) -> None:
-        """Keep what was asked for beside the attempts, once: `trainyard reindex` reads it."""
-        path = self.job_dir(job.id) / "job.json"
-        if not path.exists():
-            keep = {"attempt", "attempts", "state", "progress", "worker", "request", "revision"}
-            staging.write_json(path, job.model_dump(mode="json", exclude=keep))
+    def write_claimed(self, job: Job) -> None:
+        """Keep the record as this attempt has claimed it: what was asked for, and how the attempts before it ended."""
+        staging.write_json(self.attempt_dir(job.id, job.attempt) / "claimed.json", job.model_dump(mode="json"))
+
+    def write_record(self, job: Job) -> None:
+        """Keep a copy of the newest record, for a Redis that is lost (shared/copies.py). Raises VolumeFull."""
+        with staging.full_is_said():
+            self.job_dir(job.id).mkdir(parents=True, exist_ok=True)
+        staging.write_json(self.job_dir(job.id) / "record.json", job.model_dump(mode="json"))
 
     def write_done(
         self,

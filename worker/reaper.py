@@ -1,4 +1,5 @@
-"""python -m worker.reaper: gives jobs of silent workers back, sends missing wake-ups, removes what is left behind.
+"""python -m worker.reaper: gives jobs of silent workers back, sends missing wake-ups, removes what is left behind, and copies
+changed records to the volume.
 
 Any number may run; each pass is idempotent. Never imports TensorFlow. It survives Redis and the volume being away: the
 next pass comes anyway.
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import redis
 from celery import Celery
 
+from shared.copies import copy_records
+from shared.errors import VolumeFull
 from shared.job import QUEUES
 from shared.settings import SettingsInvalid, load_settings
 from shared.store import JobStore
@@ -23,6 +26,7 @@ from worker.wakeups import WakeUps
 log = logging.getLogger(__name__)
 
 _MOST_WAKEUPS = 64  # in one pass and queue; a worker that ends a job sends the next itself
+_COPY_S = 1.0  # between two looks whether the process is to leave
 _SWEEP_EVERY = 300  # passes between two walks over the volume
 _ORPHAN_S = 3600.0  # staging folders older than this belong to nobody
 
@@ -77,6 +81,8 @@ def main() -> None:
     wakeups = WakeUps(celery, settings)
     log.info("reaper at work every %g s on %s", settings.reap_interval_s, settings.data)
     passes, away = 0, False
+    copier = threading.Thread(target=keep_copying, args=(store, volume, leaving, settings.reap_interval_s), daemon=True)
+    copier.start()  # of its own: a volume that hangs must not keep jobs from being taken back
     while not leaving.is_set():
         try:
             run_once(store, wakeups)
@@ -91,6 +97,23 @@ def main() -> None:
             sweep(volume)
         passes += 1
         leaving.wait(settings.reap_interval_s)
+    copier.join(_COPY_S * 2)
+
+
+def keep_copying(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:
+    """Copy changed records to the volume until told to leave. What cannot be copied now is copied later."""
+    unwritable = False
+    while not leaving.is_set():
+        try:
+            copy_records(store, volume, limit_s=_COPY_S)
+            unwritable = False
+        except (VolumeFull, OSError) as err:
+            if not unwritable:
+                log.warning("records cannot be copied to the volume: %s", err)
+            unwritable = True
+        except redis.RedisError:
+            pass  # the passes say it
+        leaving.wait(pause_s)
 
 
 def sweep(volume: Volume) -> None:

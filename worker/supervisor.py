@@ -111,7 +111,7 @@ class Supervisor:
                 self._settlement.finish_as(job, done)
                 return
             folder = self._volume.start_attempt(job.id, job.attempt)
-            self._volume.write_request(job)
+            self._volume.write_claimed(job)
             with contextlib.closing(AttemptLog(folder / "log.txt")) as log_file:
                 self._run_in(log_file, job)
         except Conflict:

@@ -13,7 +13,7 @@ local function owned_key(owner) return P .. ':owned:' .. owner end
 local function owned_in(owner, state) return P .. ':owned:' .. owner .. ':' .. state end
 local function after_key(id) return P .. ':after:' .. id end
 local LEASES, JOBS, ENDED, ACTIVITY = P .. ':leases', P .. ':jobs', P .. ':ended', P .. ':activity'
-local DEADLINES = P .. ':deadlines'
+local DEADLINES, UNCOPIED = P .. ':deadlines', P .. ':uncopied'
 local GRACE_MS = 86400000
 
 -- Redis' own clock in milliseconds: the only clock leases know.
@@ -43,7 +43,8 @@ local function tell(id, attempt, progress, now)
   add(live_key(id), 1, '=', id, 'progress', attempt, progress, now)
 end
 
--- Move a job from one state's index and its owner's to another's, and tell waiting readers.
+-- Move a job from one state's index and its owner's to another's, tell waiting readers, and note that the copy of its record
+-- on the volume is old.
 local function move(id, from, to)
   local created = redis.call('ZSCORE', JOBS, id)
   local owner = redis.call('HGET', job_key(id), 'owner')
@@ -54,6 +55,7 @@ local function move(id, from, to)
   redis.call('ZADD', state_key(to), created, id)
   redis.call('ZADD', owned_in(owner, to), created, id)
   redis.call('HSET', job_key(id), 'state', to)
+  redis.call('SADD', UNCOPIED, id)
   redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', id, 'state', to)
 end
 

@@ -36,6 +36,7 @@ elseif verb == 'resume' and state == 'paused' then
 elseif state == 'running' and (verb == 'cancel' or (verb == 'pause' and request ~= 'cancel')) then
   if request ~= verb then
     redis.call('HSET', job, 'request', verb)
+    redis.call('SADD', UNCOPIED, id)
     append(id, kept, verb .. '_requested', attempt, '{}', now)
   end
   return { 'ok', state, verb }

@@ -12,6 +12,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', ENDED, '-inf', now_ms(), 'LIMIT'
     if owner then redis.call('ZREM', owned_in(owner, state), id) end
   end
   redis.call('ZREM', ENDED, id)
+  redis.call('SREM', UNCOPIED, id)
   removed = removed + 1
 end
 return removed
