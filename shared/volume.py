@@ -10,7 +10,7 @@ Reading curves, logs, samples and artifacts back is shared/readback.py.
 import contextlib
 import os
 import shutil
-import time
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,8 +183,12 @@ class Volume:
             staging.remove(self.job_dir(job_id))
 
     def sweep(self, *, older_than_s: float) -> int:
-        """Remove staging and trash left by processes that were killed, once they are older than older_than_s."""
-        limit, removed = time.time() - older_than_s, 0
+        """Remove staging and trash left by processes that were killed, once they are older than older_than_s.
+
+        By the volume's own clock: one that is wrong here would take away what another machine is writing.
+        """
+        with tempfile.NamedTemporaryFile(dir=self.root, prefix=staging.STAGING_PREFIX) as probe:
+            limit, removed = Path(probe.name).stat().st_mtime - older_than_s, 0
         for path in self._left_over():
             try:
                 if path.lstat().st_mtime > limit:

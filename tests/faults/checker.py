@@ -40,6 +40,7 @@ def check(client: Any, prefix: str, data: Path, history: History, *, cancel_boun
     for job_id in history.accepted:
         found.job(job_id)
     found.no_stranger_ran()
+    found.nothing_was_accepted_twice()
     found.every_key_has_an_owner()
     found.nothing_temporary_is_left()
     return Verdict(found.violations, found.figures)
@@ -143,10 +144,29 @@ class _Check:
             if name not in self.history.accepted:
                 self.say("I2", name, "has a folder and was never accepted")
 
+    def nothing_was_accepted_twice(self) -> None:
+        """I2: a request repeated under its key is one job, whatever died in between."""
+        for job_id in self.client.zrange(f"{self.prefix}:jobs", 0, -1):
+            if job_id not in self.history.accepted:
+                self.say("I2", job_id, "is in the index and no answer ever named it")
+
     def every_key_has_an_owner(self) -> None:
         """I8: each key is one of the kinds of docs; those of a job that is unknown belong to nobody."""
         p = self.prefix
-        shared = ("ready:", "delayed:", "fair:", "owner:", "durations:", "worker:", "slot:", "idempotency:", "jobs:")
+        shared = (
+            "ready:",
+            "delayed:",
+            "fair:",
+            "owned:",
+            "kind:",
+            "durations:",
+            "rate:",
+            "session:",
+            "worker:",
+            "slot:",
+            "idempotency:",
+            "jobs:",
+        )
         single = {f"{p}:{n}" for n in ("jobs", "ended", "leases", "activity", "workers", "server", "deadlines")}
         for key in self.client.scan_iter(f"{p}:*"):
             rest = key.removeprefix(f"{p}:")

@@ -1,25 +1,30 @@
-"""A whole installation under attack: server, reaper and workers as real processes, each fault a method.
+"""A whole installation under attack: server, web, reaper and workers as real processes, each fault a method.
 
-"Machines" are sessions of processes: killing one takes the Celery parent, its child and every trainer at once.
+"Machines" are sessions of processes: killing one takes the Celery parent, its child and every trainer at once. Each worker
+reaches Redis through a link of its own, and has a clock of its own.
 """
 
 import contextlib
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import redis
 
-from cli.server import EmbeddedServer
+from cli.client import Client
+from cli.server import EmbeddedServer, free_port
+from shared.errors import TrainyardError
 from shared.settings import Settings, load_settings
 from shared.store import JobStore
 from shared.volume import Volume
+from tests.support.cutting_proxy import CuttingProxy
 
 ROOT = Path(__file__).resolve().parents[2]
 # Short periods, so that many faults fit into minutes. What must hold does not depend on them.
@@ -59,30 +64,59 @@ class Installation:
         self._queues = queues
         self.workers: list[subprocess.Popen[bytes]] = []
         self.reaper: subprocess.Popen[bytes] | None = None
+        self.web: subprocess.Popen[bytes] | None = None
+        self.links: list[CuttingProxy] = []
 
     def __enter__(self) -> "Installation":
         self.volume.ensure()
         self.server.start()
-        self.reaper = self._start("worker.reaper", "reaper")
-        self.workers = [self._start("worker", f"worker-{n}", queues) for n, queues in enumerate(self._queues)]
+        self.reaper = self._start("reaper", "worker.reaper")
+        for number in range(len(self._queues)):
+            self.links.append(CuttingProxy(self.server.port))
+            self.workers.append(self._start_worker(number))
+        self._port = free_port()
+        self.web = self._start("web", "tests.faults.marked", "web", TRAINYARD_PORT=str(self._port))
+        self.client = Client(f"http://127.0.0.1:{self._port}", timeout_s=20)
+        self.until(self._web_answers, within_s=60, what="the web")
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in [*self.workers, *([self.reaper] if self.reaper else [])]:
-            self._kill_machine(process)
+        for process in [*self.workers, self.reaper, self.web]:
+            if process is not None:
+                self._kill_machine(process)
+        for link in self.links:
+            link.__exit__()
         self.server.kill()
         self.store.redis.close()
 
-    def _start(self, module: str, name: str, queues: str | None = None) -> "subprocess.Popen[bytes]":
+    def _web_answers(self) -> bool:
+        try:
+            return bool(self.client.get("/queues"))
+        except TrainyardError:
+            return False
+
+    def _start_worker(self, number: int) -> "subprocess.Popen[bytes]":
+        url = f"redis://127.0.0.1:{self.links[number].port}/0"
+        more = {"TRAINYARD_QUEUES": self._queues[number], "TRAINYARD_REDIS_URL": url}
+        return self._start(f"worker-{number}", "tests.faults.marked", "worker", **more)
+
+    def _start(self, name: str, *module: str, **more: str) -> "subprocess.Popen[bytes]":
+        """Start `python -m module...` on a machine of that name."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TRAINYARD_")}
         for field in self.settings.model_fields_set:
             value = getattr(self.settings, field)
             environment[f"TRAINYARD_{field.upper()}"] = ",".join(value) if isinstance(value, tuple) else str(value)
-        if queues:
-            environment["TRAINYARD_QUEUES"] = queues
+        clock = self.folder / f"{name}.clock"
+        if not clock.exists():
+            clock.write_bytes(struct.pack("d", 0.0))
+        environment |= {
+            "FAULTS_CLOCK": str(clock),
+            "FAULTS_MARK": str(self.folder / f"{name}.mark"),
+            "PYTHONPATH": str(ROOT / "tests" / "faults" / "clock"),
+        }
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", module], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", *module], cwd=ROOT, env=environment | more, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -197,20 +231,29 @@ class Installation:
         app.close()
         return f"{count} messages too many"
 
-    @contextlib.contextmanager
-    def full_volume(self) -> Iterator[None]:
-        """Fill the file system the volume is on (a small tmpfs) for the length of a with block."""
-        filler = self.settings.data / "filler"
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-            while file.write(b"\0" * (1 << 16)):
-                pass
-        try:
-            yield
-        finally:
-            filler.unlink()
+    def go_silent(self, worker: int, seconds: float) -> str:
+        """Half-open: the worker's connections stay, new ones are accepted, and nothing comes back."""
+        link = self.links[worker]
+        link.silent = True
+        threading.Event().wait(seconds)  # the fault itself is that long
+        link.silent = False
+        link.cut()
+        return f"{seconds:.1f} s"
+
+    def step_clock(self, machine: str, seconds: float) -> str:
+        """Put a machine's wall clock off by so much, while its processes run."""
+        with (self.folder / f"{machine}.clock").open("r+b") as file:
+            file.write(struct.pack("d", seconds))
+        return f"{machine} off by {seconds:+.0f} s"
+
+    def arm(self, machine: str, mark: str) -> Path:
+        """Let the next process of a machine that reaches this point die there. Returns the file that goes when one has."""
+        file = self.folder / f"{machine}.mark"
+        file.write_text(mark)
+        return file
 
     def restart_worker(self, worker: int) -> None:
-        self.workers[worker] = self._start("worker", f"worker-{worker}", self._queues[worker])
+        self.workers[worker] = self._start_worker(worker)
 
     @staticmethod
     def _kill_one(pids: list[int]) -> str:

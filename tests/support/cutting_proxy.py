@@ -6,7 +6,7 @@ import threading
 
 
 class CuttingProxy:
-    """Forwards 127.0.0.1:port to a target port. cut() breaks every open connection."""
+    """Forwards 127.0.0.1:port to a target port. cut() breaks every open connection; silent swallows all that is sent."""
 
     def __init__(self, target_port: int):
         self._target = ("127.0.0.1", target_port)
@@ -15,6 +15,7 @@ class CuttingProxy:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self.connections = 0
+        self.silent = False  # half-open: connections are accepted and stay, and nothing comes back
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -46,7 +47,8 @@ class CuttingProxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
-                sink.sendall(data)
+                if not self.silent:
+                    sink.sendall(data)
         self._close(source, sink)
 
     def _close(self, *sockets: socket.socket) -> None:
