@@ -16,7 +16,20 @@ from cli.screen import colour, plain
 from shared.errors import ClientError, TrainyardError
 
 # In the order --help shows them. A group is imported only to build its parser; none imports anything heavy.
-_GROUPS = ("up", "demo", "submit", "watch", "generate", "jobs", "datasets", "lists", "keys", "reindex", "doctor")
+_GROUPS = (
+    "up",
+    "demo",
+    "submit",
+    "watch",
+    "generate",
+    "jobs",
+    "datasets",
+    "lists",
+    "keys",
+    "backup",
+    "reindex",
+    "doctor",
+)
 
 
 def parser() -> argparse.ArgumentParser:
