@@ -40,6 +40,10 @@ class Copies:
         flat = [text for pair in revisions.items() for text in pair]
         return int(self._run("copied", *flat))  # type: ignore[arg-type]
 
+    def server_run_id(self) -> str:
+        """Another one after every start of the server."""
+        return str(self.redis.info("server")["run_id"])  # type: ignore[index]
+
     def known(self, job_ids: Sequence[str]) -> set[str]:
         """Those of the ids that have a record."""
         with self.redis.pipeline(transaction=False) as pipe:

@@ -3,17 +3,20 @@
 Every problem of a request is named at once; nothing is queued while there is one.
 """
 
+import logging
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from shared.errors import Conflict, InvalidParams, NotFound, Problem, UnknownRecipe
+from shared.errors import Conflict, InvalidParams, NotFound, Problem, UnknownRecipe, VolumeFull
 from shared.job import CheckpointRef, Job, JobRequest, utc_now
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec, validate_params
 from web import access
 from web.identity import current_owner
 from web.services import Services
+
+log = logging.getLogger(__name__)
 
 
 class CheckpointChoice(BaseModel):
@@ -134,7 +137,8 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
 def submit(
     services: Services, request: JobRequest, idempotency_key: str | None = None, asked: BaseModel | None = None
 ) -> tuple[Job, bool]:
-    """Record first, wake-up second. Returns the job and whether it is new.
+    """Record first, wake-up second, a copy on the volume third, so that what is answered outlives a Redis that loses its
+    last second. Returns the job and whether it is new.
 
     asked: the body the request was made from; with it the same key and body give the same job even when what the body
     names ("the newest checkpoint") is another thing by now.
@@ -143,6 +147,10 @@ def submit(
     job, created = services.store.submit(request, idempotency_key=idempotency_key, asked=said)
     if created:
         services.wake(job.queue)
+        try:
+            services.volume.write_record(job)
+        except (VolumeFull, OSError) as err:
+            log.warning("job %s has no copy on the volume yet, the reaper will write it: %s", job.id, err)
     return job, created
 
 

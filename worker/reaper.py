@@ -16,6 +16,7 @@ from celery import Celery
 from shared.copies import copy_records
 from shared.errors import VolumeFull
 from shared.job import QUEUES
+from shared.reindex import reindex
 from shared.settings import SettingsInvalid, load_settings
 from shared.store import JobStore
 from shared.volume import Volume
@@ -101,10 +102,17 @@ def main() -> None:
 
 
 def keep_copying(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:
-    """Copy changed records to the volume until told to leave. What cannot be copied now is copied later."""
-    unwritable = False
+    """Copy changed records to the volume until told to leave. What cannot be copied now is copied later.
+
+    Before it copies from a Redis it has not seen yet, or that was started anew, it gives that the records it has lost.
+    """
+    unwritable, seen = False, ""
     while not leaving.is_set():
         try:
+            run_id = store.server_run_id()
+            if run_id != seen:
+                give_back(store, volume)
+                seen = run_id
             copy_records(store, volume, limit_s=_COPY_S)
             unwritable = False
         except (VolumeFull, OSError) as err:
@@ -114,6 +122,15 @@ def keep_copying(store: JobStore, volume: Volume, leaving: threading.Event, paus
         except redis.RedisError:
             pass  # the passes say it
         leaving.wait(pause_s)
+
+
+def give_back(store: JobStore, volume: Volume) -> None:
+    """Put back the records that only the volume still has: those of the last second before a machine went down."""
+    report = reindex(store, volume)
+    if report.recovered:
+        log.warning("Redis had lost records; put back from the volume: %s", dict(report.recovered))
+    for job_id, why in report.lost:
+        log.warning("job %s cannot be put back: %s", job_id, why)
 
 
 def sweep(volume: Volume) -> None:

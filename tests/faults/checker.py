@@ -66,6 +66,9 @@ class _Check:
         self.figures["attempts"] += attempt
         self.figures["most_attempts"] = max(self.figures["most_attempts"], attempt)
         self.figures[state] = self.figures.get(state, 0) + 1
+        if fields.get("error") and state == "failed":
+            code = f"failed: {json.loads(fields['error'])['code']}"
+            self.figures[code] = self.figures.get(code, 0) + 1
         if state not in TERMINAL and state != "paused":
             self.say("I1", job_id, f"is still {state} after attempt {attempt}")
         events = [e for _, e in self.client.xrange(f"{self.prefix}:events:{job_id}")]
@@ -90,8 +93,11 @@ class _Check:
         for path in (self.data / "jobs" / job_id).glob("attempt-*/DONE"):
             done[int(path.parent.name.removeprefix("attempt-"))] = json.loads(path.read_text())
         good = sorted(n for n, outcome in done.items() if outcome["state"] == "succeeded")
-        if not good:
-            self.say("I2", job_id, "succeeded without a DONE on the volume")
+        copy = self.data / "jobs" / job_id / "record.json"
+        if not good and not (copy.exists() and json.loads(copy.read_text())["state"] == "succeeded"):
+            self.say(
+                "I2", job_id, "succeeded, and the volume holds neither a DONE nor a copy of the record that says so"
+            )
         elif len(good) > 1:
             self.say("I2", job_id, f"attempts {good} all left a successful outcome")
         elif good[-1] > attempt:
@@ -167,7 +173,9 @@ class _Check:
             "idempotency:",
             "jobs:",
         )
-        single = {f"{p}:{n}" for n in ("jobs", "ended", "leases", "activity", "workers", "server", "deadlines")}
+        single = {
+            f"{p}:{n}" for n in ("uncopied", "jobs", "ended", "leases", "activity", "workers", "server", "deadlines")
+        }
         for key in self.client.scan_iter(f"{p}:*"):
             rest = key.removeprefix(f"{p}:")
             kind, _, job_id = rest.partition(":")

@@ -201,6 +201,7 @@ class Storm:
                 with contextlib.suppress(Conflict):
                     here.store.resume(job.id)
         here.until(lambda: self._all_ended(), within_s=DONE_WITHIN_S, what="the end of every job")
+        here.until(lambda: not here.store.uncopied(1), within_s=30, what="the copies of all records")
         for process in here.workers:
             process.terminate()
         for process in here.workers:
