@@ -33,9 +33,13 @@ class CuttingProxy:
         while True:
             try:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._target)
-            except OSError:
+            except OSError:  # closed
                 return
+            try:
+                far = socket.create_connection(self._target)
+            except OSError:  # nobody there at the moment
+                near.close()
+                continue
             with self._lock:
                 self.connections += 1
                 self._open |= {near, far}
