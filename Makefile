@@ -35,6 +35,9 @@ faults: env-dev  ## kill, stop, cut and fill things for an hour; FAULTS_SECONDS=
 attacks: env-dev  ## hostile input for some minutes; ATTACK_EXAMPLES=1000 for more
 	ATTACK_EXAMPLES=$${ATTACK_EXAMPLES:-300} $(RUN) -m pytest tests/attacks --timeout 3600 $(ARGS)
 
+audit: env-dev  ## does a locked package have a known vulnerability? asks PyPI
+	@$(PYTHON) .ci/environment.py audit
+
 browser: env-dev  ## the browser tests alone
 	@$(PYTHON) .ci/environment.py chromium
 	$(RUN) -m pytest tests/browser $(ARGS)
@@ -45,4 +48,4 @@ bench: env-dev  ## list the benchmarks; each one is run by hand and prints its f
 requirements: env-dev  ## export uv.lock for plain pip and the images
 	@$(PYTHON) .ci/environment.py export
 
-.PHONY: help demo up env env-dev lint test faults attacks browser bench requirements
+.PHONY: help demo up env env-dev lint test faults attacks audit browser bench requirements

@@ -1,7 +1,8 @@
-"""python .ci/environment.py run|dev|chromium|export: what the Makefile needs before it can start. Stdlib only.
+"""python .ci/environment.py run|dev|chromium|export|audit: what the Makefile needs before it can start. Stdlib only.
 
 run       .venv with what the service needs        dev   the same with the tools of `make test`
 chromium  a browser for the browser tests, where that can be had      export   requirements/*.txt from uv.lock
+audit     asks whether a locked package has a known vulnerability
 
 uv does the installing: the one on PATH, else one from PyPI into .venv. Where none can be had, plain pip installs the
 same versions with the same hashes from requirements/.
@@ -43,6 +44,8 @@ def main(mode: str) -> int:
         return chromium()
     if mode == "export":
         return export()
+    if mode == "audit":
+        return audit()
     return install(mode)
 
 
@@ -122,6 +125,38 @@ def chromium() -> int:
     else:
         say("no chromium here: the browser tests will be skipped (apt-get install chromium brings it)")
     return 0
+
+
+def audit() -> int:
+    """Ask PyPI's advisory database about every locked package. 0: none known, 1: some, 2: it could not be asked."""
+    uv = find_uv()
+    if uv is None:
+        return 2
+    known = 0
+    for name in ("run", "worker-gpu", "dev"):
+        say(f"known vulnerabilities in requirements/{name}.txt")
+        file = str(ROOT / "requirements" / f"{name}.txt")
+        command = [
+            uv,
+            "tool",
+            "run",
+            "pip-audit",
+            "--strict",
+            "--disable-pip",
+            "--require-hashes",
+            "--progress-spinner",
+            "off",
+        ]
+        done = subprocess.run([*command, "-r", file], cwd=ROOT, capture_output=True, text=True)
+        print(done.stdout, end="")
+        if done.returncode and "vulnerabilit" not in done.stdout + done.stderr:
+            say(
+                "the advisory database could not be asked: "
+                + (done.stderr.strip().splitlines() or ["no answer"])[-1][:300]
+            )
+            return 2
+        known |= done.returncode != 0
+    return known
 
 
 def export() -> int:
