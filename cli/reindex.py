@@ -9,6 +9,8 @@ from shared.reindex import Report, reindex
 from shared.store import JobStore
 from shared.volume import Volume
 
+_MOST_LINES = 200  # of one sort; each job's page says it as well
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("reindex", help="after a loss of Redis: put the records of jobs back from the volume")
@@ -37,14 +39,18 @@ def _tell(done: int, total: int) -> None:
         print(f"\r{done:,} of {total:,} jobs", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
 
+def _print_some(lines: list[str]) -> None:
+    for line in lines[:_MOST_LINES]:
+        print(plain(line))
+    if len(lines) > _MOST_LINES:
+        print(f"... and {len(lines) - _MOST_LINES:,} more like these")
+
+
 def show(report: Report, dry_run: bool) -> None:
     """Print a report: what needs a person's attention first, the counts last."""
-    for job_id, sentence in report.said:
-        print(f"job {job_id}: {plain(sentence)}")
-    for damage in report.damaged:
-        print(f"damaged: {plain(damage.path)} {plain(damage.what)}")
-    for job_id, why in report.lost:
-        print(f"not recovered: job {job_id}: {plain(why)}")
+    _print_some([f"job {job_id}: {sentence}" for job_id, sentence in report.said])
+    _print_some([f"damaged: {damage.path} {damage.what}" for damage in report.damaged])
+    _print_some([f"not recovered: job {job_id}: {why}" for job_id, why in report.lost])
     count = sum(report.recovered.values())
     states = ", ".join(f"{number} {state}" for state, number in sorted(report.recovered.items()))
     would = "would be " if dry_run else ""

@@ -138,11 +138,10 @@ def _outcome_lost(volume: Volume, job: Job) -> LastKnown:
 def _unfinished(volume: Volume, job: Job, state: State, now: datetime, hold: bool) -> LastKnown:
     becomes = State.paused if hold or state == State.paused else State.queued
     job = _changed(job, state=becomes, queued_at=now if becomes == State.queued else job.queued_at, updated_at=now)
-    if not job.attempt:
-        said = f"{_LOST}: it is {becomes} {'as before' if becomes == state else 'now'}"
-    else:
-        goes_on = _where_it_goes_on(volume, job, "begins anew", "goes on from")
-        said = f"{_LOST}: it is {becomes} and {goes_on}"
+    if becomes == state and not job.attempt:
+        return LastKnown(job)  # it waits as it did
+    goes_on = _where_it_goes_on(volume, job, "begins anew", "goes on from")
+    said = f"{_LOST}: it is {becomes} and {goes_on}"
     return LastKnown(job, said + ("; resume it to have it run" if becomes == State.paused else ""))
 
 
