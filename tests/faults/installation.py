@@ -77,7 +77,7 @@ class Installation:
         self._port = free_port()
         self.web = self._start("web", "tests.faults.marked", "web", TRAINYARD_PORT=str(self._port))
         self.client = Client(f"http://127.0.0.1:{self._port}", timeout_s=20)
-        self.until(self._web_answers, within_s=60, what="the web")
+        self.until(self.web_answers, within_s=60, what="the web")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,7 +89,7 @@ class Installation:
         self.server.kill()
         self.store.redis.close()
 
-    def _web_answers(self) -> bool:
+    def web_answers(self) -> bool:
         try:
             return bool(self.client.get("/queues"))
         except TrainyardError:
