@@ -106,8 +106,7 @@ def import_libraries() -> None:
 
     def work() -> None:
         try:
-            if sys.platform == "linux":
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _IMPORT_NICENESS)
+            step_back()
             for name in ("tensorflow", "keras", "worker.trainer", "worker.generator"):
                 importlib.import_module(name)
         except BaseException as err:  # noqa: BLE001  handed to the main thread, which fails with it
@@ -118,6 +117,13 @@ def import_libraries() -> None:
     thread.join()
     if failure:
         raise failure[0]
+
+
+def step_back() -> None:
+    """Lower the priority of the current thread; one that is low already, as under `nice`, is left: it may not be raised."""
+    if sys.platform == "linux":
+        own = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, own, max(os.getpriority(os.PRIO_PROCESS, own), _IMPORT_NICENESS))
 
 
 def set_up_device(environment: Mapping[str, str]) -> None:
