@@ -78,7 +78,9 @@ def sparkline(values: Sequence[float], size: int) -> str:
     if not finite or size < 1:
         return ""
     count = min(size, len(values))
-    low, high = min(finite), max(finite)
+    scale = max(map(abs, finite)) or 1.0  # sums and differences of the largest floats would be infinite
+    values = [v / scale for v in values]
+    low, high = min(finite) / scale, max(finite) / scale
     drawn = []
     for i in range(count):
         part = [v for v in values[i * len(values) // count : (i + 1) * len(values) // count] if v - v == 0]

@@ -45,6 +45,8 @@ def test_a_constant_curve_and_a_gap_are_drawn_too():
     assert screen.sparkline([2.0, 2.0], 8) == "▁▁"
     assert screen.sparkline([1.0, float("nan"), 3.0], 8) == "▁ █"
     assert screen.sparkline([float("nan")], 8) == ""
+    assert screen.sparkline([-1.7e308, 1.7e308], 8) == "▁█"
+    assert screen.sparkline([1.7e308, 1.7e308, 0.0], 2) == "█▅"
 
 
 @given(st.floats(-1, 2), st.integers(1, 60))
