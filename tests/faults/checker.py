@@ -100,7 +100,7 @@ class _Check:
             )
         elif len(good) > 1:
             self.say("I2", job_id, f"attempts {good} all left a successful outcome")
-        elif good[-1] > attempt:
+        elif good and good[-1] > attempt:
             self.say("I2", job_id, f"outcome of attempt {good[-1]}, record knows {attempt}")
 
     def attempt_folder(self, job_id: str, folder: Path) -> None:
