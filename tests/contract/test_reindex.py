@@ -1,6 +1,7 @@
 """`trainyard reindex`: Redis is wiped, and the volume gives every record back. Store and volume are real; no TensorFlow."""
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from shared import copies
 from shared.errors import LeaseLost, NotFound
 from shared.ids import new_id
 from shared.job import CheckpointRef, Job, JobErrorInfo, JobRequest, Progress, State, utc_now
-from shared.reindex import reindex
+from shared.last_known import history
+from shared.reindex import Report, reindex
 from shared.store import JobStore
 from shared.volume import Volume
 
@@ -298,3 +300,28 @@ def test_a_record_that_changes_while_it_is_copied_is_copied_again(store, volume)
     store.copied({job.id: old.revision})
     assert copies.copy_records(store, volume) == 1
     assert json.loads((volume.job_dir(job.id) / "record.json").read_text())["state"] == "cancelled"
+
+
+def test_a_record_that_appears_between_the_look_and_the_writing_is_not_touched(store, volume, ended):
+    job = ended["trained"].model_copy(update={"name": "another", "state": State.cancelled})
+    before = keys_of(store)
+    assert store.recover(job, history(job, "", utc_now()), dies_at=utc_now() + timedelta(days=1)) == ("known", [])
+    assert keys_of(store) == before
+
+
+def test_two_who_reindex_at_once_put_each_record_back_once(store, volume, ended):
+    for _ in range(50):
+        submit(store)
+    copies.copy_records(store, volume)
+    counts = store.counts()
+    wipe(store)
+    reports: list[Report] = []
+    threads = [threading.Thread(target=lambda: reports.append(reindex(store, volume))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(sum(report.recovered.values()) for report in reports) == len(ended) + 50
+    assert sum(report.known for report in reports) == len(ended) + 50
+    assert store.counts() == counts
+    assert [len(store.events(job.id)) for job in store.list_jobs(state="queued", limit=100).jobs] == [1] * 50
