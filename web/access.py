@@ -14,9 +14,9 @@ from shared import models as _models
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
 from shared.job import Job
+from shared.listing import JobPage
 from shared.models import Model
 from shared.presence import WorkerInfo
-from shared.store import JobPage
 from web.identity import identity
 from web.services import services
 

@@ -9,6 +9,7 @@ from flask_openapi3.models.info import Info
 from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from shared.errors import InvalidParams, Problem
 from shared.settings import Settings, load_settings
 from shared.staging import STAGING_PREFIX
 from shared.store import JobStore
@@ -19,6 +20,7 @@ from web.pages.guard import refuse_cross_site
 from web.problems import ProblemDocument
 from web.seats import Seats
 from web.services import Services
+from web.submission import problems_of_params
 from web.wakeup import make_waker
 
 log = logging.getLogger(__name__)
@@ -74,8 +76,17 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
 
 
 def _refuse(err: ValidationError) -> Any:
-    failure = problems.from_validation(err)
+    failure = InvalidParams(problems.from_validation(err).problems + _also_wrong())
     return problems.answer(failure.status, failure.code, failure.message, failure.problems)
+
+
+def _also_wrong() -> list[Problem]:
+    """What is wrong with a submission's params, so that a body with other problems names all of them at once."""
+    body = request.get_json(silent=True) if request.endpoint == "api_jobs.submit_job" else None
+    kind, recipe, params = (body.get(name) for name in ("kind", "recipe", "params")) if body else (None, None, None)
+    if kind in ("train", "generate") and isinstance(recipe, str) and isinstance(params, dict):
+        return problems_of_params(kind, recipe, params)
+    return []
 
 
 def _request_class(volume: Volume) -> type[Request]:

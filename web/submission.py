@@ -134,6 +134,17 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
     )
 
 
+def problems_of_params(kind: str, recipe: str, params: Any) -> list[Problem]:
+    """What is wrong with params alone, for a request that has further problems. [] where that cannot be told."""
+    try:
+        validate_params(get_recipe(recipe).params_model(kind), params)
+    except InvalidParams as err:
+        return err.problems
+    except UnknownRecipe as err:
+        return [_problem("recipe", err.message)]
+    return []
+
+
 def submit(
     services: Services, request: JobRequest, idempotency_key: str | None = None, asked: BaseModel | None = None
 ) -> tuple[Job, bool]:

@@ -54,7 +54,7 @@ class TrainParams(Params):
         0.0,
         ge=0,
         le=10,
-        description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
+        description="Shrinks matrices, not biases and norms: apart from the gradient with adamw, as L2 in it with the others.",
         json_schema_extra=advanced("Regularisation"),
     )
     l1: float = Field(

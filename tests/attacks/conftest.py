@@ -10,12 +10,10 @@ from PIL import Image
 
 from shared.api_keys import create_key
 from shared.ids import new_id
-from shared.job import CheckpointRef
-from shared.models import Model, save_model
 from shared.settings import load_settings
 from shared.store import JobStore
 from shared.volume import Volume
-from tests.support.callers import TEXT, Caller, train, upload
+from tests.support.callers import TEXT, Caller, name_model, train, upload
 from web import create_app
 
 SECRET = "what-no-answer-may-ever-hold-7f3a"
@@ -69,15 +67,8 @@ def target(redis_server, tmp_path_factory):
     (attempt / "artifacts").mkdir(exist_ok=True)
     (attempt / "artifacts" / "curve.png").write_bytes(picture.getvalue())
     (attempt / "log.txt").write_text("began\n")
-    model = Model(
-        id=new_id(),
-        name="poems",
-        owner="ann",
-        recipe="char_lstm",
-        checkpoint=CheckpointRef(job_id=job_id, attempt=1, step=1),
-    )
-    save_model(volume, model)
-    ids = {"job_id": job_id, "dataset_id": dataset_id, "model_id": model.id, "key_id": key.id, "waiting": waiting}
+    model_id = name_model(volume, "ann", job_id)
+    ids = {"job_id": job_id, "dataset_id": dataset_id, "model_id": model_id, "key_id": key.id, "waiting": waiting}
     yield Target(app, call, volume, ids, files(volume.root))
     for name in store.redis.scan_iter(f"{settings.key_prefix}:*", count=1000):
         store.redis.delete(name)

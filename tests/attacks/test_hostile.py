@@ -42,6 +42,9 @@ def safe(answer, context):
         and "'unsafe-inline'" not in answer.headers["Content-Security-Policy"]
     )
     assert "Set-Cookie" not in answer.headers
+    assert "public" not in answer.headers.get("Cache-Control", "") or answer.request.path.startswith("/static/"), (
+        context
+    )
     if answer.status_code >= 400 and answer.mimetype != "text/html":
         assert answer.mimetype == "application/problem+json", context
         assert answer.json["code"] and answer.json["title"], context

@@ -3,10 +3,7 @@
 import pytest
 
 from shared.api_keys import Scope, create_key, list_keys
-from shared.ids import new_id
-from shared.job import CheckpointRef
-from shared.models import Model, save_model
-from tests.support.callers import Caller, train, upload
+from tests.support.callers import Caller, name_model, train, upload
 from web import create_app
 
 
@@ -47,12 +44,5 @@ def hers(ann, volume):
     """What ann has: a dataset, a job and a model."""
     dataset_id = upload(ann).json["id"]
     job_id = train(ann, dataset_id).json["id"]
-    model = Model(
-        id=new_id(),
-        name="hers",
-        owner="ann",
-        recipe="char_lstm",
-        checkpoint=CheckpointRef(job_id=job_id, attempt=1, step=1),
-    )
-    save_model(volume, model)
-    return {"dataset_id": dataset_id, "job_id": job_id, "model_id": model.id, "key_id": list_keys(volume, "ann")[0].id}
+    model_id = name_model(volume, "ann", job_id)
+    return {"dataset_id": dataset_id, "job_id": job_id, "model_id": model_id, "key_id": list_keys(volume, "ann")[0].id}

@@ -118,6 +118,14 @@ BAD_SUBMITS = {
 }  # fmt: skip
 
 
+def test_what_is_wrong_with_the_body_and_with_its_params_is_named_at_once(client, store):
+    answer = train(client, "no dataset", priority=99, bogus=1, params={"learning_rate": -1, "width": "wide"})
+    fields = {problem["field"] for problem in answer.json["problems"]}
+    assert answer.status_code == 422 and fields >= {"priority", "bogus", "params.learning_rate", "params.width"}
+    assert all(field in answer.json["detail"] for field in fields)
+    assert store.list_jobs().jobs == []
+
+
 @pytest.mark.parametrize("case", BAD_SUBMITS)
 def test_a_bad_submit_is_answered_clearly_and_nothing_is_queued(client, dataset_id, case):
     changes, status, word = BAD_SUBMITS[case]

@@ -9,12 +9,11 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
 from shared.datasets.examples import import_example
-from shared.errors import ClientError, InvalidParams, NotFound, Problem
+from shared.errors import ClientError, NotFound, Problem
 from shared.ids import new_id
 from shared.job import Job, utc_now
 from shared.queues import queues
 from shared.recipes import RECIPES, RecipeSpec, get_recipe
-from shared.recipes.base import Params, validate_params
 from shared.record import source_key
 from web import access
 from web.forms import Form, build_form, read_values
@@ -23,7 +22,7 @@ from web.pages.datasets import examples, import_files, upload_help, usable_datas
 from web.pages.formatting import metric, plural
 from web.pages.reach import pages, recipe_title, services, store, volume
 from web.problems import from_validation
-from web.submission import CheckpointChoice, JobBody, build_request, submit
+from web.submission import CheckpointChoice, JobBody, build_request, problems_of_params, submit
 
 _MOST_HOURS = 8_760  # a year
 _SOURCES = 30  # models and trainings offered to generate with
@@ -211,7 +210,7 @@ def submit_job() -> Response | tuple[str, int]:
                 job, _ = submit(services(), wanted, form.get("idempotency_key") or None)
                 return redirect(url_for("pages.job", job_id=job.id))
         except ValidationError as err:
-            problems += from_validation(err).problems + _wrong_params(model, values)
+            problems += from_validation(err).problems + problems_of_params(kind, spec.name, values)
         except ClientError as err:
             problems += err.problems or [Problem(field="", message=err.message)]
     draft = Draft(
@@ -228,14 +227,6 @@ def submit_job() -> Response | tuple[str, int]:
         problems=tuple(problems),
     )
     return _show(draft), 422
-
-
-def _wrong_params(model: type[Params], values: dict[str, Any]) -> list[Problem]:
-    try:
-        validate_params(model, values)
-    except InvalidParams as err:
-        return err.problems
-    return []
 
 
 def _take_dataset(dataset_id: str, problems: list[Problem]) -> str:
