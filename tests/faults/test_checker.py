@@ -1,0 +1,166 @@
+"""The checker names every broken invariant: a history in order, then the same with one thing wrong."""
+
+import hashlib
+import json
+import os
+import time
+
+import pytest
+
+from shared.ids import new_id
+from tests.faults.checker import History, check
+
+P = "checked"
+
+
+class World:
+    """What an installation leaves behind: keys in Redis and files, written by hand."""
+
+    def __init__(self, client, data):
+        self.client, self.data, self.history = client, data, History()
+        self.job = self.accepted()
+
+    def accepted(self, state="succeeded", attempt=2):
+        job = new_id()
+        self.history.accepted[job] = {}
+        self.record(job, state=state, attempt=attempt)
+        for kind, number in (("submitted", 0), ("claimed", 1), ("claimed", 2), (state, 2)):
+            self.event(job, kind, number)
+        self.client.zadd(f"{P}:jobs", {job: 1})
+        self.checkpoint(job, 1, 10)
+        self.row(job, 2, resumed_from_step=10)
+        self.checkpoint(job, 2, 20)
+        self.file(job, "attempt-2/DONE", json.dumps({"state": state}))
+        return job
+
+    def record(self, job, **fields):
+        self.client.hset(f"{P}:job:{job}", mapping={name: str(value) for name, value in fields.items()})
+        self.client.expire(f"{P}:job:{job}", 1000)
+
+    def event(self, job, kind, attempt):
+        self.client.xadd(f"{P}:events:{job}", {"type": kind, "attempt": str(attempt)})
+        self.client.expire(f"{P}:events:{job}", 1000)
+
+    def file(self, job, name, text):
+        path = self.data / "jobs" / job / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def checkpoint(self, job, attempt, step):
+        self.file(job, f"attempt-{attempt}/checkpoints/{step}/state", f"state of {step}")
+        digest = hashlib.sha256(f"state of {step}".encode()).hexdigest()
+        manifest = {"files": [{"path": "state", "sha256": digest}]}
+        self.file(job, f"attempt-{attempt}/checkpoints/{step}/manifest.json", json.dumps(manifest))
+
+    def row(self, job, attempt, **values):
+        self.file(job, f"attempt-{attempt}/series.jsonl", json.dumps(values) + "\n")
+
+    def violations(self):
+        return check(self.client, P, self.data, self.history).violations
+
+
+@pytest.fixture
+def world(store, tmp_path):
+    yield World(store.redis, tmp_path)
+    for key in store.redis.scan_iter(f"{P}:*"):
+        store.redis.delete(key)
+
+
+def test_a_history_in_order_is_not_accused(world):
+    assert world.violations() == []
+
+
+def test_an_outcome_only_the_copied_record_holds_is_one(world):
+    (world.data / "jobs" / world.job / "attempt-2" / "DONE").unlink()
+    assert [v[:2] for v in world.violations()] == ["I2"]
+    world.file(world.job, "record.json", json.dumps({"state": "succeeded"}))
+    assert world.violations() == []
+
+
+def lose_the_record(world):
+    world.client.delete(f"{P}:job:{world.job}")
+
+
+def leave_it_running(world):
+    world.record(world.job, state="running")
+
+
+def end_it_twice(world):
+    world.event(world.job, "failed", 2)
+
+
+def publish_two_outcomes(world):
+    world.file(world.job, "attempt-1/DONE", json.dumps({"state": "succeeded"}))
+
+
+def run_a_stranger(world):
+    world.file(new_id(), "attempt-1/log.txt", "")
+
+
+def accept_it_twice(world):
+    world.client.zadd(f"{P}:jobs", {new_id(): 2})
+
+
+def repeat_an_attempt(world):
+    world.event(world.job, "claimed", 1)
+
+
+def change_published_bytes(world):
+    world.file(world.job, "attempt-1/checkpoints/10/state", "other bytes")
+
+
+def lose_published_bytes(world):
+    (world.data / "jobs" / world.job / "attempt-1/checkpoints/10/state").unlink()
+
+
+def begin_anew(world):
+    world.row(world.job, 2, resumed_from_step=0)
+
+
+def write_after_a_cancel(world):
+    job = world.accepted(state="cancelled")
+    world.history.cancelled[job] = time.time() - 100
+    os.utime(world.file(job, "attempt-2/late.txt", "late"))
+
+
+def leave_a_key(world):
+    world.client.set(f"{P}:forgotten", "1")
+
+
+def leave_a_record_for_ever(world):
+    world.client.persist(f"{P}:job:{world.job}")
+
+
+def leave_a_lease(world):
+    world.client.zadd(f"{P}:leases", {world.job: 1})
+
+
+def leave_a_staging_folder(world):
+    world.file(world.job, "attempt-2/checkpoints/.tmp-x", "")
+
+
+BROKEN = {
+    lose_the_record: "I1",
+    leave_it_running: "I1",
+    end_it_twice: "I2",
+    publish_two_outcomes: "I2",
+    run_a_stranger: "I2",
+    accept_it_twice: "I2",
+    repeat_an_attempt: "I3",
+    change_published_bytes: "I4",
+    lose_published_bytes: "I4",
+    begin_anew: "I5",
+    write_after_a_cancel: "I7",
+    leave_a_key: "I8",
+    leave_a_record_for_ever: "I8",
+    leave_a_lease: "I8",
+    leave_a_staging_folder: "I9",
+}
+
+
+@pytest.mark.makes_staging
+@pytest.mark.parametrize("breaks", BROKEN, ids=lambda function: function.__name__)
+def test_a_broken_invariant_is_named(world, breaks):
+    breaks(world)
+    assert BROKEN[breaks] in {violation[:2] for violation in world.violations()}
