@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.image_figures import ROOT
@@ -48,17 +49,19 @@ class Bench:
         pids = [process.pid for process in self.here.workers]
         return next(n for n, pid in enumerate(pids) if f"-{pid}-" in (job.worker or ""))
 
-    def back(self, job: Job) -> tuple[float, int, int]:
-        """(seconds until the next attempt has made a step, steps repeated, step at the fault)."""
-        before = self.step(job.id)
+    def back(self, job: Job, fault: Callable[[int], str]) -> tuple[float, int, int]:
+        """(seconds until the next attempt has made a step, steps repeated, last step reported before the fault)."""
+        began = time.monotonic()
+        fault(self.worker_of(job))
 
         def at_work() -> bool:
             now = self.here.store.get(job.id)
             return now.attempt > job.attempt and bool(now.progress and now.progress.step)
 
-        seconds = self.here.until(at_work, within_s=150, what="the next attempt's first step")
-        attempt = self.here.store.get(job.id).attempts[-1]
-        return seconds, before - (attempt.resumed_from_step or 0), before
+        self.here.until(at_work, within_s=150, what="the next attempt's first step")
+        hit, following = self.here.store.get(job.id).attempts[-2:]
+        last = hit.last_step or 0
+        return time.monotonic() - began, last - (following.resumed_from_step or 0), last
 
     def end(self, job: Job) -> None:
         self.here.store.cancel(job.id)
@@ -82,8 +85,7 @@ def main() -> None:
         }
         for name, fault in faults.items():
             job = bench.trains()
-            fault(bench.worker_of(job))
-            seconds, repeated, step = bench.back(job)
+            seconds, repeated, step = bench.back(job, fault)
             print(f"{name}: at work again after {seconds:.1f} s, {repeated} of {step} steps repeated", flush=True)
             bench.end(job)
         job = bench.trains()
@@ -104,16 +106,14 @@ def main() -> None:
         print(f"wake-up lost: claimed after {time.monotonic() - began:.1f} s", flush=True)
         here.until(lambda: bench.step(job.id), within_s=60, what="progress")
         job, pids = here.store.get(job.id), here.processes_of(bench.worker_of(here.store.get(job.id)))
+        began, at = time.monotonic(), time.time()
         here.store.cancel(job.id)
-        began = time.monotonic()
         here.until(lambda: here.store.get(job.id).state == "cancelled", within_s=60, what="the cancel")
         told = time.monotonic() - began
-        written = max(path.stat().st_mtime for path in here.volume.job_dir(job.id).rglob("*"))
         here.until(lambda: any(not Path(f"/proc/{pid}").exists() for pid in pids), within_s=60, what="its process gone")
         print(f"cancelled: outcome after {told:.1f} s, process gone after {time.monotonic() - began:.1f} s", flush=True)
-        print(
-            f"nothing written later than {written - time.time() + (time.monotonic() - began):+.1f} s after the cancel"
-        )
+        written = max(path.stat().st_mtime for path in here.volume.job_dir(job.id).glob("attempt-*/**/*"))
+        print(f"the attempt's last file was written {written - at:+.1f} s after the cancel")
         assert here.web is not None
         began = time.monotonic()
         os.kill(

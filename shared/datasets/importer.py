@@ -1,6 +1,6 @@
 """Takes an upload in: recognise, check, hash, publish. Nothing is left behind when anything is wrong.
 
-Called by the web (uploads) and by examples.py. The same content imported twice is stored once.
+Called by the web (uploads) and by examples.py. The same content imported twice by an owner is stored once.
 """
 
 import contextlib
