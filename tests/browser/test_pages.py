@@ -103,6 +103,23 @@ def test_an_upload_is_refused_by_name_and_a_good_one_is_shown(page, tmp_path):
     expect(page.get_by_text("床前明月光").first).to_be_visible()
 
 
+def test_files_chosen_before_the_script_is_there_are_uploaded_all_the_same(chromium, stack, tmp_path):
+    text = tmp_path / "early.txt"
+    text.write_text("Chosen at once.\n" * 200)
+    context = chromium.new_context(base_url=stack.url)
+    page = context.new_page()
+    held = []
+    page.route("**/upload.js*", lambda route: held.append(route))
+    with page.expect_request("**/upload.js*"):
+        page.goto("/datasets", wait_until="commit")
+    page.locator("input[type=file]").set_input_files(text)
+    assert held
+    for route in held:
+        route.continue_()
+    page.wait_for_url(re.compile(r"/datasets/[0-9a-f]{32}"))
+    context.close()
+
+
 @pytest.mark.parametrize("path", ["/", "/jobs/new", "/datasets", "/models", "/workers", "/nothing-here"])
 def test_no_page_is_wider_than_a_phone_and_all_work_without_a_script(chromium, stack, poem, path):
     context = chromium.new_context(

@@ -25,7 +25,7 @@ def sign_in() -> Response | tuple[str, int]:
     if key is None:
         services().rates.count_refusal(request.remote_addr or "")
         said = "This key is unknown, expired or revoked. A key looks like ty_…; whoever runs this service makes them."
-        return sign_in_form([Problem(field="key", message=said)]), 401
+        return sign_in_form([Problem(field="", message=said)]), 401
     response = redirect(_within(request.form.get("next", "")))
     sessions.begin(store(), response, key.id, settings().session_ttl_s, secure=request.is_secure)
     return response

@@ -22,6 +22,7 @@ function wire(area) {
     if (input.files.length) send([...input.files]);
     else input.focus();
   });
+  if (input.files.length) send([...input.files]); // chosen before this script was there
 
   function send(files) {
     const total = files.reduce((sum, file) => sum + file.size, 0);
