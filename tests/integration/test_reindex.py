@@ -106,12 +106,12 @@ def generate(own: RunningStack, **source) -> list[str]:
 def attempts_when_it_goes_on(own: RunningStack, job_id: str) -> list[dict[str, Any]]:
     """The attempts of a job as soon as its second one has trained past the step it began at."""
 
-    def job_going_on() -> dict[str, Any] | None:
+    def attempts_going_on() -> list[dict[str, Any]]:
         job = own.client.get(f"/jobs/{job_id}")
         resumed_from = job["attempts"][1]["resumed_from_step"] if len(job["attempts"]) > 1 else None
-        return job if resumed_from is not None and job["progress"]["step"] > resumed_from else None
+        return job["attempts"] if resumed_from is not None and job["progress"]["step"] > resumed_from else []
 
-    return own.until(job_going_on, 90)["attempts"]
+    return own.until(attempts_going_on, 90)
 
 
 @pytest.fixture(scope="module")
