@@ -18,7 +18,8 @@ PROSE = "The quick brown fox jumps over the lazy dog; the dog, being lazy, lets 
 class Case:
     """One recipe's case. A training of params must take at most about a hundred steps of a few milliseconds.
 
-    kill_after: step from which on the training is killed, at the first checkpoint that is not at an evaluation.
+    stop_after: step from which on the training is killed or stopped, at the first checkpoint that is not at an
+    evaluation; again after twice and three times as many.
     bad_params: values each of which must be refused. bad_files: datasets that import well but cannot be trained on.
     """
 
@@ -26,7 +27,7 @@ class Case:
     format: str
     params: dict[str, Any]
     generate: dict[str, Any]
-    kill_after: int = 5
+    stop_after: int = 5
     bad_params: list[dict[str, Any]] = field(default_factory=list)
     bad_generate: list[dict[str, Any]] = field(default_factory=list)
     bad_files: list[Files] = field(default_factory=list)

@@ -1,7 +1,10 @@
 """Trains in a process of its own that can be killed. Run by tests/contract/test_recipes.py with an order as JSON.
 
-An order: volume (folder), dataset (id), recipe, params, runs: [{job, attempt, kill_after}], and optionally generate.
-Prints one line of JSON per finished run: job, sha256 of all variables, step, checkpoint, metrics; then the generation's.
+An order: volume (folder), dataset (id), recipe, params, runs, and optionally generate.
+A run: job, attempt, after (a step; absent: nothing happens), then (what happens right after the first checkpoint from
+that step on that is not at an evaluation: "killed" by SIGKILL, told to stop as "paused" or "drained").
+Prints one line of JSON per run: job, and sha256 of all variables, step, checkpoint, metrics, or the stop's name; then
+the generation's.
 """
 
 import hashlib
@@ -11,6 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
+from shared.errors import Drained, Interrupted, Paused
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.volume import Volume
@@ -20,15 +24,24 @@ from worker.fit import fit
 from worker.recipe import recipe_code
 
 
-class KillingContext(Context):
-    """Writes a checkpoint whenever it can, and kills its own process right after the first one that is wanted."""
+class DisturbedContext(Context):
+    """Writes a checkpoint whenever it can; right after the first one that is wanted, it is killed or told to stop."""
 
-    kill_after = 0
+    after: int | None = None
+    then = ""
     borders: frozenset[int] = frozenset()
+    told: type[Interrupted] | None = None
 
     def checkpoint(self, ref, data):
-        if self.kill_after and ref.step >= self.kill_after and ref.step not in self.borders:
+        if self.after is None or ref.step < self.after or ref.step in self.borders:
+            return
+        if self.then == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        self.told = {"paused": Paused, "drained": Drained}[self.then]
+
+    def check(self):
+        if self.told is not None:
+            raise self.told("told to stop")
 
 
 def _hash(model) -> str:
@@ -46,13 +59,17 @@ def main(order: dict) -> None:
     for run in order["runs"]:
         job, attempt = run["job"], run["attempt"]
         folder = volume.start_attempt(job, attempt)
-        context = KillingContext(folder, volume, job, attempt, checkpoint_interval_s=0)
+        context = DisturbedContext(folder, volume, job, attempt, checkpoint_interval_s=0)
         manifest, files = context.dataset(order["dataset"])
         data = code.load(manifest, files, params)
         every = data.eval_every or data.steps_per_epoch
-        context.kill_after = run.get("kill_after", 0)
+        context.after, context.then = run.get("after"), run.get("then", "")
         context.borders = frozenset(range(0, data.total_steps + 1, every))
-        outcome = fit(code, params, data, context, volume.newest_checkpoint(job, below_attempt=attempt))
+        try:
+            outcome = fit(code, params, data, context, volume.newest_checkpoint(job, below_attempt=attempt))
+        except Interrupted as stop:
+            print(json.dumps({"job": job, "stopped": type(stop).__name__}), flush=True)
+            continue
         report = code.report(outcome.model, data, params)
         ref = outcome.checkpoint
         said = {"job": job, "hash": _hash(outcome.model), "step": outcome.step, "total": data.total_steps}
