@@ -1,4 +1,4 @@
-"""trainyard jobs, cancel, pause, resume, retry, log, download: jobs that exist."""
+"""trainyard jobs, cancel, pause, resume, retry, log, download, delete: jobs that exist."""
 
 import argparse
 import json
@@ -48,6 +48,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("names", nargs="*", metavar="NAME", help="which ones (default: all)")
     parser.add_argument("--to", type=Path, default=Path(), metavar="DIR")
     parser.set_defaults(run=download)
+    parser = commands.add_parser("delete", help="remove ended jobs with their checkpoints, artifacts and logs")
+    parser.add_argument("jobs", nargs="+", metavar="JOB")
+    parser.set_defaults(run=_each(_delete))
 
 
 def jobs(options: argparse.Namespace) -> int:
@@ -104,22 +107,32 @@ def _one(job: dict[str, Any]) -> str:
 
 
 def _verb(verb: str) -> Callable[[argparse.Namespace], int]:
-    def act(options: argparse.Namespace) -> int:
+    def act(client: Client, job_id: str) -> str:
+        job = client.call("POST", f"/jobs/{job_id}/{verb}")
+        return f"{job['id']} {job['state']}{': ' + job['standing']['why'] if job['standing']['why'] else ''}"
+
+    return _each(act)
+
+
+def _delete(client: Client, job_id: str) -> str:
+    client.call("DELETE", f"/jobs/{job_id}")
+    return f"{job_id} deleted"
+
+
+def _each(act: Callable[[Client, str], str]) -> Callable[[argparse.Namespace], int]:
+    """Do the same to each of the named jobs."""
+
+    def run(options: argparse.Namespace) -> int:
         client, refused = server_of(options), 0
         for text in options.jobs:
             try:
-                job = client.call("POST", f"/jobs/{find_job(client, text)['id']}/{verb}")
-                print(
-                    plain(
-                        f"{job['id']} {job['state']}{': ' + job['standing']['why'] if job['standing']['why'] else ''}"
-                    )
-                )
+                print(plain(act(client, find_job(client, text)["id"])))
             except ApiError as err:  # say it, and go on with the others
                 refused = 2
                 print(f"trainyard: {plain(err.message)}", file=sys.stderr)
         return refused
 
-    return act
+    return run
 
 
 def retry(options: argparse.Namespace) -> int:

@@ -66,6 +66,10 @@ class Keys:
         """ZSET job id -> its deadline (ms). Entries leave when it has passed or the job has ended."""
         return f"{self.prefix}:deadlines"
 
+    def kept(self) -> str:
+        """HASH owner -> bytes of all files of the owner's jobs, as last measured (the reaper). Dies a day after that."""
+        return f"{self.prefix}:kept"
+
     def uncopied(self) -> str:
         """SET of jobs whose state has changed since record.json was written. Entries leave when it is (the reaper)."""
         return f"{self.prefix}:uncopied"

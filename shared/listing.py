@@ -41,6 +41,14 @@ class Listing:
             rows = pipe.execute()
         return [record.decode_job(i, row) for i, row in zip(job_ids, rows, strict=True) if "spec" in row]
 
+    def states_of(self, job_ids: Sequence[str]) -> dict[str, tuple[str, State]]:
+        """Id -> (owner, state) in one round trip; ids without a record are left out."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hmget(self.keys.job(job_id), "owner", "state")
+            rows = pipe.execute()
+        return {i: (owner, State(state)) for i, (owner, state) in zip(job_ids, rows, strict=True) if state}
+
     def list_jobs(
         self,
         *,

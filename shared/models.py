@@ -52,6 +52,11 @@ def list_models(volume: Volume) -> list[Model]:
     return sorted(found, key=lambda model: model.created_at, reverse=True)
 
 
+def models_from(volume: Volume, job_id: str) -> list[Model]:
+    """All models that are checkpoints of a job, whoever made them."""
+    return [model for model in list_models(volume) if model.checkpoint.job_id == job_id]
+
+
 def delete_model(volume: Volume, model_id: str) -> None:
     """Forget a name. Its checkpoint stays. Raises NotFound."""
     get_model(volume, model_id)

@@ -4,14 +4,12 @@ What became of each job is for shared/last_known.py to say; here it is put back 
 before that other.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.damage import Damage, job_damage
-from shared.ids import is_id
 from shared.job import Job, JobErrorInfo, State, utc_now
 from shared.last_known import LastKnown, Unreadable, history, last_known
 from shared.store import JobStore
@@ -49,10 +47,7 @@ def reindex(
     Raises redis.RedisError; run again, it goes on where it stopped.
     """
     run = _Run(store, volume, hold, dry_run)
-    try:
-        ids = sorted(name for name in os.listdir(volume.root / "jobs") if is_id(name))  # oldest first
-    except FileNotFoundError:
-        ids = []
+    ids = volume.job_ids()
     for start in range(0, len(ids), _AT_A_TIME):
         some = ids[start : start + _AT_A_TIME]
         run.take(some)

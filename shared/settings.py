@@ -45,7 +45,9 @@ class Settings(BaseSettings):
     max_queued_per_owner: int = Field(20_000, ge=1, description="Most jobs one owner may have waiting.")
     max_running_per_owner: int = Field(1_000, ge=1, description="Most jobs of one owner that run at a time.")
     idempotency_ttl_s: int = Field(86_400, ge=60, description="How long an Idempotency-Key is remembered.")
-    retention_s: int = Field(90 * 86_400, ge=60, description="How long the record of an ended job stays in Redis.")
+    retention_s: int = Field(
+        90 * 86_400, ge=60, description="How long an ended job is kept; its files longer while a model is made of them."
+    )
 
     # who may
     login: bool = Field(False, description="Ask everyone for an API key. Needed to listen beyond this machine.")
@@ -59,6 +61,9 @@ class Settings(BaseSettings):
     wrong_keys_per_minute: int = Field(30, ge=1, description="Most wrong API keys from one address.")
     max_dataset_bytes_per_owner: int = Field(
         100 * 1024**3, ge=1, description="Most bytes of datasets one owner may keep."
+    )
+    max_job_bytes_per_owner: int = Field(
+        1024**4, ge=1, description="Most bytes of checkpoints and artifacts an owner may keep and still submit."
     )
     api_key: SecretStr = Field(SecretStr(""), description="The command line's API key.")
 

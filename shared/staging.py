@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -180,11 +180,16 @@ def verify(folder: Path) -> bool:
         return False
 
 
-def remove(folder: Path) -> None:
+def remove(folder: Path, *, unless: Callable[[], bool] = lambda: False) -> bool:
     """Take a folder away in one step (rename), then delete it. What cannot be deleted now, sweep() deletes later.
 
-    Raises FileNotFoundError when there is none.
+    unless: asked once it is out of sight; True puts it back. Returns whether it is gone. Raises FileNotFoundError when there
+    is none.
     """
     trash = folder.parent / f"{TRASH_PREFIX}{new_id()}"
     os.rename(folder, trash)
+    if unless():
+        os.rename(trash, folder)
+        return False
     shutil.rmtree(trash, ignore_errors=True)
+    return True

@@ -29,6 +29,7 @@ from shared.job import (
     Request,
     State,
 )
+from shared.kept import Kept
 from shared.keys import Keys
 from shared.listing import Listing
 from shared.presence import Presence
@@ -36,11 +37,12 @@ from shared.settings import Settings
 
 SCRIPTS = (
     "submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines", "copied", "recover",
+    "delete",
 )  # fmt: skip
 WARM_PATIENCE_MS = 2_000  # a guess: how long a job may be passed by for one whose model is already loaded
 
 
-class JobStore(Listing, History, Copies):
+class JobStore(Listing, History, Copies, Kept):
     """Jobs, their events and their queues. Thread-safe; one per process.
 
     All methods raise redis.RedisError when Redis is out of reach; nothing has then been decided, except that a reply may
@@ -58,6 +60,7 @@ class JobStore(Listing, History, Copies):
         max_queued: int = 100_000,
         max_queued_per_owner: int = 100_000,
         max_running_per_owner: int = 10_000,
+        max_job_bytes_per_owner: int = 1024**4,
         events_kept: int = 2_000,
     ):
         self.redis = client
@@ -69,6 +72,7 @@ class JobStore(Listing, History, Copies):
         self.max_queued = max_queued
         self.max_queued_per_owner = max_queued_per_owner
         self.max_running_per_owner = max_running_per_owner
+        self.max_job_bytes_per_owner = max_job_bytes_per_owner
         self.events_kept = events_kept
         folder = files("shared") / "lua"
         common = (folder / "_common.lua").read_text()
@@ -98,6 +102,7 @@ class JobStore(Listing, History, Copies):
             max_queued=settings.max_queued,
             max_queued_per_owner=settings.max_queued_per_owner,
             max_running_per_owner=settings.max_running_per_owner,
+            max_job_bytes_per_owner=settings.max_job_bytes_per_owner,
             events_kept=settings.events_kept,
         )
 
@@ -106,15 +111,17 @@ class JobStore(Listing, History, Copies):
 
     # --- the owner's side ------------------------------------------------------------------------------------------
 
-    def submit(self, request: JobRequest, *, idempotency_key: str | None = None, asked: str = "") -> tuple[Job, bool]:
+    def submit(
+        self, request: JobRequest, *, idempotency_key: str | None = None, asked: str = "", job_id: str = ""
+    ) -> tuple[Job, bool]:
         """Accept a job. Returns it and whether it is new; the caller then sends the wake-up.
 
         asked: what tells one use of a key from another when it is not the request itself, whose source may have been
-        resolved ("the newest checkpoint") to something else the second time.
+        resolved ("the newest checkpoint") to something else the second time. job_id: where the caller had to know it before.
 
         Atomic. With an idempotency_key repeating is harmless: the same request returns the first job, another one raises
-        Conflict("idempotency_mismatch"). Raises QueueFull, and InvalidParams or Conflict for a job in request.after that
-        does not exist or has ended without success.
+        Conflict("idempotency_mismatch"). Raises QueueFull, Conflict("quota_exceeded"), and InvalidParams or Conflict for a
+        job in request.after that does not exist or has ended without success.
         """
         spec = record.encode_spec(request)
         fingerprint = hashlib.sha256((asked or spec).encode()).hexdigest()[:32]
@@ -125,14 +132,20 @@ class JobStore(Listing, History, Copies):
         source = record.source_key(request.source) if request.kind == "generate" else ""
         deadline = int(request.deadline_at.timestamp() * 1000) if request.deadline_at else ""
         verdict, value, *more = self._run(
-            "submit", new_id(), request.kind, request.owner, request.priority, spec, data, self.events_kept,
+            "submit", job_id or new_id(), request.kind, request.owner, request.priority, spec, data, self.events_kept,
             self.max_queued, idem, fingerprint, self.idempotency_ttl_ms, source, self.max_queued_per_owner, deadline,
-            *request.after,
+            self.max_job_bytes_per_owner, *request.after,
         )  # fmt: skip
         if verdict == "full":
             raise QueueFull(f"{value} jobs wait on {request.kind}, the limit is {self.max_queued}; try again later")
         if verdict == "owner_full":
             raise QueueFull(f"{value} of your jobs wait, your limit is {self.max_queued_per_owner}; try again later")
+        if verdict == "kept_full":
+            raise Conflict(
+                f"your jobs keep {int(value):,} bytes on the volume and may keep {self.max_job_bytes_per_owner:,}: "
+                "delete ended jobs you no longer need",
+                code="quota_exceeded",
+            )
         if verdict == "no_dependency":
             raise InvalidParams([Problem(field="after", message=f"no job {value!r:.60}")])
         if verdict == "dependency_ended":
@@ -140,6 +153,11 @@ class JobStore(Listing, History, Copies):
         if verdict == "mismatch":
             raise Conflict(
                 f"this Idempotency-Key was used for another request (job {value}); use a new key",
+                code="idempotency_mismatch",
+            )
+        if verdict == "deleted":
+            raise Conflict(
+                f"this Idempotency-Key made job {value}, which has been deleted; use a new key",
                 code="idempotency_mismatch",
             )
         return self.get(value), verdict == "created"
@@ -165,6 +183,17 @@ class JobStore(Listing, History, Copies):
     def resume(self, job_id: str) -> Job:
         """Put a paused job back into the queue (the caller then sends a wake-up), or withdraw a pause not yet obeyed."""
         return self._control(job_id, "resume", "only a paused job can be resumed")
+
+    def delete(self, job_id: str) -> None:
+        """Forget an ended job: its record, its events, its places in all lists. Its files are the caller's to remove.
+
+        Raises NotFound, and Conflict when it has not ended.
+        """
+        reply = self._run("delete", job_id) if is_id(job_id) else ["missing"]
+        if reply[0] == "missing":
+            raise NotFound(f"no job {job_id!r:.60}")
+        if reply[0] == "refused":
+            raise Conflict(f"job {job_id} is {reply[1]}: only an ended job can be deleted; cancel it first")
 
     # --- the worker's side ------------------------------------------------------------------------------------------
 

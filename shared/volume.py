@@ -177,18 +177,33 @@ class Volume:
 
     # --- keeping house --------------------------------------------------------------------------------------------------
 
+    def job_ids(self) -> list[str]:
+        """Ids of all jobs that have a folder, oldest first."""
+        try:
+            return sorted(name for name in os.listdir(self.root / "jobs") if is_id(name))
+        except FileNotFoundError:
+            return []
+
+    def job_bytes(self, job_id: str) -> int:
+        """Bytes of all files of a job; 0 when there are none."""
+        return _bytes(str(self.job_dir(job_id)))
+
     def delete_job(self, job_id: str) -> None:
         """Remove all of a job's files. Nothing when there are none."""
         with contextlib.suppress(FileNotFoundError):
             staging.remove(self.job_dir(job_id))
+
+    def now(self) -> float:
+        """The time as the volume's own clock has it, in seconds like st_mtime: this machine's may be wrong."""
+        with tempfile.NamedTemporaryFile(dir=self.root, prefix=staging.STAGING_PREFIX) as probe:
+            return Path(probe.name).stat().st_mtime
 
     def sweep(self, *, older_than_s: float) -> int:
         """Remove staging and trash left by processes that were killed, once they are older than older_than_s.
 
         By the volume's own clock: one that is wrong here would take away what another machine is writing.
         """
-        with tempfile.NamedTemporaryFile(dir=self.root, prefix=staging.STAGING_PREFIX) as probe:
-            limit, removed = Path(probe.name).stat().st_mtime - older_than_s, 0
+        limit, removed = self.now() - older_than_s, 0
         for path in self._left_over():
             try:
                 if path.lstat().st_mtime > limit:
@@ -211,3 +226,16 @@ class Volume:
             for name in files:
                 if name.startswith(staging.STAGING_PREFIX):
                     yield Path(folder) / name
+
+
+def _bytes(folder: str) -> int:
+    total = 0
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # taken away meanwhile
+                total += (
+                    _bytes(entry.path)
+                    if entry.is_dir(follow_symlinks=False)
+                    else entry.stat(follow_symlinks=False).st_size
+                )
+    return total

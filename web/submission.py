@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from shared import pins
 from shared.errors import Conflict, InvalidParams, NotFound, Problem, UnknownRecipe, VolumeFull
+from shared.ids import new_id
 from shared.job import CheckpointRef, Job, JobRequest, utc_now
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec, validate_params
@@ -155,7 +157,13 @@ def submit(
     names ("the newest checkpoint") is another thing by now.
     """
     said = f"{request.retry_of or ''} {asked.model_dump_json()}" if asked else ""
-    job, created = services.store.submit(request, idempotency_key=idempotency_key, asked=said)
+    job_id, created = new_id(), False
+    _pin(services, request, job_id)
+    try:
+        job, created = services.store.submit(request, idempotency_key=idempotency_key, asked=said, job_id=job_id)
+    finally:
+        if not created:
+            _unpin(services, request, job_id)
     if created:
         services.wake(job.queue)
         try:
@@ -163,6 +171,23 @@ def submit(
         except (VolumeFull, OSError) as err:
             log.warning("job %s has no copy on the volume yet, the reaper will write it: %s", job.id, err)
     return job, created
+
+
+def _pin(services: Services, request: JobRequest, job_id: str) -> None:
+    """Keep retention and deletion away from what the job needs, as long as it needs it."""
+    try:
+        pins.pin(services.volume, request, job_id)
+    except NotFound as err:
+        raise InvalidParams([_problem("checkpoint", err.message)]) from err
+    except OSError as err:
+        log.warning("the checkpoint job %s needs is not pinned: %s", job_id, err)
+
+
+def _unpin(services: Services, request: JobRequest, job_id: str) -> None:
+    try:
+        pins.unpin(services.volume, request, job_id)
+    except OSError as err:
+        log.warning("a pin is left for the reaper to remove: %s", err)
 
 
 def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:

@@ -14,6 +14,7 @@ from typing import Any
 from shared import staging
 from shared.errors import CheckpointCorrupt
 from shared.job import CheckpointRef
+from shared.pins import pinned_steps
 from worker import checkpoint
 from worker.checkpoint import Snapshot
 from worker.context import Context
@@ -111,11 +112,13 @@ class CheckpointWriter:
 def prune(folder: Path, *, keep: int, best_step: int | None) -> list[int]:
     """Delete all but the newest `keep` checkpoints and the best one. Returns the steps deleted.
 
-    Called only after a newer checkpoint was verified. Each is renamed before it is deleted, so that no reader meets
-    half of one; what a crash leaves in between, the volume's sweep removes.
+    Those that a job which has not ended needs stay as well (shared/pins.py). Called only after a newer checkpoint was verified.
+    Each is renamed before it is deleted, so that no reader meets half of one; what a crash leaves in between, the volume's
+    sweep removes.
     """
     steps = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
-    doomed = [step for step in steps[:-keep] if step != best_step]
-    for step in doomed:
-        staging.remove(folder / f"{step:08d}")
-    return doomed
+    needed = pinned_steps(folder.parent)
+    doomed = [step for step in steps[:-keep] if step != best_step and step not in needed]
+    return [
+        s for s in doomed if staging.remove(folder / f"{s:08d}", unless=lambda s=s: s in pinned_steps(folder.parent))
+    ]

@@ -1,5 +1,5 @@
-"""python -m worker.reaper: gives jobs of silent workers back, sends missing wake-ups, removes what is left behind, and copies
-changed records to the volume.
+"""python -m worker.reaper: gives jobs of silent workers back, sends missing wake-ups, copies changed records to the volume, and
+keeps that in order (worker/housekeeping.py).
 
 Any number may run; each pass is idempotent. Never imports TensorFlow. It survives Redis and the volume being away: the
 next pass comes anyway.
@@ -21,6 +21,7 @@ from shared.settings import SettingsInvalid, load_settings
 from shared.store import JobStore
 from shared.volume import Volume
 from shared.wakeup import celery_config
+from worker.housekeeping import keep_tidy
 from worker.logs import set_up_logging
 from worker.wakeups import WakeUps
 
@@ -28,8 +29,7 @@ log = logging.getLogger(__name__)
 
 _MOST_WAKEUPS = 64  # in one pass and queue; a worker that ends a job sends the next itself
 _COPY_S = 1.0  # between two looks whether the process is to leave
-_SWEEP_EVERY = 300  # passes between two walks over the volume
-_ORPHAN_S = 3600.0  # staging folders older than this belong to nobody
+_TIDY_EVERY = 300  # passes between two walks over the volume
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,13 @@ def main() -> None:
     volume = Volume(settings.data)
     wakeups = WakeUps(celery, settings)
     log.info("reaper at work every %g s on %s", settings.reap_interval_s, settings.data)
-    passes, away = 0, False
-    copier = threading.Thread(target=keep_copying, args=(store, volume, leaving, settings.reap_interval_s), daemon=True)
-    copier.start()  # of its own: a volume that hangs must not keep jobs from being taken back
+    away = False
+    pause_s = settings.reap_interval_s
+    # Of their own: a volume that hangs must not keep jobs from being taken back.
+    copier = threading.Thread(target=keep_copying, args=(store, volume, leaving, pause_s), daemon=True)
+    tidier = threading.Thread(target=keep_tidy, args=(store, volume, leaving, pause_s * _TIDY_EVERY), daemon=True)
+    copier.start()
+    tidier.start()
     while not leaving.is_set():
         try:
             run_once(store, wakeups)
@@ -94,10 +98,7 @@ def main() -> None:
             if not away:
                 log.warning("Redis is out of reach: %s", err)
             away = True
-        if passes % _SWEEP_EVERY == 0:
-            sweep(volume)
-        passes += 1
-        leaving.wait(settings.reap_interval_s)
+        leaving.wait(pause_s)
     copier.join(_COPY_S * 2)
 
 
@@ -131,17 +132,6 @@ def give_back(store: JobStore, volume: Volume) -> None:
         log.warning("Redis had lost records; put back from the volume: %s", dict(report.recovered))
     for job_id, why in report.lost:
         log.warning("job %s cannot be put back: %s", job_id, why)
-
-
-def sweep(volume: Volume) -> None:
-    """Remove staging folders and files nobody can be writing any more."""
-    try:
-        removed = volume.sweep(older_than_s=_ORPHAN_S)
-    except OSError as err:
-        log.warning("the volume cannot be swept: %s", err)
-        return
-    if removed:
-        log.info("removed %d left-over staging folders", removed)
 
 
 if __name__ == "__main__":

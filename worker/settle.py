@@ -14,6 +14,7 @@ import redis
 
 from shared.errors import LeaseLost, NotFound, VolumeFull
 from shared.job import Job, JobErrorInfo, State
+from shared.pins import unpin
 from shared.store import JobStore
 from shared.volume import Done, Volume
 from worker.attempt import Ending
@@ -82,6 +83,7 @@ class Settlement:
             log.warning("the outcome could not be written to the volume: %s", err)
             self._volume_check.suspect = True
         self._until_heard(lambda: self._store.finish(job.id, job.attempt, state, result=result, error=error))
+        self._unpin(job)
 
     def finish_as(self, job: Job, done: Done) -> None:
         """End the job as an attempt before this one had, whose word did not reach the store."""
@@ -89,6 +91,13 @@ class Settlement:
         self._until_heard(
             lambda: self._store.finish(job.id, job.attempt, done.state, result=done.result, error=done.error)
         )
+        self._unpin(job)
+
+    def _unpin(self, job: Job) -> None:
+        try:
+            unpin(self._volume, job, job.id)
+        except OSError as err:
+            log.warning("a pin is left for the reaper to remove: %s", err)
 
     def release(self, job: Job, cause: str, message: str = "", *, code: str = "") -> None:
         """Give the job back. A repeated fault waits ever longer; a full or unwritable volume from the first time on."""

@@ -144,6 +144,21 @@ local function retire(id, from, to, now, retention_ms, kept, data)
   end
 end
 
+-- Forget an ended job.
+local function drop(id)
+  local owner = redis.call('HGET', job_key(id), 'owner')  -- gone when no reaper ran for a day: see JobStore.list_jobs
+  redis.call('DEL', job_key(id), events_key(id))
+  redis.call('ZREM', JOBS, id)
+  for _, kind in ipairs({ 'train', 'generate' }) do redis.call('ZREM', kind_key(kind), id) end
+  if owner then redis.call('ZREM', owned_key(owner), id) end
+  for _, state in ipairs({ 'succeeded', 'failed', 'cancelled' }) do
+    redis.call('ZREM', state_key(state), id)
+    if owner then redis.call('ZREM', owned_in(owner, state), id) end
+  end
+  redis.call('ZREM', ENDED, id)
+  redis.call('SREM', UNCOPIED, id)
+end
+
 -- May attempt `fence` speak for the job? Returns its state, or nil when the lease is lost. A job that was taken back because
 -- its worker fell silent, and that nobody has claimed since, is given to that worker again.
 local function admit(id, fence, now, lease_ms, kept)

@@ -1,25 +1,28 @@
 -- Accept a job: record, first event, idempotency key and place in the queue, all or nothing.
 -- ARGV: prefix, id, queue, owner, priority, spec (JSON), event data (JSON), events kept, max queued,
 --       idempotency key ('' for none), fingerprint of the request, its lifetime (ms), source key ('' for none),
---       max queued per owner, deadline (ms, '' for none), then ids of the jobs it waits for ...
--- Returns {'created', id} | {'existing', id} | {'mismatch', id} | {'full', count} | {'owner_full', count}
+--       max queued per owner, deadline (ms, '' for none), max bytes kept per owner, then ids of the jobs it waits for ...
+-- Returns {'created', id} | {'existing', id} | {'mismatch', id} | {'deleted', id} | {'full', count} | {'owner_full', count} | {'kept_full', bytes}
 --         | {'no_dependency', id} | {'dependency_ended', id, state}
 -- Caller: JobStore.submit, which sends the wake-up only afterwards.
 local _, id, queue, owner, priority, spec, data, kept, max_queued, idem, print, ttl, source,
-  max_owned, deadline = unpack(ARGV)
+  max_owned, deadline, max_kept = unpack(ARGV)
 if idem ~= '' then
   local known = redis.call('GET', idem)
   if known then
     local existing, fingerprint = string.match(known, '^(%S+) (%S+)$')
-    return { fingerprint == print and 'existing' or 'mismatch', existing }
+    if fingerprint ~= print then return { 'mismatch', existing } end
+    return { redis.call('EXISTS', job_key(existing)) == 1 and 'existing' or 'deleted', existing }
   end
 end
 local waiting = redis.call('ZCARD', ready_key(queue)) + redis.call('ZCARD', delayed_key(queue))
 if waiting >= tonumber(max_queued) then return { 'full', tostring(waiting) } end
 local owned = redis.call('ZCARD', owned_in(owner, 'queued'))
 if owned >= tonumber(max_owned) then return { 'owner_full', tostring(owned) } end
+local kept_bytes = redis.call('HGET', P .. ':kept', owner) or '0'
+if tonumber(kept_bytes) > tonumber(max_kept) then return { 'kept_full', kept_bytes } end
 local waits = {}
-for i = 16, #ARGV do
+for i = 17, #ARGV do
   local state = redis.call('HGET', job_key(ARGV[i]), 'state')
   if not state then return { 'no_dependency', ARGV[i] } end
   if state == 'failed' or state == 'cancelled' then return { 'dependency_ended', ARGV[i], state } end

@@ -8,7 +8,15 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from shared.errors import Conflict, LeaseLost
 from shared.job import RETRY_BUDGET, TRANSITIONS, JobErrorInfo, JobRequest, Progress, State
@@ -91,6 +99,18 @@ class Machine(RuleBasedStateMachine):
             getattr(self.store, verb)(job_id)
         except Conflict:
             assert before.state.terminal or verb == "resume" or before.request == "cancel"
+
+    @rule(target=jobs, job_id=consumes(jobs))
+    def delete(self, job_id):
+        before = self.store.get(job_id)
+        try:
+            self.store.delete(job_id)
+            assert before.state.terminal
+        except Conflict:
+            assert not before.state.terminal
+            return job_id
+        assert not list(self.store.redis.scan_iter(f"{self.store.keys.prefix}:*{job_id}*"))
+        return multiple()
 
     @invariant()
     def every_record_index_and_history_agrees(self):

@@ -174,7 +174,8 @@ class _Check:
             "jobs:",
         )
         single = {
-            f"{p}:{n}" for n in ("uncopied", "jobs", "ended", "leases", "activity", "workers", "server", "deadlines")
+            f"{p}:{n}"
+            for n in ("uncopied", "jobs", "ended", "leases", "activity", "workers", "server", "deadlines", "kept")
         }
         for key in self.client.scan_iter(f"{p}:*"):
             rest = key.removeprefix(f"{p}:")

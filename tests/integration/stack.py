@@ -12,7 +12,9 @@ from typing import Any
 import redis
 from celery import Celery
 
+from shared.ids import new_id
 from shared.job import Job, JobRequest, State
+from shared.pins import pin
 from shared.settings import Settings, load_settings
 from shared.store import JobStore
 from shared.volume import Volume
@@ -63,7 +65,9 @@ class Stack:
 
     def submit(self, **request: Any) -> Job:
         """Submit a job and send its wake-up, as the web does."""
-        job, _ = self.store.submit(JobRequest(**request))
+        wanted, job_id = JobRequest(**request), new_id()
+        pin(self.volume, wanted, job_id)
+        job, _ = self.store.submit(wanted, job_id=job_id)
         self.wake(job.queue)
         return job
 

@@ -9,6 +9,7 @@ import pytest
 from shared.datasets import Limits, delete_dataset, import_dataset
 from shared.job import CheckpointRef, State
 from shared.models import get_model
+from shared.pins import pins
 from shared.readback import artifacts, log, series
 from tests.integration.stack import Stack, children, is_alive
 from tests.support.tiny_pictures import idx_files
@@ -65,6 +66,7 @@ def test_a_submitted_training_runs_to_its_end_and_its_model_generates(stack, pic
     request = {"kind": "generate", "recipe": "image_classifier", "params": use, "source": done.result["checkpoint"]}
     first, second = stack.submit(**request), None
     stack.until(lambda: stack.store.get(first.id).state.terminal, 60)
+    stack.until(lambda: not pins(stack.volume.job_dir(job.id)), 10)
     assert stack.store.get(first.id).state == State.succeeded, stack.logs()
     second = stack.submit(**request)
     stack.until(lambda: stack.store.get(second.id).state.terminal, 60)

@@ -1,4 +1,4 @@
-"""/jobs: submit, list, look, cancel, pause, resume, retry."""
+"""/jobs: submit, list, look, cancel, pause, resume, retry, delete."""
 
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from web.api.common import (
     resource,
 )
 from web.api.shapes import JobPage, JobShape
+from web.deletion import delete_job
 from web.problems import documented
 from web.representation import API, etag, job_json
 from web.services import services
@@ -147,3 +148,15 @@ def retry_job(path: JobPath, header: KeyHeader) -> Reply:
     if not created:
         response.headers["Idempotent-Replayed"] = "true"
     return response
+
+
+@blueprint.delete(
+    "/jobs/<job_id>",
+    summary="Delete an ended job with its files",
+    description="Checkpoints, artifacts, curves and log go, and the model that a training left under its own id. Refused before "
+    "it has ended, while a waiting job needs its checkpoints, and while another model names one of them.",
+    responses={"204": None, **documented(409, 413, 415)},
+)
+def remove_job(path: JobPath) -> Reply:
+    delete_job(services(), path.job_id)
+    return "", 204

@@ -1,5 +1,6 @@
 """The page of one job, its log as text, and its buttons."""
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,6 +17,7 @@ from shared.queues import standing
 from shared.recipes import RECIPES
 from shared.record import source_key
 from web import access
+from web.deletion import delete_job as remove
 from web.forms import params_json, to_text
 from web.pages.datasets import name_of
 from web.pages.job_view import actions, advice, timeline, took_s
@@ -99,6 +101,14 @@ def control_job(job_id: str, verb: str) -> BaseResponse:
     except Conflict:
         access.job(job_id)  # still there: its page says how it stands
     return redirect(url_for("pages.job", job_id=job_id))
+
+
+@pages.post("/jobs/<job_id>/delete")
+def delete_job(job_id: str) -> BaseResponse:
+    """Delete an ended job with its files; one that is gone already is no error."""
+    with contextlib.suppress(NotFound):
+        remove(services(), job_id)
+    return redirect(url_for("pages.jobs", done="deleted"))
 
 
 def _shown(value: Any) -> str:

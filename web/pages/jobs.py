@@ -51,6 +51,7 @@ def jobs() -> str:
         next_cursor=page.next_cursor,
         counts=counts,
         examples=examples(),
+        notice={"deleted": "The job is deleted, its files with it."}.get(request.args.get("done", "")),
         refresh_s=_ACTIVE_S if busy else _QUIET_S,
     )
 

@@ -1,0 +1,125 @@
+"""What the reaper removes from the volume, what it never does, and what it measures. Real server, real files."""
+
+import os
+
+import pytest
+
+from shared import pins
+from shared.errors import Conflict, NotFound
+from shared.ids import new_id
+from shared.job import CheckpointRef, JobRequest, State
+from shared.models import Model, save_model
+from worker.housekeeping import Tidied, tidy
+
+
+def ended(store, volume, owner="ann", content=b"weights" * 100):
+    """A training that has succeeded, with one checkpoint and its copy on the volume."""
+    job, _ = store.submit(JobRequest(kind="train", recipe="gpt", params={}, owner=owner))
+    store.claim("train", worker="w", device="cpu")
+    folder = volume.start_attempt(job.id, 1) / "checkpoints"
+    folder.mkdir()
+    with volume.stage(folder) as stage:
+        (stage.path / "state").write_bytes(content)
+        stage.publish(folder / "00000010", {"step": 10, "metrics": {}})
+    job = store.finish(job.id, 1, State.succeeded, result={})
+    volume.write_record(job)
+    return job
+
+
+def age(volume, store, job_id):
+    """Make a job as if it had ended just before its time was over: in Redis and on the volume."""
+    path = volume.job_dir(job_id) / "record.json"
+    old = volume.now() - store.retention_ms / 1000 - 60
+    os.utime(path, (old, old))
+    store.redis.zadd(store.keys.ended(), {job_id: 1})
+    assert store.forget_ended() == 1
+
+
+def ref_of(job):
+    return CheckpointRef(job_id=job.id, attempt=1, step=10)
+
+
+def test_the_files_of_a_job_go_when_its_time_is_over(store, volume):
+    job, young = ended(store, volume), ended(store, volume)
+    assert tidy(store, volume) == Tidied()
+    age(volume, store, job.id)
+    assert tidy(store, volume) == Tidied(expired=1)
+    assert volume.job_ids() == [young.id]
+
+
+def test_files_of_which_a_model_is_made_stay_as_long_as_the_model(store, volume):
+    job = ended(store, volume)
+    save_model(volume, Model(id=new_id(), name="m", recipe="gpt", checkpoint=ref_of(job)))
+    age(volume, store, job.id)
+    assert tidy(store, volume) == Tidied() and volume.checkpoint(ref_of(job))
+    assert store.kept_bytes("ann") > 700, "and count"
+
+
+@pytest.mark.parametrize("loss", ["young", "not ended", "no record", "damaged"])
+def test_what_a_lost_redis_could_still_need_is_never_removed(store, volume, loss):
+    job = ended(store, volume)
+    if loss == "not ended":
+        volume.write_record(job.model_copy(update={"state": State.paused}))
+    if loss != "young":
+        age(volume, store, job.id)
+    path = volume.job_dir(job.id) / "record.json"
+    if loss == "no record":
+        path.unlink()
+    elif loss == "damaged":
+        old = path.stat().st_mtime
+        path.write_text('{"state": "succ')
+        os.utime(path, (old, old))
+    store.redis.delete(store.keys.job(job.id))
+    assert tidy(store, volume) == Tidied() and volume.checkpoint(ref_of(job))
+
+
+def test_pins_go_with_the_jobs_that_needed_them(store, volume):
+    job = ended(store, volume)
+    request = JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    waiting, lost = store.submit(request)[0], new_id()
+    pins.pin(volume, request, waiting.id)
+    pins.pin(volume, request, lost)  # its web was killed before the job came to be
+    assert tidy(store, volume) == Tidied()
+    store.cancel(waiting.id)
+    old = volume.now() - 4000
+    for path, needing in pins.pins(volume.job_dir(job.id)).items():
+        if needing == lost:
+            os.utime(path, (old, old))
+    assert tidy(store, volume) == Tidied(pins=2)
+    assert pins.pins(volume.job_dir(job.id)) == {}
+
+
+def test_an_owner_who_keeps_too_much_is_told_so_until_something_is_deleted(store, volume):
+    first, second = ended(store, volume), ended(store, volume)
+    ended(store, volume, owner="bob")
+    tidy(store, volume)
+    each = volume.job_bytes(first.id)
+    assert store.kept_bytes("ann") == each + volume.job_bytes(second.id) and each > 700
+    request = JobRequest(kind="train", recipe="gpt", params={}, owner="ann")
+    before, _ = store.submit(request, idempotency_key="k")
+    store.max_job_bytes_per_owner = each + 10
+    with pytest.raises(Conflict, match="delete ended jobs") as refusal:
+        store.submit(request)
+    assert refusal.value.code == "quota_exceeded"
+    assert store.submit(request, idempotency_key="k") == (before, False), "what was accepted stays accepted"
+    store.submit(request.model_copy(update={"owner": "bob"}))
+    store.delete(first.id)
+    store.less_kept("ann", each)
+    store.submit(request)
+
+
+def test_a_deleted_job_leaves_no_key_and_its_idempotency_key_makes_no_second_run(store):
+    request = JobRequest(kind="train", recipe="gpt", params={}, owner="ann")
+    job, _ = store.submit(request, idempotency_key="k")
+    with pytest.raises(Conflict, match="cancel it first"):
+        store.delete(job.id)
+    store.cancel(job.id)
+    store.delete(job.id)
+    for gone in (lambda: store.get(job.id), lambda: store.delete(job.id), lambda: store.delete("../x")):
+        with pytest.raises(NotFound):
+            gone()
+    assert not list(store.redis.scan_iter(f"{store.keys.prefix}:*{job.id}*"))
+    assert sum(store.counts().values()) == sum(store.counts("ann").values()) == 0
+    assert store.list_jobs().jobs == [] and store.forget_ended() == 0
+    with pytest.raises(Conflict, match="has been deleted"):
+        store.submit(request, idempotency_key="k")

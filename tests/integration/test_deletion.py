@@ -1,0 +1,100 @@
+"""Deleting ended jobs over HTTP: what goes with them and what stands in the way."""
+
+import pytest
+
+from shared.job import CheckpointRef, State
+from shared.models import Model, get_model, save_model
+from shared.pins import pins
+from tests.integration.test_api import problem
+from tests.support.callers import Caller, train, upload
+from web import create_app
+
+
+@pytest.fixture
+def app(settings):
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def trained(app, store, volume):
+    """A training that runs, with one checkpoint, which the model under its own id names."""
+    caller = Caller(app)
+    job_id = train(caller, upload(caller).json["id"]).json["id"]
+    store.claim("train", worker="w", device="cpu")
+    folder = volume.start_attempt(job_id, 1) / "checkpoints"
+    folder.mkdir()
+    with volume.stage(folder) as stage:
+        (stage.path / "state").write_bytes(b"x")
+        stage.publish(folder / "00000001", {"step": 1, "metrics": {}})
+    ref = CheckpointRef(job_id=job_id, attempt=1, step=1)
+    save_model(volume, Model(id=job_id, name="poems", recipe="char_lstm", checkpoint=ref))
+    return job_id
+
+
+def generate(client, **source):
+    return client.post("/api/v1/jobs", json={"kind": "generate", "params": {"prompt": "a"}} | source)
+
+
+def test_only_an_ended_job_is_deleted_and_nothing_of_it_is_left(client, store, volume, trained):
+    url = f"/api/v1/jobs/{trained}"
+    problem(client.delete(url), 409, "running", "cancel it first")
+    assert get_model(volume, trained)
+    store.finish(trained, 1, State.succeeded, result={})
+    assert client.delete(url).status_code == 204
+    assert client.get(url).status_code == client.delete(url).status_code == 404
+    assert client.get(f"/api/v1/models/{trained}").status_code == 404
+    assert not volume.job_dir(trained).exists()
+    assert client.get("/api/v1/jobs").json["jobs"] == []
+
+
+def test_a_waiting_job_that_needs_a_checkpoint_stands_in_the_way(client, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    waiting = generate(client, model_id=trained).json["id"]
+    assert set(pins(volume.job_dir(trained)).values()) == {waiting}
+    problem(client.delete(f"/api/v1/jobs/{trained}"), 409, waiting, "needs its files")
+    assert get_model(volume, trained)
+    client.post(f"/api/v1/jobs/{waiting}/cancel")
+    assert client.delete(f"/api/v1/jobs/{trained}").status_code == 204
+
+
+def test_so_does_one_that_waits_for_the_model_the_training_will_leave(client, store, volume, trained):
+    waiting = generate(client, model_id=trained, after=[trained]).json["id"]
+    store.finish(trained, 1, State.succeeded, result={})
+    problem(client.delete(f"/api/v1/jobs/{trained}"), 409, waiting)
+
+
+def test_a_model_that_somebody_named_stands_in_the_way(client, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    model = client.post("/api/v1/models", json={"name": "上线", "checkpoint": {"job_id": trained}}).json["id"]
+    problem(client.delete(f"/api/v1/jobs/{trained}"), 409, "上线", model)
+    assert client.delete(f"/api/v1/models/{model}").status_code == 204
+    assert client.delete(f"/api/v1/jobs/{trained}").status_code == 204
+
+
+def test_a_repeated_submission_leaves_one_pin(client, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    body = {"kind": "generate", "params": {"prompt": "a"}, "model_id": trained}
+    ids = {client.post("/api/v1/jobs", json=body, headers={"Idempotency-Key": "k"}).json["id"] for _ in range(3)}
+    assert set(pins(volume.job_dir(trained)).values()) == ids and len(ids) == 1
+
+
+def test_a_refused_submission_leaves_no_pin(client, settings, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    full = create_app(settings.model_copy(update={"max_job_bytes_per_owner": 1})).test_client()
+    store.tell_kept({"local": 2})
+    refusal = problem(generate(full, model_id=trained), 409, "delete ended jobs")
+    assert refusal["code"] == "quota_exceeded"
+    assert pins(volume.job_dir(trained)) == {}
+
+
+def test_the_button_deletes_and_says_so(client, store, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    assert f"/jobs/{trained}/delete" in client.get(f"/jobs/{trained}").get_data(as_text=True)
+    answer = client.post(f"/jobs/{trained}/delete", headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=True)
+    assert answer.status_code == 200 and "is deleted" in answer.get_data(as_text=True)
+    assert client.post(f"/jobs/{trained}/delete", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 302
