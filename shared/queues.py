@@ -66,6 +66,17 @@ def standing(store: JobStore, job: Job, workers: list[WorkerInfo] | None = None)
     )
 
 
+def placed(store: JobStore, job: Job) -> tuple[Job, Standing]:
+    """A job and where it stands, of one moment: what has left its queue since it was read is read again. Raises NotFound."""
+    while True:
+        found = standing(store, job)
+        if job.state != State.queued or job.waits_for or found.position is not None:
+            return job, found
+        known, job = job.revision, store.get(job.id)
+        if job.revision == known:
+            return job, found
+
+
 def queues(store: JobStore, workers: list[WorkerInfo] | None = None) -> list[QueueInfo]:
     """All queues, in the order of shared.job.QUEUES."""
     workers = store.presence.workers() if workers is None else workers

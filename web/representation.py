@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from shared.job import Job
-from shared.queues import standing
+from shared.queues import placed
 from web.services import Services
 
 API = "/api/v1"
@@ -13,11 +13,12 @@ _PARTS = ("events", "metrics", "log", "artifacts", "checkpoints", "samples")
 
 
 def job_json(here: Services, job: Job) -> dict[str, Any]:
-    """A job as JSON."""
+    """A job as JSON: as given, or newer. Raises NotFound when it has just been deleted."""
+    job, place = placed(here.store, job)
     url = f"{API}/jobs/{job.id}"
     links = {"self": url} | {part: f"{url}/{part}" for part in _PARTS} | {"page": f"/jobs/{job.id}"}
     return job.model_dump(mode="json") | {
-        "standing": standing(here.store, job).model_dump(mode="json"),
+        "standing": place.model_dump(mode="json"),
         "links": links,
     }
 

@@ -14,6 +14,8 @@ from shared.job import CheckpointRef, JobErrorInfo, State
 from shared.settings import Settings
 from shared.volume import Volume
 from web import create_app
+from web.representation import job_json
+from web.services import services
 
 TEXT = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 200
 UNKNOWN = new_id()
@@ -211,6 +213,16 @@ def test_an_unchanged_job_is_answered_with_304_and_a_changed_one_at_once(app, cl
     client.post(f"{url}/cancel")
     waiter.join(10)
     assert answers == ["cancelled"]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "pause", "claim"])
+def test_a_job_that_leaves_its_queue_while_it_is_looked_at_is_shown_as_it_then_is(app, client, dataset_id, store, verb):
+    job = store.get(train(client, dataset_id).json["id"])
+    store.claim("train", worker="w", device="cpu") if verb == "claim" else getattr(store, verb)(job.id)
+    with app.app_context():
+        shown = job_json(services(), job)
+    assert shown["state"] == store.get(job.id).state != job.state
+    assert shown["standing"]["position"] is None
 
 
 def test_submitting_with_prefer_wait_answers_when_the_job_has_ended(app, client, dataset_id, store):

@@ -152,6 +152,9 @@ def test_a_waiting_training_is_cancelled_and_says_so(trained, trainyard, stack):
     code, out, _ = trainyard("watch", job_id)
     assert code == 1
     assert "cancelled" in out
+    code, out, _ = trainyard("delete", job_id)
+    assert (code, out) == (0, f"{job_id} deleted\n")
+    assert trainyard("jobs", job_id)[0] != 0
 
 
 def test_watching_goes_on_when_the_connection_breaks(trained, stack):

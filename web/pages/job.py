@@ -13,7 +13,7 @@ from shared.errors import Conflict, NotFound
 from shared.events import Event
 from shared.job import Job
 from shared.models import Model
-from shared.queues import standing
+from shared.queues import placed
 from shared.recipes import RECIPES
 from shared.record import source_key
 from web import access
@@ -36,7 +36,7 @@ _ROWS = 800
 def job(job_id: str) -> str:
     """Show everything about a job."""
     events = store().events(job_id, limit=_EVENTS)  # before the record: what it says is then never older than they are
-    found = access.job(job_id)
+    found, place = placed(store(), access.job(job_id))
     checkpoints = _checkpoints(found)
     artifacts = _artifacts(found)
     spec = RECIPES.get(found.recipe)
@@ -51,7 +51,7 @@ def job(job_id: str) -> str:
         job=found,
         after=events[-1].id if events else "0",
         verbs=actions(found),
-        standing=standing(store(), found),
+        standing=place,
         steps=timeline(found),
         took_s=took_s(found, datetime.now(UTC)),
         advice=advice(found, len(checkpoints), len(artifacts), bool(series["rows"])),
