@@ -1,0 +1,325 @@
+"""python -m tests.faults.every_line SCENE REDIS_URL FOLDER [STRIDE]: dies between any two lines, and looks what is left.
+
+A scene is one piece of work, done over and over, each time in a forked process that is killed right before another line of web,
+worker or shared that it comes by; with STRIDE n before every n-th. Then everybody else does what they would do (the user repeats
+the request, another worker starts, the reaper makes a pass) and the job must end, once. A program of its own, since only a
+process without threads can be forked safely. Prints one line of JSON: lines (different ones on the way), deaths, problems.
+
+What dies is the web or the supervisor. The process that trains is a stand-in that speaks its lines (stand_in.py).
+"""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from celery import Celery
+
+from shared.copies import copy_records
+from shared.datasets import Limits, import_dataset
+from shared.job import CheckpointRef, Job, JobRequest, State, utc_now
+from shared.pins import pins
+from shared.presence import WorkerInfo
+from shared.settings import load_settings
+from shared.store import JobStore
+from shared.volume import Volume
+from shared.wakeup import broker_list, celery_config
+from tests.faults.checker import History, check
+from web import create_app
+from worker.drain import DrainPipe
+from worker.housekeeping import tidy
+from worker.presence import Status
+from worker.reaper import run_once
+from worker.spare import Crew
+from worker.supervisor import Supervisor
+from worker.wakeups import WakeUps
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = tuple(str(ROOT / name) + os.sep for name in ("shared", "web", "worker"))
+TEXT = "The quick brown fox jumps over the lazy dog.\n" * 100
+Line = tuple[str, int]
+
+
+def in_a_fork(work: Callable[[], None], meanwhile: Callable[[], bool], at_line: Callable[[Line], None]) -> int:
+    """Do the work in a forked process that calls at_line before each of our lines; returns its wait status.
+
+    meanwhile: called here over and over until it returns True or that process has ended.
+    """
+    if pid := os.fork():
+        while not meanwhile():
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                return status
+            select.select([], [], [], 0.01)  # a poll that the end of the process ends
+        return os.waitpid(pid, 0)[1]
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(OURS):
+            return None
+        if event == "line":
+            at_line((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    failed = 1
+    try:
+        sys.settrace(trace)
+        work()
+        failed = 0
+    finally:
+        sys.settrace(None)
+        os._exit(failed)
+
+
+def lines_on_the_way(work: Callable[[], None], meanwhile: Callable[[], bool]) -> list[Line]:
+    """The different lines the work comes by, in the order of first coming."""
+    read_fd, write_fd = os.pipe()
+    seen: dict[Line, None] = {}
+
+    def note(line: Line) -> None:
+        if line not in seen:
+            seen[line] = None
+            os.write(write_fd, (json.dumps(line) + "\n").encode())
+
+    with os.fdopen(read_fd) as told:
+        os.set_blocking(read_fd, False)
+        status = in_a_fork(work, meanwhile, note)  # the pipe holds 64 KiB: enough for a thousand lines
+        os.close(write_fd)
+        assert status == 0, f"the work does not come to its end when nothing kills it: status {status}"
+        return [tuple(json.loads(line)) for line in told]
+
+
+def die_at(work: Callable[[], None], meanwhile: Callable[[], bool], where: Line) -> bool:
+    """Do the work and be killed right before that line. False when it did not come by, and so was done."""
+    status = in_a_fork(work, meanwhile, lambda line: os.kill(os.getpid(), signal.SIGKILL) if line == where else None)
+    return os.WIFSIGNALED(status)
+
+
+class Scene:
+    """An installation without processes: each part of it is made when it has something to do. work() is what dies."""
+
+    ends_as = State.succeeded
+
+    def __init__(self, redis_url: str, folder: Path):
+        prefix = f"lines-{type(self).__name__.lower()}"
+        self.settings = load_settings(redis_url=redis_url, data=folder, key_prefix=prefix, beat_s=0.1)
+        self.store, self.volume = JobStore.connect(self.settings), Volume(self.settings.data)
+        self.volume.ensure()
+        celery = Celery("every-line", set_as_current=False)
+        celery.conf.update(celery_config(self.settings))
+        self.wakeups = WakeUps(celery, self.settings)
+        self.history = History()
+        self.dataset = import_dataset(self.volume, Limits(), [("t.txt", io.BytesIO(TEXT.encode()))]).id
+        self.drain, (_, self._status_fd) = DrainPipe(), os.pipe()
+        self.hold = self.settings.data / "hold"  # while it is there a training waits to be told to stop
+        self.round = 0
+
+    def before(self) -> None:
+        """What is there before the work of a round."""
+
+    def work(self) -> None:
+        """What dies."""
+        raise NotImplementedError
+
+    def meanwhile(self) -> bool:
+        """What happens during the work; called until it returns True."""
+        return True
+
+    def after(self) -> list[str]:
+        """What everybody else does; returns the ids of the jobs of this round."""
+        raise NotImplementedError
+
+    def play(self, stride: int) -> dict[str, Any]:
+        """All rounds, and the check of what they left."""
+        self._next_round()
+        lines = lines_on_the_way(self.work, self.meanwhile)
+        self._end(self.after())
+        deaths, problems = 0, []
+        for where in lines[self.round % stride :: stride]:
+            self._next_round()
+            deaths += die_at(self.work, self.meanwhile, where)
+            try:
+                self._end(self.after())
+            except AssertionError as err:
+                problems.append(f"{Path(where[0]).relative_to(ROOT)}:{where[1]}: {err}")
+        self._grow_old()
+        left = [f"{folder}: pins" for job in self.volume.job_ids() if (folder := pins(self.volume.job_dir(job)))]
+        verdict = check(self.store.redis, self.settings.key_prefix, self.settings.data, self.history)
+        return {"lines": len(lines), "deaths": deaths, "problems": problems + left + verdict.violations}
+
+    def _next_round(self) -> None:
+        self.round += 1
+        for queue in ("train", "generate"):  # whatever was sent is lost: the reaper must notice
+            self.wakeups._broker.delete(broker_list(self.settings, queue))
+        self.before()
+
+    def supervisor(self) -> Supervisor:
+        """A worker's supervisor, as a Celery child makes it at its start."""
+        crew = Crew({}, keep_spare=False)
+        fds: dict[str, Any] = {"drain_fd": self.drain.fd, "status": Status(self._status_fd)}
+        made = Supervisor(
+            self.settings, self.store, self.volume, crew, worker="w1", device="cpu", wakeups=self.wakeups, **fds
+        )
+        made.start()
+        return made
+
+    def _end(self, ids: list[str]) -> None:
+        """The installation goes on: a worker is idle, the reaper makes a pass, a wake-up comes, the job runs to its end."""
+        for job in self.store.get_many(ids):
+            self.history.accepted.setdefault(job.id, {})
+            if not job.state.terminal:
+                self._run(job)
+            assert self.store.get(job.id).state == self.ends_as, f"job {job.id} is {self.store.get(job.id).state}"
+        copy_records(self.store, self.volume)
+
+    def _run(self, job: Job) -> None:
+        idle = WorkerInfo(id="w1", host="h", pid=1, device="cpu", queues=["train", "generate"], since=utc_now())
+        self.store.presence.announce(idle)
+        supervisor = self.supervisor()
+        run_once(self.store, self.wakeups)
+        assert self.wakeups.waiting(job.queue) >= 1, f"nobody is told of job {job.id}, which is {job.state}"
+        with contextlib.closing(supervisor):
+            ran = supervisor.run_one(job.queue)
+            assert ran is not None and ran.id == job.id, f"{ran and ran.id} was claimed instead of {job.id}"
+
+    def _grow_old(self) -> None:
+        """Hours pass on the volume; then the reaper's housekeeping comes by."""
+        for path in self.volume.root.rglob("*"):
+            os.utime(path, (1, 1))
+        tidy(self.store, self.volume)
+
+
+class Submit(Scene):
+    """The web takes a generation from a checkpoint; then the user, who had no answer, sends the same request again."""
+
+    def __init__(self, redis_url: str, folder: Path):
+        super().__init__(redis_url, folder)
+        training, _ = self.store.submit(JobRequest(kind="train", recipe="char_lstm", params={}, owner="local"))
+        self.history.accepted[training.id] = {}
+        self._run(training)
+        self.checkpoint = CheckpointRef(job_id=training.id, attempt=1, step=1)
+        folder = self.volume.attempt_dir(training.id, 1) / "checkpoints"
+        folder.mkdir()
+        with self.volume.stage(folder) as stage:
+            (stage.path / "state").write_text("weights")
+            stage.publish(folder / "00000001", {"step": 1, "metrics": {}})
+        self.client = create_app(self.settings).test_client()
+
+    def before(self) -> None:
+        self.known = set(self.history.accepted)
+
+    def _submit(self) -> Any:
+        body = {
+            "kind": "generate",
+            "checkpoint": self.checkpoint.model_dump(),
+            "params": {"prompt": "The ", "max_tokens": 5},
+        }
+        return self.client.post("/api/v1/jobs", json=body, headers={"Idempotency-Key": f"round-{self.round}"})
+
+    def work(self) -> None:
+        assert self._submit().status_code == 202
+
+    def _new(self) -> set[str]:
+        return {job.id for job in self.store.list_jobs(limit=5).jobs} - self.known
+
+    def after(self) -> list[str]:
+        made = self._new()
+        answer = self._submit()
+        assert answer.status_code == 202, f"the repeated request is answered {answer.status_code}: {answer.text}"
+        job_id = answer.json["id"]
+        assert self._new() == {job_id}, f"two requests with one key made {self._new()}, answered {job_id}"
+        assert made <= {job_id}
+        assert made == ({job_id} if "Idempotent-Replayed" in answer.headers else set())
+        copy_records(self.store, self.volume)
+        assert (self.volume.job_dir(job_id) / "record.json").exists(), "its record has no copy"
+        needing = set(pins(self.volume.job_dir(self.checkpoint.job_id)).values())
+        assert job_id in needing, "nothing keeps the checkpoint it needs"
+        return [job_id]
+
+
+class Run(Scene):
+    """The supervisor claims a job, has it run, writes its outcome and tells it; then another one starts in its place."""
+
+    def before(self) -> None:
+        request = JobRequest(kind="train", recipe="char_lstm", params={}, dataset_id=self.dataset, owner="ann")
+        self.job, _ = self.store.submit(request)
+
+    def work(self) -> None:
+        self.supervisor().run_one("train")
+
+    def after(self) -> list[str]:
+        return [self.job.id]
+
+
+class Leave(Run):
+    """The worker is told to leave in the middle of a job, which goes back into the queue."""
+
+    def before(self) -> None:
+        super().before()
+        self.hold.touch()
+
+    def meanwhile(self) -> bool:
+        return self.store.get(self.job.id).state == State.running and self.ask()
+
+    def ask(self) -> bool:
+        """Ask that the running job be stopped."""
+        self.drain.drain()
+        return True
+
+    def after(self) -> list[str]:
+        self.hold.unlink()
+        self.drain.close()
+        self.drain = DrainPipe()
+        return super().after()
+
+
+class Pause(Leave):
+    """The owner pauses the running job, and later resumes it."""
+
+    def ask(self) -> bool:
+        return bool(self.store.pause(self.job.id))
+
+    def after(self) -> list[str]:
+        ids = super().after()
+        self.supervisor().close()  # gives back what the dead one held
+        if self.store.get(self.job.id).state == State.paused:
+            self.store.resume(self.job.id)
+        return ids
+
+
+class Cancel(Leave):
+    """The owner cancels the running job."""
+
+    ends_as = State.cancelled
+
+    def ask(self) -> bool:
+        self.history.cancelled[self.job.id] = time.time()
+        return bool(self.store.cancel(self.job.id))
+
+    def after(self) -> list[str]:
+        ids = super().after()
+        self.supervisor().close()
+        if self.job.id not in self.history.cancelled:  # it died before anybody could ask
+            self.store.cancel(self.job.id)
+        return ids
+
+
+SCENES: dict[str, type[Scene]] = {"submit": Submit, "run": Run, "leave": Leave, "pause": Pause, "cancel": Cancel}
+
+
+def main(scene: str, redis_url: str, folder: str, stride: str = "1") -> None:
+    logging.disable(logging.WARNING)
+    sys.executable = str(Path(__file__).with_name("stand_in.py"))  # what worker/child.py starts
+    print(json.dumps(SCENES[scene](redis_url, Path(folder)).play(int(stride)), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
