@@ -16,7 +16,7 @@ from benchmarks.image_figures import ROOT
 from shared.datasets import Limits, import_dataset
 from shared.job import Job, JobRequest
 from shared.recipes import get_recipe
-from tests.faults.installation import Installation
+from tests.faults.installation import Installation, descendants
 
 TEXT = "The quick brown fox jumps over the lazy dog. 床前明月光，疑是地上霜。\n" * 300
 USUAL = {"lease_s": 30.0, "beat_s": 5.0, "reap_interval_s": 2.0, "checkpoint_interval_s": 10.0, "stop_grace_s": 20.0}
@@ -114,11 +114,8 @@ def main() -> None:
         print(f"cancelled: outcome after {told:.1f} s, process gone after {time.monotonic() - began:.1f} s", flush=True)
         written = max(path.stat().st_mtime for path in here.volume.job_dir(job.id).glob("attempt-*/**/*"))
         print(f"the attempt's last file was written {written - at:+.1f} s after the cancel")
-        assert here.web is not None
         began = time.monotonic()
-        os.kill(
-            int((Path(f"/proc/{here.web.pid}/task/{here.web.pid}/children")).read_text().split()[0]), signal.SIGKILL
-        )
+        os.kill(descendants(here.services["web"].pid)[0], signal.SIGKILL)
         here.until(here.web_answers, within_s=60, what="the web")
         print(f"the web's serving process killed: answers again after {time.monotonic() - began:.1f} s")
 

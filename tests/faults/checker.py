@@ -18,11 +18,13 @@ TERMINAL = {"succeeded", "failed", "cancelled"}
 class History:
     """What the harness saw from outside. Times are seconds of time.time().
 
-    accepted: job id -> what was asked. cancelled: job id -> when the cancel was accepted.
+    accepted: job id -> what was asked. cancelled: job id -> when the cancel was accepted. deleted: ids of ended jobs whose owner
+    was told that they are gone.
     """
 
     accepted: dict[str, dict] = field(default_factory=dict)
     cancelled: dict[str, float] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
     faults: list[dict] = field(default_factory=list)
 
 
@@ -38,7 +40,7 @@ def check(client: Any, prefix: str, data: Path, history: History, *, cancel_boun
     """Check everything that was accepted. Call when nothing runs any more."""
     found = _Check(client, prefix, data, history, cancel_bound_s)
     for job_id in history.accepted:
-        found.job(job_id)
+        found.deleted(job_id) if job_id in history.deleted else found.job(job_id)
     found.no_stranger_ran()
     found.nothing_was_accepted_twice()
     found.every_key_has_an_owner()
@@ -51,7 +53,9 @@ class _Check:
         self.client, self.prefix, self.data, self.history = client, prefix, data, history
         self.cancel_bound_s = cancel_bound_s
         self.violations: list[str] = []
-        self.figures: dict[str, float] = {"jobs": 0, "attempts": 0, "checkpoints": 0, "most_attempts": 0}
+        self.figures: dict[str, float] = dict.fromkeys(
+            ("jobs", "attempts", "most_attempts", "resumed", "checkpoints"), 0
+        )
 
     def say(self, invariant: str, job_id: str, text: str) -> None:
         self.violations.append(f"{invariant} job {job_id}: {text}")
@@ -71,7 +75,9 @@ class _Check:
             self.figures[code] = self.figures.get(code, 0) + 1
         if state not in TERMINAL and state != "paused":
             self.say("I1", job_id, f"is still {state} after attempt {attempt}")
-        events = [e for _, e in self.client.xrange(f"{self.prefix}:events:{job_id}")]
+        dated = self.events(job_id)
+        self.waited_for_others(job_id, json.loads(fields.get("spec", "{}")), dated)
+        events = [e for _, e in dated]
         self.one_outcome(job_id, state, attempt, events)
         claims = [int(e["attempt"]) for e in events if e["type"] == "claimed"]
         if claims != sorted(set(claims)):
@@ -79,9 +85,29 @@ class _Check:
         folder = self.data / "jobs" / job_id
         for number in range(1, attempt + 1):
             self.attempt_folder(job_id, folder / f"attempt-{number}")
-        self.repeated_work(job_id, folder, attempt)
+        self.repeated_work(job_id, folder, attempt, events)
         if state == "cancelled" and job_id in self.history.cancelled:
             self.silence_after_cancel(job_id, folder)
+
+    def deleted(self, job_id: str) -> None:
+        """A deleted job never runs again. (Its record may come back with a Redis that has lost its last second.)"""
+        self.figures["deleted"] = self.figures.get("deleted", 0) + 1
+        state = self.client.hget(f"{self.prefix}:job:{job_id}", "state")
+        if state not in (None, *TERMINAL):
+            self.say("I2", job_id, f"was deleted and is {state}")
+
+    def waited_for_others(self, job_id: str, spec: dict, events: list[tuple[str, dict]]) -> None:
+        """I1: a job that is to run after others is not claimed before they have succeeded."""
+        claimed = [at for at, e in events if e["type"] == "claimed"][:1]
+        for other in spec.get("after", []) if claimed else []:
+            ended = [at for at, e in self.events(other) if e["type"] == "succeeded"]
+            if other not in self.history.deleted and not (ended and _ms(ended[-1]) <= _ms(claimed[0])):
+                self.say(
+                    "I1", job_id, f"was claimed at {claimed[0]}, and job {other}, which it waits for, ended at {ended}"
+                )
+
+    def events(self, job_id: str) -> list[tuple[str, dict]]:
+        return self.client.xrange(f"{self.prefix}:events:{job_id}")
 
     def one_outcome(self, job_id: str, state: str, attempt: int, events: list[dict]) -> None:
         ends = [e["type"] for e in events if e["type"] in TERMINAL]
@@ -91,7 +117,7 @@ class _Check:
             return
         done = {}
         for path in (self.data / "jobs" / job_id).glob("attempt-*/DONE"):
-            done[int(path.parent.name.removeprefix("attempt-"))] = json.loads(path.read_text())
+            done[_number(path.parent)] = json.loads(path.read_text())
         good = sorted(n for n, outcome in done.items() if outcome["state"] == "succeeded")
         copy = self.data / "jobs" / job_id / "record.json"
         if not good and not (copy.exists() and json.loads(copy.read_text())["state"] == "succeeded"):
@@ -118,23 +144,21 @@ class _Check:
                 if digest != entry["sha256"]:
                     self.say("I4", job_id, f"{path.relative_to(self.data)} has changed since it was published")
 
-    def repeated_work(self, job_id: str, folder: Path, attempts: int) -> None:
-        """I5: a later attempt begins at the newest step that an earlier one had published."""
-        published: list[int] = []
-        for number in range(1, attempts + 1):
-            own = folder / f"attempt-{number}"
-            first = _first_row(own / "series.jsonl")
-            if first is not None:
-                began = first.get("resumed_from_step") or 0
-                newest = max(published, default=0)
-                if began < newest and not self.deleted(folder, newest):
-                    self.say("I5", job_id, f"attempt {number} began at step {began} though {newest} was published")
-            published += [int(p.parent.name) for p in own.glob("checkpoints/*/manifest.json")]
-
-    @staticmethod
-    def deleted(folder: Path, step: int) -> bool:
-        """Retention may have removed a checkpoint since; then nothing can be said."""
-        return not any(int(p.parent.name) == step for p in folder.glob("attempt-*/checkpoints/*/manifest.json"))
+    def repeated_work(self, job_id: str, folder: Path, attempts: int, events: list[dict]) -> None:
+        """I5: a later attempt begins at the newest step that an earlier one had published, also when it is gone by now."""
+        told = [(int(e["attempt"]), json.loads(e["data"])["step"]) for e in events if e["type"] == "checkpoint"]
+        there = [
+            (_number(p.parents[2]), int(p.parent.name)) for p in folder.glob("attempt-*/checkpoints/*/manifest.json")
+        ]
+        for number in range(2, attempts + 1):
+            first = _first_row(folder / f"attempt-{number}" / "series.jsonl")
+            if first is None:
+                continue
+            self.figures["resumed"] += 1
+            began = first.get("resumed_from_step") or 0
+            newest = max((step for attempt, step in told + there if attempt < number), default=0)
+            if began < newest:
+                self.say("I5", job_id, f"attempt {number} began at step {began} though {newest} was published")
 
     def silence_after_cancel(self, job_id: str, folder: Path) -> None:
         """I7: nothing is written later than the bound after the cancel was accepted (DONE itself is the outcome)."""
@@ -196,6 +220,14 @@ class _Check:
         for path in self.data.rglob(".*"):
             if path.name.startswith((".tmp-", ".trash-")):
                 self.violations.append(f"I9 {path.relative_to(self.data)} is left")
+
+
+def _ms(event_id: str) -> int:
+    return int(event_id.partition("-")[0])
+
+
+def _number(attempt_dir: Path) -> int:
+    return int(attempt_dir.name.removeprefix("attempt-"))
 
 
 def _first_row(path: Path) -> dict | None:

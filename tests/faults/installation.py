@@ -63,27 +63,25 @@ class Installation:
         self.volume = Volume(self.settings.data)
         self._queues = queues
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.reaper: subprocess.Popen[bytes] | None = None
-        self.web: subprocess.Popen[bytes] | None = None
+        self.services: dict[str, subprocess.Popen[bytes]] = {}  # web and reaper
         self.links: list[CuttingProxy] = []
 
     def __enter__(self) -> "Installation":
         self.volume.ensure()
         self.server.start()
-        self.reaper = self._start("reaper", "worker.reaper")
+        self._port = free_port()
+        self._start_service("reaper")
         for number in range(len(self._queues)):
             self.links.append(CuttingProxy(self.server.port))
             self.workers.append(self._start_worker(number))
-        self._port = free_port()
-        self.web = self._start("web", "tests.faults.marked", "web", TRAINYARD_PORT=str(self._port))
+        self._start_service("web")
         self.client = Client(f"http://127.0.0.1:{self._port}", timeout_s=20)
         self.until(self.web_answers, within_s=60, what="the web")
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in [*self.workers, self.reaper, self.web]:
-            if process is not None:
-                self._kill_machine(process)
+        for process in [*self.workers, *self.services.values()]:
+            self._kill_machine(process)
         for link in self.links:
             link.__exit__()
         self.server.kill()
@@ -94,6 +92,10 @@ class Installation:
             return bool(self.client.get("/queues"))
         except TrainyardError:
             return False
+
+    def _start_service(self, name: str) -> None:
+        module = ("worker.reaper",) if name == "reaper" else ("tests.faults.marked", name)
+        self.services[name] = self._start(name, *module, TRAINYARD_PORT=str(self._port))
 
     def _start_worker(self, number: int) -> "subprocess.Popen[bytes]":
         url = f"redis://127.0.0.1:{self.links[number].port}/0"
@@ -165,6 +167,12 @@ class Installation:
         """SIGKILL the Celery child."""
         child = self.child_of(worker)
         return self._kill_one([child] if child else [])
+
+    def kill_service(self, name: str) -> str:
+        """SIGKILL all processes of the web or the reaper and start it again."""
+        count = self._kill_machine(self.services[name])
+        self._start_service(name)
+        return f"{count} processes"
 
     def kill_parent(self, worker: int) -> str:
         """SIGKILL the Celery parent and start another."""

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,33 +43,37 @@ class Storm:
 
     # --- what users do ------------------------------------------------------------------------------------------------
 
-    def submit(self, body: dict[str, Any], mark: str = "") -> str | None:
+    def submit(self, body: dict[str, Any], mark: str = "", path: str = "/jobs") -> str | None:
         """Submit over HTTP as a careful client does: under one key until there is an answer. None when it was refused."""
         key = f"storm-{self.chance.getrandbits(64):x}"
         armed = self.here.arm("web", mark) if mark else None
-        give_up_at = time.monotonic() + 60
-        while True:
-            try:
-                job = self.here.client.call("POST", "/jobs", body, headers={"Idempotency-Key": key, "Prefer": "wait=0"})
-                break
-            except Unreachable:
-                if time.monotonic() > give_up_at:
-                    raise
-                threading.Event().wait(0.2)  # the web is being started again
-            except ApiError as err:
-                if err.status < 500 or time.monotonic() > give_up_at:
-                    return None
-                threading.Event().wait(0.2)  # Redis or the volume is away
-        if armed is not None:
-            armed.unlink(missing_ok=True)
+        try:
+            job = self.ask("POST", path, body, **{"Idempotency-Key": key, "Prefer": "wait=0"})
+        except ApiError:
+            return None
+        finally:
+            if armed is not None:
+                armed.unlink(missing_ok=True)
         self.history.accepted[job["id"]] = body
         return job["id"]
 
-    def train(self, mark: str = "") -> str | None:
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Ask the web again and again until it answers, for a minute at most. Raises ApiError for what it refuses."""
+        give_up_at = time.monotonic() + 60
+        while True:
+            try:
+                return self.here.client.call(method, path, body, headers=headers)
+            except (Unreachable, ApiError) as err:
+                refused = isinstance(err, ApiError) and err.status < 500
+                if refused or time.monotonic() > give_up_at:
+                    raise
+                threading.Event().wait(0.2)  # the web is being started again; Redis or the volume is away
+
+    def train(self, mark: str = "", **more: Any) -> str | None:
         steps = self.chance.choice((400, 1500, 4000))
         params = PARAMS | {"steps": steps, "seed": self.chance.randrange(100)}
         body = {"kind": "train", "recipe": "char_lstm", "dataset_id": self.dataset, "params": params}
-        return self.submit(body, mark)
+        return self.submit(body | more, mark)
 
     def generate(self) -> str | None:
         trained = [job for job in self.jobs() if job.kind == "train" and job.checkpoint is not None]
@@ -77,6 +82,47 @@ class Storm:
         checkpoint = {"job_id": self.chance.choice(trained).id}
         params = {"prompt": "The ", "max_tokens": self.chance.choice((1, 20, 200))}
         return self.submit({"kind": "generate", "checkpoint": checkpoint, "params": params})
+
+    def generate_after(self) -> str | None:
+        """A generation that waits for a training which has not ended."""
+        open_ones = [job.id for job in self.jobs() if job.kind == "train" and not job.state.terminal]
+        if not open_ones:
+            return None
+        training = self.chance.choice(open_ones)
+        body = {
+            "kind": "generate",
+            "model_id": training,
+            "after": [training],
+            "params": {"prompt": "The ", "max_tokens": 5},
+        }
+        return self.submit(body)
+
+    def train_in_time(self) -> str | None:
+        """A training with a deadline it may or may not meet."""
+        deadline = datetime.now(UTC) + timedelta(seconds=self.chance.choice((5, 600)))
+        return self.train(deadline_at=deadline.isoformat(), priority=self.chance.randint(-2, 2))
+
+    def ended(self) -> list[Any]:
+        return [job for job in self.jobs() if job.state.terminal and job.id not in self.history.deleted]
+
+    def retry(self) -> str | None:
+        """Try an ended job again."""
+        found = self.ended()
+        return self.submit({}, path=f"/jobs/{self.chance.choice(found).id}/retry") if found else None
+
+    def delete(self) -> str | None:
+        """Delete an ended job with its files."""
+        found = self.ended()
+        if not found:
+            return None
+        job_id = self.chance.choice(found).id
+        try:
+            self.ask("DELETE", f"/jobs/{job_id}")
+        except ApiError as err:
+            if err.status != 404:  # 404: an answer was lost, and it is gone
+                return None
+        self.history.deleted.add(job_id)
+        return job_id
 
     def jobs(self) -> list[Any]:
         return self.here.store.get_many(list(self.history.accepted))
@@ -100,7 +146,7 @@ class Storm:
         return job_id
 
     def keep_busy(self) -> None:
-        """Submit until enough is under way; now and then cancel, pause, resume, generate."""
+        """Submit until enough is under way; now and then whatever else users do."""
         with contextlib.suppress(redis.RedisError):
             while sum(not job.state.terminal for job in self.jobs()) < AT_ONCE + len(self._paused):
                 if self.train() is None:
@@ -108,8 +154,15 @@ class Storm:
             for what, odds in (("cancel", 0.05), ("pause", 0.08), ("resume", 0.15)):
                 if self.chance.random() < odds:
                     self.control(what)
-            if self.chance.random() < 0.6:
-                self.generate()
+            for also, odds in (
+                (self.generate, 0.6),
+                (self.generate_after, 0.1),
+                (self.train_in_time, 0.1),
+                (self.retry, 0.1),
+                (self.delete, 0.1),
+            ):
+                if self.chance.random() < odds:
+                    also()
 
     # --- what goes wrong ----------------------------------------------------------------------------------------------
 
@@ -136,6 +189,8 @@ class Storm:
             "cut the worker's connections": (6, lambda: here.links[worker].cut() or "cut"),
             "half-open connections": (3, lambda: here.go_silent(worker, chance.choice((2.0, long_s)))),
             "step a clock": (6, lambda: here.step_clock(chance.choice(self._clocks), chance.uniform(-1e6, 1e6))),
+            "kill the web": (3, lambda: here.kill_service("web")),
+            "kill the reaper": (4, lambda: here.kill_service("reaper")),
             "kill the web at a mark": (6, lambda: self._submit_through(chance.choice(marks("web")))),
             "kill the supervisor at a mark": (12, lambda: self._arm(worker, chance.choice(marks("worker")))),
         }

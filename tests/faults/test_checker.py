@@ -37,8 +37,8 @@ class World:
         self.client.hset(f"{P}:job:{job}", mapping={name: str(value) for name, value in fields.items()})
         self.client.expire(f"{P}:job:{job}", 1000)
 
-    def event(self, job, kind, attempt):
-        self.client.xadd(f"{P}:events:{job}", {"type": kind, "attempt": str(attempt)})
+    def event(self, job, kind, attempt, id="*", **data):
+        self.client.xadd(f"{P}:events:{job}", {"type": kind, "attempt": str(attempt), "data": json.dumps(data)}, id=id)
         self.client.expire(f"{P}:events:{job}", 1000)
 
     def file(self, job, name, text):
@@ -75,6 +75,12 @@ def test_an_outcome_only_the_copied_record_holds_is_one(world):
     (world.data / "jobs" / world.job / "attempt-2" / "DONE").unlink()
     assert [v[:2] for v in world.violations()] == ["I2"]
     world.file(world.job, "record.json", json.dumps({"state": "succeeded"}))
+    assert world.violations() == []
+
+
+def test_a_deleted_job_needs_no_record_and_no_file(world):
+    world.history.deleted.add(world.job)
+    world.client.delete(f"{P}:job:{world.job}", f"{P}:events:{world.job}")
     assert world.violations() == []
 
 
@@ -118,6 +124,25 @@ def begin_anew(world):
     world.row(world.job, 2, resumed_from_step=0)
 
 
+def begin_before_a_checkpoint_since_removed(world):
+    job = world.accepted(state="running", attempt=1)
+    world.client.delete(f"{P}:events:{job}")
+    world.record(job, state="succeeded", attempt=2)
+    world.event(job, "checkpoint", 1, step=15)
+
+
+def run_before_what_it_waits_for(world):
+    job = world.accepted()
+    world.record(job, spec=json.dumps({"after": [world.job]}))
+    world.client.delete(f"{P}:events:{job}")
+    world.event(job, "claimed", 1, id="5-0")
+
+
+def run_what_was_deleted(world):
+    world.history.deleted.add(world.job)
+    world.record(world.job, state="running")
+
+
 def write_after_a_cancel(world):
     job = world.accepted(state="cancelled")
     world.history.cancelled[job] = time.time() - 100
@@ -151,6 +176,9 @@ BROKEN = {
     change_published_bytes: "I4",
     lose_published_bytes: "I4",
     begin_anew: "I5",
+    begin_before_a_checkpoint_since_removed: "I5",
+    run_before_what_it_waits_for: "I1",
+    run_what_was_deleted: "I2",
     write_after_a_cancel: "I7",
     leave_a_key: "I8",
     leave_a_record_for_ever: "I8",
