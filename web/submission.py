@@ -6,6 +6,7 @@ Every problem of a request is named at once; nothing is queued while there is on
 import logging
 from typing import Annotated, Any, Literal
 
+import redis
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared import pins
@@ -166,11 +167,17 @@ def submit(
             _unpin(services, request, job_id)
     if created:
         services.wake(job.queue)
-        try:
-            services.volume.write_record(job)
-        except (VolumeFull, OSError) as err:
-            log.warning("job %s has no copy on the volume yet, the reaper will write it: %s", job.id, err)
+        _copy(services, job)
     return job, created
+
+
+def _copy(services: Services, job: Job) -> None:
+    """Write the copy of a new record, and spare the reaper writing it again."""
+    try:
+        services.volume.write_record(job)
+        services.store.copied({job.id: job.revision})
+    except (VolumeFull, OSError, redis.RedisError) as err:
+        log.warning("job %s has no copy on the volume yet, the reaper will write it: %s", job.id, err)
 
 
 def _pin(services: Services, request: JobRequest, job_id: str) -> None:

@@ -81,6 +81,13 @@ def test_a_submitted_job_can_be_found_where_location_says(client, dataset_id):
     assert client.get(job["links"]["events"]).json["events"][0]["type"] == "submitted"
 
 
+def test_a_job_has_its_copy_on_the_volume_before_it_is_answered(client, dataset_id, store, volume):
+    job_id = train(client, dataset_id).json["id"]
+    copy = json.loads((volume.job_dir(job_id) / "record.json").read_text())
+    assert (copy["id"], copy["state"], copy["revision"]) == (job_id, "queued", store.get(job_id).revision)
+    assert store.uncopied(1) == [], "the reaper need not write it again"
+
+
 def test_the_same_key_submits_once_even_at_the_same_moment(app, client, dataset_id):
     def once(_):
         return train(app.test_client(), dataset_id, headers={"Idempotency-Key": "k"})
