@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.image_figures import ROOT
 from cli.server import EmbeddedServer
 from shared.job import JobRequest, State
-from shared.queues import queues, standing
+from shared.queues import placed, queues
 from shared.settings import load_settings
 from shared.store import JobStore
 
@@ -51,7 +51,7 @@ def measure(store: JobStore, last: str) -> dict[str, tuple[float, float]]:
         "submit": timed(lambda: store.submit(request(next(numbers)))),
         "claim and finish": timed(claim_and_finish),
         "get the last job": timed(lambda: store.get(last)),
-        "its position and ETA": timed(lambda: standing(store, store.get(last))),
+        "its position and ETA": timed(lambda: placed(store, store.get(last))),
         "list, first page of 50": timed(lambda: store.list_jobs(limit=50)),
         "list, queued": timed(lambda: store.list_jobs(state="queued", limit=50)),
         "list, of an owner with few": timed(lambda: store.list_jobs(owner="bob", limit=50)),

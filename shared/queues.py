@@ -1,11 +1,11 @@
 """Reads over several jobs at once: where one stands, how long each queue is. Uses JobStore and Presence, writes nothing."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from statistics import median
 
 from pydantic import BaseModel
 
-from shared.job import QUEUES, Job, State
+from shared.job import QUEUES, Job, State, utc_now
 from shared.presence import WorkerInfo
 from shared.record import from_ms
 from shared.standing import Standing, describe
@@ -35,41 +35,58 @@ def _durations(store: JobStore, pairs: set[tuple[str, str]]) -> dict[tuple[str, 
     return {pair: [float(value) for value in row] for pair, row in zip(order, rows, strict=True)}
 
 
-def standing(store: JobStore, job: Job, workers: list[WorkerInfo] | None = None) -> Standing:
-    """Where a job stands now: a few reads, not atomic; the next call may say otherwise."""
-    if job.state.terminal or job.state == State.paused:
-        return describe(job, now=datetime.now(UTC), position=None, workers=[], running=[], durations=[])
-    now = from_ms(_server_ms(store))
-    own = (job.kind, job.recipe)
-    if job.state == State.running:
-        durations = _durations(store, {own})
-        return describe(job, now=now, position=None, workers=[], running=[], durations=durations[own])
-
-    workers = store.presence.workers() if workers is None else workers
-    ready = store.keys.ready(job.queue)
-    rank = store.redis.zrank(ready, job.id)
-    position = int(rank) if rank is not None else None  # type: ignore[arg-type]
-    ahead: list[Job] = []
-    if position and position <= _LOOK_AHEAD:
-        ahead = store.get_many(store.redis.zrange(ready, 0, position - 1))  # type: ignore[arg-type]
-    durations = _durations(store, {own} | {(j.kind, j.recipe) for j in ahead})
+def standings(store: JobStore, jobs: Sequence[Job]) -> list[Standing]:
+    """Where each of some jobs stands now: a few reads for all of them, not atomic; the next call may say otherwise."""
+    own = {(job.kind, job.recipe) for job in jobs if job.state in (State.queued, State.running)}
+    now = from_ms(_server_ms(store)) if own else utc_now()
+    queued = [job for job in jobs if job.state == State.queued]
+    workers = store.presence.workers() if queued else []
+    position = _positions(store, queued)
+    ahead = _ahead(store, queued, position)
+    durations = _durations(store, own | {(job.kind, job.recipe) for line in ahead.values() for job in line})
     usual = {pair: median(values) if values else None for pair, values in durations.items()}
-    running = store.get_many([i for w in workers if job.queue in w.queues for i in w.jobs])
-    return describe(
-        job,
-        now=now,
-        position=position,
-        workers=workers,
-        running=[r for r in running if r.state == State.running],
-        durations=durations[own],
-        ahead_durations=[usual[(j.kind, j.recipe)] for j in ahead],
-    )
+    running = [job for job in store.get_many([i for w in workers for i in w.jobs]) if job.state == State.running]
+
+    def one(job: Job) -> Standing:
+        place = position.get(job.id)
+        before = ahead[job.queue][:place] if place is not None and place <= _LOOK_AHEAD else []
+        serving = {i for w in workers if job.queue in w.queues for i in w.jobs}
+        return describe(
+            job,
+            now=now,
+            position=place,
+            workers=workers,
+            running=[r for r in running if r.id in serving],
+            durations=durations.get((job.kind, job.recipe), []),
+            ahead_durations=[usual[(j.kind, j.recipe)] for j in before],
+        )
+
+    return [one(job) for job in jobs]
+
+
+def _positions(store: JobStore, queued: Sequence[Job]) -> dict[str, int | None]:
+    """Id -> place among the ready jobs of its queue, None for one that is not ready."""
+    with store.redis.pipeline(transaction=False) as pipe:
+        for job in queued:
+            pipe.zrank(store.keys.ready(job.queue), job.id)
+        return dict(zip((job.id for job in queued), pipe.execute(), strict=True))
+
+
+def _ahead(store: JobStore, queued: Sequence[Job], position: dict[str, int | None]) -> dict[str, list[Job]]:
+    """Queue -> the first ready jobs, as many as stand before one of those that are near enough to the front."""
+    found: dict[str, list[Job]] = {}
+    for queue in {job.queue for job in queued}:
+        places = [position[job.id] for job in queued if job.queue == queue]
+        near = max((place for place in places if place is not None and place <= _LOOK_AHEAD), default=0)
+        ids = store.redis.zrange(store.keys.ready(queue), 0, near - 1) if near else []
+        found[queue] = store.get_many(ids)  # type: ignore[arg-type]
+    return found
 
 
 def placed(store: JobStore, job: Job) -> tuple[Job, Standing]:
     """A job and where it stands, of one moment: what has left its queue since it was read is read again. Raises NotFound."""
     while True:
-        found = standing(store, job)
+        (found,) = standings(store, [job])
         if job.state != State.queued or job.waits_for or found.position is not None:
             return job, found
         known, job = job.revision, store.get(job.id)

@@ -6,7 +6,9 @@ import pytest
 
 from shared.errors import Conflict, InvalidParams, QueueFull
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobErrorInfo, State
+from shared.job import CheckpointRef, JobErrorInfo, State, utc_now
+from shared.presence import WorkerInfo
+from shared.queues import standings
 from shared.record import source_key
 from tests.contract.test_store import claim, request, submit
 
@@ -101,3 +103,15 @@ def test_owner_limits_hold_back_one_owner_and_not_the_next(store):
     assert store.claim("train", worker="w", device="cpu") is None
     store.finish(first.id, 1, State.succeeded, result={})
     assert claim(store).id == held[0].id
+
+
+def test_where_several_jobs_stand_is_where_each_of_them_stands(store):
+    store.presence.announce(WorkerInfo(id="w", host="h", pid=1, device="cpu", queues=["train"], since=utc_now()))
+    jobs = [submit(store, kind=kind) for kind in ("train", "generate", "train", "train", "generate")]
+    store.pause(jobs[2].id)
+    store.claim("train", worker="w", device="cpu")
+    jobs = store.get_many([job.id for job in jobs])
+    together = standings(store, jobs)
+    assert [place.position for place in together] == [None, 0, None, 0, 1]
+    for job, place in zip(jobs, together, strict=True):
+        assert standings(store, [job]) == [place]

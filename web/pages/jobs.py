@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from flask import render_template, request
 
 from shared.job import Job, State
-from shared.queues import standing
+from shared.queues import standings
 from web import access
 from web.pages.datasets import examples
 from web.pages.formatting import metric
@@ -14,7 +14,6 @@ from web.pages.job_view import took_s
 from web.pages.reach import pages, store
 
 PER_PAGE = 50
-_EXPLAINED = 20  # queued jobs on one page for which the reason of waiting is looked up
 _ACTIVE_S, _QUIET_S = 3, 15  # seconds between two looks at the list
 _SUMMARY = ("test_accuracy", "val_accuracy", "accuracy", "val_loss", "loss")  # the metric shown for an ended training
 
@@ -59,8 +58,7 @@ def jobs() -> str:
 def _rows(found: list[Job]) -> list[Row]:
     now = datetime.now(UTC)
     queued = [job for job in found if job.state == State.queued]
-    workers = store().presence.workers() if queued else []
-    why = {job.id: standing(store(), job, workers).why for job in queued[-_EXPLAINED:]}  # the last ones run first
+    why = {job.id: place.why for job, place in zip(queued, standings(store(), queued), strict=True)}
     return [Row(job, why.get(job.id, ""), took_s(job, now), _summary(job)) for job in found]
 
 
