@@ -154,5 +154,7 @@ class Job(JobRequest):
     spent: dict[str, int] = Field(default_factory=dict)  # retries used, by cause
     error: JobErrorInfo | None = None
     result: dict[str, Any] | None = None  # recipe's summary; see docs/recipes.md
-    waits_for: str = ""  # why a queued job is held back for a while (a full volume, say); "" when it can be claimed
+    waits_for: str = (
+        ""  # what holds a queued job back: a fault (a full volume, say), or other jobs; "" when it can be claimed
+    )
     revision: str = ""  # id of the newest event; changes with every change of the record

@@ -51,8 +51,8 @@ def describe(
         return Standing(why="paused; resume it to put it back into the queue")
     if job.state != State.queued:
         return Standing(why="")
-    if job.waits_for:
-        return Standing(why=f"held back for a moment: {job.waits_for}")
+    if job.waits_for:  # for other jobs before it has ever run, after a fault later
+        return Standing(why=f"{'held back for a moment:' if job.attempt else 'waits for'} {job.waits_for}")
     return _queued(job, now, position, workers, running, durations, ahead_durations)
 
 

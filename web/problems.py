@@ -6,6 +6,7 @@ A response never carries a traceback; what nobody expected is logged with one an
 import errno
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from flask import Flask, Response, json, make_response, render_template, request
@@ -69,7 +70,7 @@ def answer(
     problems = problems or []
     wants_page = not request.path.startswith(("/api/", "/openapi", "/healthz", "/readyz", "/metrics"))
     if wants_page and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        body = render_template("error.html", status=status, title=title, detail=detail, problems=problems)
+        body = render_template("error.html", status=status, title=title, detail=detail, problems=problems, back=_back())
         response = make_response(body, status)
     else:
         document = ProblemDocument(title=title, status=status, detail=detail, code=code, problems=problems)
@@ -78,6 +79,13 @@ def answer(
         response.content_type = "application/problem+json"
     response.headers.update(headers or {})
     return response
+
+
+def _back() -> str:
+    """The page of ours whose form was sent; "" where there is none."""
+    origin = urlsplit(request.referrer or "")
+    own = request.method == "POST" and origin.netloc == request.host and not origin.path.startswith("//")
+    return origin.path if own else ""
 
 
 def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:

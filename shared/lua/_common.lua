@@ -107,6 +107,19 @@ local function close_attempt(id, number, now, values)
   note_attempt(id, number, values)
 end
 
+-- What a job waits for, as its record says it: those of the others that have not succeeded.
+local function note_wait(id, others)
+  redis.call('HSET', job_key(id), 'waits_for', 'job ' .. table.concat(others, ', ') .. ' to succeed')
+end
+
+local function note_rest(id)
+  local rest = {}
+  for _, other in ipairs(cjson.decode(redis.call('HGET', job_key(id), 'spec')).after) do
+    if redis.call('HGET', job_key(other), 'state') ~= 'succeeded' then rest[#rest + 1] = other end
+  end
+  if #rest > 0 then note_wait(id, rest) end
+end
+
 -- A terminal state with its event: the record now has an end of its own, and jobs that waited for this one are let go
 -- (it succeeded) or fail in turn. `data` is the event's.
 local function retire(id, from, to, now, retention_ms, kept, data)
@@ -131,6 +144,8 @@ local function retire(id, from, to, now, retention_ms, kept, data)
             redis.call('ZADD', ready_key(queue), order, waiting)
             redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', waiting, 'state', state)
           end
+        else
+          note_rest(waiting)
         end
       elseif state == 'queued' or state == 'paused' then
         local error = cjson.encode({ code = 'dependency_failed',

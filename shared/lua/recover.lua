@@ -50,7 +50,8 @@ end
 if deadline ~= '' then redis.call('ZADD', DEADLINES, deadline, id) end
 for _, other in ipairs(waits) do redis.call('SADD', after_key(other), id) end
 if #waits > 0 then
-  redis.call('HSET', job, 'after_left', #waits, 'waits_for', 'job ' .. table.concat(waits, ', ') .. ' to succeed')
+  redis.call('HSET', job, 'after_left', #waits)
+  note_wait(id, waits)
 end
 if state == 'queued' then
   local order = stamp(queue, owner, priority)

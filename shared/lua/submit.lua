@@ -41,8 +41,8 @@ if #waits == 0 then
   redis.call('ZADD', ready_key(queue), order, id)
 else
   for _, other in ipairs(waits) do redis.call('SADD', after_key(other), id) end
-  redis.call('HSET', job_key(id), 'after_left', #waits,
-    'waits_for', 'job ' .. table.concat(waits, ', ') .. ' to succeed')
+  redis.call('HSET', job_key(id), 'after_left', #waits)
+  note_wait(id, waits)
 end
 if deadline ~= '' then redis.call('ZADD', DEADLINES, deadline, id) end
 move(id, '', 'queued')

@@ -52,6 +52,14 @@ def test_a_job_that_waits_for_another_becomes_ready_when_that_one_has_succeeded(
     assert store.ready_count("generate") == 1
 
 
+def test_a_job_that_waits_for_several_names_those_that_are_left(store):
+    first, second = submit(store), submit(store)
+    after = submit(store, after=[first.id, second.id])
+    assert after.waits_for == f"job {first.id}, {second.id} to succeed"
+    store.finish(first.id, claim(store).attempt, State.succeeded, result={})
+    assert store.get(after.id).waits_for == f"job {second.id} to succeed"
+
+
 def test_a_failed_job_fails_those_that_wait_for_it_and_those_that_wait_for_them(store):
     training = submit(store)
     second = submit(store, after=[training.id])

@@ -98,3 +98,20 @@ def test_the_button_deletes_and_says_so(client, store, trained):
     answer = client.post(f"/jobs/{trained}/delete", headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=True)
     assert answer.status_code == 200 and "is deleted" in answer.get_data(as_text=True)
     assert client.post(f"/jobs/{trained}/delete", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("referrer", "leads_back"),
+    [
+        ("http://localhost{}", True),
+        ("http://elsewhere.example{}", False),
+        ("http://localhost//elsewhere.example", False),
+    ],
+)
+def test_a_refused_button_leads_back_to_its_own_page_and_nowhere_else(client, trained, referrer, leads_back):
+    page = f"/jobs/{trained}"
+    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Referer": referrer.format(page)}
+    answer = client.post(f"{page}/delete", headers=headers)
+    assert answer.status_code == 409
+    assert (f'href="{page}">Back' in answer.text) is leads_back
+    assert "elsewhere" not in answer.text

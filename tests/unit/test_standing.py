@@ -92,6 +92,7 @@ def test_a_running_job_is_judged_by_its_own_rate_then_by_its_peers_then_not_at_a
 
 def test_paused_held_back_and_stopping_jobs_say_why_they_do_not_run():
     assert "resume it" in stand(a_job(State.paused)).why
-    assert "the volume is full" in stand(a_job(waits_for="the volume is full")).why
+    assert stand(a_job(waits_for="the volume is full", attempt=1)).why == "held back for a moment: the volume is full"
+    assert stand(a_job(waits_for="job x to succeed")).why == "waits for job x to succeed"
     assert "being cancelled" in stand(a_job(State.running, request="cancel")).why
     assert stand(a_job(State.succeeded)).why == ""
