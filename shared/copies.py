@@ -51,6 +51,13 @@ class Copies:
                 pipe.exists(self.keys.job(job_id))
             return {job_id for job_id, there in zip(job_ids, pipe.execute(), strict=True) if there}
 
+    def deleted(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that were deleted within the last week."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.exists(self.keys.deleted(job_id))
+            return {job_id for job_id, there in zip(job_ids, pipe.execute(), strict=True) if there}
+
     def recover(
         self,
         job: Job,

@@ -59,8 +59,16 @@ class Keys:
         return f"{self.prefix}:kind:{kind}"
 
     def after(self, job_id: str) -> str:
-        """SET of jobs that wait for this one to succeed. Goes when it ends."""
+        """SET of jobs that wait for this one to succeed. Goes when it has ended, by and by where they are many."""
         return f"{self.prefix}:after:{job_id}"
+
+    def unsettled(self) -> str:
+        """HASH id of an ended job that many wait for -> how it ended. Entries leave when all have been told (the reaper)."""
+        return f"{self.prefix}:unsettled"
+
+    def deleted(self, job_id: str) -> str:
+        """STRING, a mark that this job was deleted, for those who still held it. Dies after a week."""
+        return f"{self.prefix}:deleted:{job_id}"
 
     def deadlines(self) -> str:
         """ZSET job id -> its deadline (ms). Entries leave when it has passed or the job has ended."""

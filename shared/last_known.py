@@ -178,7 +178,7 @@ def _interrupted(volume: Volume, job: Job) -> Job:
         worker="",
         request="",
         progress=None,
-        waits_for="",
+        waits_for=job.waits_for if not attempts else "",
     )
 
 

@@ -10,6 +10,7 @@ from shared import staging
 from shared.errors import NotFound
 from shared.ids import is_id
 from shared.job import CheckpointRef, utc_now
+from shared.pins import unpin_model
 from shared.volume import Volume
 
 
@@ -58,7 +59,8 @@ def models_from(volume: Volume, job_id: str) -> list[Model]:
 
 
 def delete_model(volume: Volume, model_id: str) -> None:
-    """Forget a name. Its checkpoint stays. Raises NotFound."""
-    get_model(volume, model_id)
+    """Forget a name. Its checkpoint stays, until retention takes it. Raises NotFound."""
+    model = get_model(volume, model_id)
     with contextlib.suppress(FileNotFoundError):
         (volume.root / "models" / f"{model_id}.json").unlink()
+    unpin_model(volume, model.checkpoint, model_id)

@@ -2,7 +2,8 @@
 
 A pin is an empty file jobs/<job id>/pins/<attempt>-<step>-<id of the needing job>; 0-0 when it needs the model that the job
 will leave. Written before the needing job is accepted, taken away when it has ended (worker/settle.py, else the reaper's
-housekeeping). Who removes a checkpoint takes it aside first, looks at the pins once more, and puts it back if one has come.
+housekeeping). A model that somebody names pins its checkpoint likewise, under its own id. Who removes a checkpoint or a job
+takes it aside first, looks at the pins once more, and puts it back if one has come.
 """
 
 import contextlib
@@ -25,16 +26,39 @@ def pin(volume: Volume, request: JobRequest, job_id: str) -> None:
     path = _path(volume, request, job_id)
     if path is None:
         return
-    if not path.parent.parent.exists():
-        raise NotFound(f"job {path.parent.parent.name} has no files any more")
-    path.parent.mkdir(exist_ok=True)
-    path.touch()
+    _touch(path)
     if request.source is not None:
         try:
             volume.checkpoint(request.source)
         except NotFound:
             unpin(volume, request, job_id)
             raise
+
+
+def pin_for_model(volume: Volume, ref: CheckpointRef, model_id: str) -> None:
+    """Keep a checkpoint for the model that is about to name it. Raises NotFound when it is gone, OSError."""
+    path = _pin_of(volume, ref, model_id)
+    _touch(path)
+    try:
+        volume.checkpoint(ref)
+    except NotFound:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def unpin_model(volume: Volume, ref: CheckpointRef, model_id: str) -> None:
+    """Take a model's pin away. Repeating is harmless. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        _pin_of(volume, ref, model_id).unlink()
+
+
+def _touch(path: Path) -> None:
+    """Make a pin, in the folder of a job that is there. Raises NotFound."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    except FileNotFoundError as err:
+        raise NotFound(f"job {path.parent.parent.name} has no files any more") from err
 
 
 def unpin(volume: Volume, request: JobRequest, job_id: str) -> None:
@@ -52,6 +76,11 @@ def pins(folder: Path) -> dict[Path, str]:
     return {}
 
 
+def pins_for_the_outcome(volume: Volume, job_id: str) -> set[str]:
+    """Jobs that need the model a job leaves under its own id, or has left."""
+    return {needing for path, needing in pins(volume.job_dir(job_id)).items() if path.name.startswith("0-0-")}
+
+
 def pinned_steps(attempt_dir: Path) -> set[int]:
     """Steps of an attempt's checkpoints that some job needs."""
     number = attempt_dir.name.removeprefix("attempt-")
@@ -62,8 +91,11 @@ def pinned_steps(attempt_dir: Path) -> set[int]:
 def _path(volume: Volume, request: JobRequest, job_id: str) -> Path | None:
     """Where the pin of a job lies; None for one that needs none."""
     if request.source is not None:
-        ref: CheckpointRef = request.source
-        return volume.job_dir(ref.job_id) / "pins" / f"{ref.attempt}-{ref.step}-{job_id}"
+        return _pin_of(volume, request.source, job_id)
     if request.kind == "generate" and request.model_id in request.after:
         return volume.job_dir(str(request.model_id)) / "pins" / f"0-0-{job_id}"
     return None
+
+
+def _pin_of(volume: Volume, ref: CheckpointRef, needing: str) -> Path:
+    return volume.job_dir(ref.job_id) / "pins" / f"{ref.attempt}-{ref.step}-{needing}"

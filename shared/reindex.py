@@ -20,7 +20,8 @@ _AT_A_TIME = 200
 
 @dataclass
 class Report:
-    """recovered: jobs by the state they have now. old: ended longer ago than records are kept; left out.
+    """recovered: jobs by the state they have now. old: ended longer ago than records are kept; left out. Deleted jobs of which
+    something has come back count among the known ones.
 
     said: what there is to say of a recovered job. lost: why a job could not be recovered. damaged: checkpoints and artifacts.
     """
@@ -64,7 +65,7 @@ class _Run:
     def take(self, ids: list[str]) -> None:
         """Recover what is not known of these, in their order."""
         ids = [job_id for job_id in ids if job_id not in self._states]
-        known = self._store.known(ids)
+        known = self._store.known(ids) | self._store.deleted(ids)
         self.report.known += len(known)
         for job_id in ids:
             if job_id not in known and job_id not in self._states:
@@ -111,8 +112,8 @@ class _Run:
         return ended + timedelta(milliseconds=self._store.retention_ms)
 
     def _waits(self, job: Job) -> list[str]:
-        """Jobs it still has to wait for: those are recovered first. One that succeeded long ago has no record any more."""
-        if job.state.terminal or job.attempt:
+        """Jobs it still has to wait for: those are recovered first. Nothing once it was let go: they may be deleted by now."""
+        if job.state.terminal or job.attempt or not job.waits_for:
             return []
         for other in job.after:
             if other not in self._states and not self._store.known([other]):

@@ -180,15 +180,15 @@ def verify(folder: Path) -> bool:
         return False
 
 
-def remove(folder: Path, *, unless: Callable[[], bool] = lambda: False) -> bool:
+def remove(folder: Path, *, unless: Callable[[Path], bool] = lambda aside: False) -> bool:
     """Take a folder away in one step (rename), then delete it. What cannot be deleted now, sweep() deletes later.
 
-    unless: asked once it is out of sight; True puts it back. Returns whether it is gone. Raises FileNotFoundError when there
-    is none.
+    unless: asked once it is out of sight, with where it is now; True puts it back. Returns whether it is gone. Raises
+    FileNotFoundError when there is none.
     """
     trash = folder.parent / f"{TRASH_PREFIX}{new_id()}"
     os.rename(folder, trash)
-    if unless():
+    if unless(trash):
         os.rename(trash, folder)
         return False
     shutil.rmtree(trash, ignore_errors=True)

@@ -37,8 +37,9 @@ from shared.settings import Settings
 
 SCRIPTS = (
     "submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines", "copied", "recover",
-    "delete",
+    "delete", "unsettled",
 )  # fmt: skip
+_DELETED_MS = 7 * 86_400_000  # how long a deletion is remembered: a guess at how late a stopped machine wakes up
 WARM_PATIENCE_MS = 2_000  # a guess: how long a job may be passed by for one whose model is already loaded
 
 
@@ -187,9 +188,9 @@ class JobStore(Listing, History, Copies, Kept):
     def delete(self, job_id: str) -> None:
         """Forget an ended job: its record, its events, its places in all lists. Its files are the caller's to remove.
 
-        Raises NotFound, and Conflict when it has not ended.
+        Raises NotFound, and Conflict when it has not ended. For a week deleted() knows it.
         """
-        reply = self._run("delete", job_id) if is_id(job_id) else ["missing"]
+        reply = self._run("delete", job_id, _DELETED_MS) if is_id(job_id) else ["missing"]
         if reply[0] == "missing":
             raise NotFound(f"no job {job_id!r:.60}")
         if reply[0] == "refused":
@@ -321,6 +322,13 @@ class JobStore(Listing, History, Copies, Kept):
     def enforce_deadlines(self, limit: int = 1_000) -> int:
         """Cancel jobs whose deadline has passed. Returns how many were cancelled or asked to stop."""
         return int(self._run("deadlines", self.events_kept, self.retention_ms, limit))  # type: ignore[arg-type]
+
+    def settle_waiting(self) -> int:
+        """Tell some of the jobs that wait for ended ones. Returns how many ended ones still have some; call again then.
+
+        Nearly all are told by the script that ends a job; this is for those that more than a few hundred wait for.
+        """
+        return int(self._run("unsettled", self.events_kept, self.retention_ms))  # type: ignore[arg-type]
 
     def ready_count(self, queue: str) -> int:
         """How many jobs can be claimed now."""

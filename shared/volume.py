@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -188,10 +188,12 @@ class Volume:
         """Bytes of all files of a job; 0 when there are none."""
         return _bytes(str(self.job_dir(job_id)))
 
-    def delete_job(self, job_id: str) -> None:
-        """Remove all of a job's files. Nothing when there are none."""
-        with contextlib.suppress(FileNotFoundError):
-            staging.remove(self.job_dir(job_id))
+    def delete_job(self, job_id: str, *, unless: Callable[[Path], bool] = lambda aside: False) -> bool:
+        """Remove all of a job's files. Returns whether they are gone; unless: see staging.remove."""
+        try:
+            return staging.remove(self.job_dir(job_id), unless=unless)
+        except FileNotFoundError:
+            return True
 
     def now(self) -> float:
         """The time as the volume's own clock has it, in seconds like st_mtime: this machine's may be wrong."""
@@ -201,12 +203,13 @@ class Volume:
     def sweep(self, *, older_than_s: float) -> int:
         """Remove staging and trash left by processes that were killed, once they are older than older_than_s.
 
-        By the volume's own clock: one that is wrong here would take away what another machine is writing.
+        By the volume's own clock: one that is wrong here would take away what another machine is writing. A folder is as old
+        as the newest thing in it: a restore may take hours.
         """
         limit, removed = self.now() - older_than_s, 0
         for path in self._left_over():
             try:
-                if path.lstat().st_mtime > limit:
+                if any(each.lstat().st_mtime > limit for each in (path, *path.rglob("*"))):
                     continue
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)

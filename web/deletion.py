@@ -1,39 +1,69 @@
-"""Deleting an ended job with its files. Plain functions; API and pages share them."""
+"""Deleting an ended job with its files, or a model's name. Plain functions; API and pages share them."""
 
 import contextlib
+from pathlib import Path
 
 from shared.errors import Conflict, NotFound
 from shared.models import delete_model, models_from
-from shared.pins import pins
+from shared.pins import pins, pins_for_the_outcome
 from web import access
 from web.services import Services
 
+_SUBMITTING_S = 60.0  # a pin this young may be of a job that is being submitted at this very moment
+
 
 def delete_job(services: Services, job_id: str) -> None:
-    """Remove an ended job: record, checkpoints, artifacts, log, and the model a training has left under its own id.
+    """Remove an ended job: checkpoints, artifacts, log, the model a training has left under its own id, and the record.
 
     Raises NotFound, and Conflict while it has not ended, another job needs its files, or a model was made of it.
-    Killed in between it leaves a job that can be deleted again.
+    The record goes last: killed in between it leaves a job that can be deleted again.
     """
     job = access.job(job_id)
     if job.state.terminal:
-        _refuse_if_needed(services, job_id)
+        _refuse_if_needed(services, job_id, services.volume.job_dir(job_id))
+        kept = services.volume.job_bytes(job_id)
+        if not services.volume.delete_job(job_id, unless=lambda aside: bool(_needing(services, job_id, aside))):
+            _refuse_if_needed(services, job_id, services.volume.job_dir(job_id))
+            raise Conflict(f"the files of job {job_id} were needed at this very moment: try again")
         with contextlib.suppress(NotFound):
             delete_model(services.volume, job_id)
+        services.store.less_kept(job.owner, kept)
     services.store.delete(job_id)
-    services.store.less_kept(job.owner, services.volume.job_bytes(job_id))
-    services.volume.delete_job(job_id)
 
 
-def _refuse_if_needed(services: Services, job_id: str) -> None:
-    needing = sorted(set(pins(services.volume.job_dir(job_id)).values()))
-    waiting = [other for other, (_, state) in services.store.states_of(needing).items() if not state.terminal]
+def forget_model(services: Services, model_id: str) -> None:
+    """Remove a model's name; its checkpoint stays with its job. Raises NotFound, and Conflict while a job waits for it by name."""
+    access.model(model_id)
+    waiting = _unfinished(services, pins_for_the_outcome(services.volume, model_id))
     if waiting:
-        raise Conflict(f"{_some(waiting, 'job')} has not ended and needs its files: cancel it or wait")
+        raise Conflict(f"{_some(waiting, 'job')} has not ended and needs this model: cancel it or wait")
+    delete_model(services.volume, model_id)
+
+
+def _refuse_if_needed(services: Services, job_id: str, folder: Path) -> None:
+    if needing := _needing(services, job_id, folder):
+        raise Conflict(needing)
+
+
+def _needing(services: Services, job_id: str, folder: Path) -> str:
+    """Who needs a job's files, in a sentence; "" when nobody does. folder: where they are now."""
+    found = pins(folder)
+    waiting = _unfinished(services, set(found.values()))
+    if waiting:
+        return f"{_some(waiting, 'job')} has not ended and needs its files: cancel it or wait"
     named = [model for model in models_from(services.volume, job_id) if model.id != job_id]
     if named:
         names = [f"“{model.name:.60}” ({model.id})" for model in named]
-        raise Conflict(f"{_some(names, 'model')} is one of its checkpoints: delete the model first")
+        return f"{_some(names, 'model')} is one of its checkpoints: delete the model first"
+    known = services.store.states_of(sorted(set(found.values())))
+    now = services.volume.now()
+    if any(now - path.stat().st_mtime < _SUBMITTING_S for path, needing in found.items() if needing not in known):
+        return "a job that is just being submitted needs its files: try again in a minute"
+    return ""
+
+
+def _unfinished(services: Services, job_ids: set[str]) -> list[str]:
+    return [other for other, (_, state) in services.store.states_of(sorted(job_ids)).items() if not state.terminal]
 
 
 def _some(names: list[str], noun: str) -> str:

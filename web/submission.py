@@ -10,7 +10,7 @@ import redis
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared import pins
-from shared.errors import Conflict, InvalidParams, NotFound, Problem, UnknownRecipe, VolumeFull
+from shared.errors import Conflict, InvalidParams, NotFound, Problem, TrainyardError, UnknownRecipe, VolumeFull
 from shared.ids import new_id
 from shared.job import CheckpointRef, Job, JobRequest, utc_now
 from shared.recipes import get_recipe
@@ -158,14 +158,16 @@ def submit(
     names ("the newest checkpoint") is another thing by now.
     """
     said = f"{request.retry_of or ''} {asked.model_dump_json()}" if asked else ""
-    job_id, created = new_id(), False
+    job_id = new_id()
     _pin(services, request, job_id)
     try:
         job, created = services.store.submit(request, idempotency_key=idempotency_key, asked=said, job_id=job_id)
-    finally:
-        if not created:
-            _unpin(services, request, job_id)
-    if created:
+    except TrainyardError:
+        _unpin(services, request, job_id)
+        raise  # with no answer from Redis the job may have been accepted: its pin stays
+    if not created:
+        _unpin(services, request, job_id)
+    else:
         services.wake(job.queue)
         _copy(services, job)
     return job, created
@@ -205,10 +207,12 @@ def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:
     if not job.state.terminal:
         raise Conflict(f"job {job.id} is {job.state}: only an ended job can be retried; cancel it first")
     params = {**job.params, **body.params}
-    start = job.source
+    start, model_id = job.source, None
     if job.kind == "train" and not body.from_start and params == job.params:
         newest = services.volume.newest_checkpoint(job.id)
         start = newest.ref if newest else job.source
+    elif job.kind == "generate" and (start is None or _still_names(job.model_id, start)):
+        start, model_id = None, job.model_id  # which outlives the record of its training
     choice = CheckpointChoice(**start.model_dump()) if start else None
     again = JobBody(
         kind=job.kind,
@@ -219,9 +223,16 @@ def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:
         priority=job.priority,
         start_from=choice if job.kind == "train" else None,
         checkpoint=choice if job.kind == "generate" else None,
-        model_id=job.model_id if job.kind == "generate" and choice is None else None,
+        model_id=model_id,
     )
     return build_request(services, again, retry_of=job.id)
+
+
+def _still_names(model_id: str | None, source: CheckpointRef) -> bool:
+    try:
+        return model_id is not None and access.model(model_id).checkpoint == source
+    except NotFound:
+        return False
 
 
 def _problem(field: str, message: str) -> Problem:

@@ -120,5 +120,5 @@ def prune(folder: Path, *, keep: int, best_step: int | None) -> list[int]:
     needed = pinned_steps(folder.parent)
     doomed = [step for step in steps[:-keep] if step != best_step and step not in needed]
     return [
-        s for s in doomed if staging.remove(folder / f"{s:08d}", unless=lambda s=s: s in pinned_steps(folder.parent))
+        s for s in doomed if staging.remove(folder / f"{s:08d}", unless=lambda _, s=s: s in pinned_steps(folder.parent))
     ]

@@ -28,6 +28,7 @@ from worker.wakeups import WakeUps
 log = logging.getLogger(__name__)
 
 _MOST_WAKEUPS = 64  # in one pass and queue; a worker that ends a job sends the next itself
+_MOST_SETTLED = 100  # calls in one pass, each for some hundred jobs that waited for one that has ended
 _COPY_S = 1.0  # between two looks whether the process is to leave
 _TIDY_EVERY = 300  # passes between two walks over the volume
 
@@ -55,6 +56,9 @@ def run_once(store: JobStore, wakeups: WakeUps) -> Pass:
             log.warning("took back job %s, attempt %d: now %s", job_id, fence, job.state)
     sent = 0
     workers = store.presence.workers()
+    for _ in range(_MOST_SETTLED):
+        if not store.settle_waiting():
+            break
     for queue in QUEUES:
         ready = store.ready_count(queue)
         if not ready:

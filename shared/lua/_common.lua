@@ -12,9 +12,13 @@ local function kind_key(kind) return P .. ':kind:' .. kind end
 local function owned_key(owner) return P .. ':owned:' .. owner end
 local function owned_in(owner, state) return P .. ':owned:' .. owner .. ':' .. state end
 local function after_key(id) return P .. ':after:' .. id end
+local function deleted_key(id) return P .. ':deleted:' .. id end
 local LEASES, JOBS, ENDED, ACTIVITY = P .. ':leases', P .. ':jobs', P .. ':ended', P .. ':activity'
 local DEADLINES, UNCOPIED = P .. ':deadlines', P .. ':uncopied'
+local QUEUES = { 'train', 'generate' }
+local UNSETTLED = P .. ':unsettled'
 local GRACE_MS = 86400000
+local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another: some milliseconds
 
 -- Redis' own clock in milliseconds: the only clock leases know.
 local function now_ms()
@@ -43,6 +47,13 @@ local function tell(id, attempt, progress, now)
   add(live_key(id), 1, '=', id, 'progress', attempt, progress, now)
 end
 
+-- An owner who has nothing in any queue any more does not pay for places that were given up, by a cancel say.
+local function forgive(owner)
+  for _, queue in ipairs(QUEUES) do
+    for priority = -10, 10 do redis.call('HDEL', fair_key(queue), 'o:' .. priority .. ':' .. owner) end
+  end
+end
+
 -- Move a job from one state's index and its owner's to another's, tell waiting readers, and note that the copy of its record
 -- on the volume is old.
 local function move(id, from, to)
@@ -56,6 +67,7 @@ local function move(id, from, to)
   redis.call('ZADD', owned_in(owner, to), created, id)
   redis.call('HSET', job_key(id), 'state', to)
   redis.call('SADD', UNCOPIED, id)
+  if from == 'queued' and to ~= 'running' and redis.call('ZCARD', owned_in(owner, 'queued')) == 0 then forgive(owner) end
   redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', id, 'state', to)
 end
 
@@ -120,10 +132,42 @@ local function note_rest(id)
   if #rest > 0 then note_wait(id, rest) end
 end
 
--- A terminal state with its event: the record now has an end of its own, and jobs that waited for this one are let go
--- (it succeeded) or fail in turn. `data` is the event's.
-local function retire(id, from, to, now, retention_ms, kept, data)
-  local todo = { { id, from, to, data } }
+-- Jobs that wait for one that has ended are let go (it succeeded) or are to fail in turn, which is put on todo: at most `most`
+-- of them. Where more are left, UNSETTLED says so and the reaper goes on. Returns how many more may be settled.
+local function settle(id, ended_as, now, most, todo)
+  local some = most > 0 and redis.call('SPOP', after_key(id), most) or {}
+  for _, waiting in ipairs(some) do
+    local state, queue, order = unpack(redis.call('HMGET', job_key(waiting), 'state', 'queue', 'order'))
+    if state ~= 'queued' and state ~= 'paused' then  -- it has been cancelled meanwhile, or deleted
+    elseif ended_as ~= 'succeeded' then
+      local error = cjson.encode({ code = 'dependency_failed',
+        message = 'job ' .. id .. ', which it waited for, ended ' .. ended_as })
+      redis.call('HSET', job_key(waiting), 'error', error)
+      redis.call('HDEL', job_key(waiting), 'waits_for')
+      todo[#todo + 1] = { waiting, state, 'failed', error }
+    else
+      redis.call('SADD', UNCOPIED, waiting)  -- its copy shall not say that it still waits
+      if redis.call('HINCRBY', job_key(waiting), 'after_left', -1) > 0 then
+        note_rest(waiting)
+      else
+        redis.call('HDEL', job_key(waiting), 'waits_for')
+        if state == 'queued' then
+          redis.call('ZADD', ready_key(queue), order, waiting)
+          redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', waiting, 'state', state)
+        end
+      end
+    end
+  end
+  if redis.call('SCARD', after_key(id)) > 0 then
+    redis.call('HSET', UNSETTLED, id, ended_as)
+  else
+    redis.call('HDEL', UNSETTLED, id)
+  end
+  return most - #some
+end
+
+-- End the jobs on todo ({ id, from, to, data of the event } each), and what has to end with them.
+local function end_all(todo, now, retention_ms, kept, most)
   while #todo > 0 do
     local job, was, becomes, event = unpack(table.remove(todo))
     move(job, was, becomes)
@@ -135,28 +179,15 @@ local function retire(id, from, to, now, retention_ms, kept, data)
     redis.call('ZADD', ENDED, now + retention_ms, job)
     redis.call('ZREM', DEADLINES, job)
     redis.call('DEL', live_key(job))
-    for _, waiting in ipairs(redis.call('SMEMBERS', after_key(job))) do
-      local state, queue, order = unpack(redis.call('HMGET', job_key(waiting), 'state', 'queue', 'order'))
-      if becomes == 'succeeded' then
-        if redis.call('HINCRBY', job_key(waiting), 'after_left', -1) == 0 then
-          redis.call('HDEL', job_key(waiting), 'waits_for')
-          if state == 'queued' then
-            redis.call('ZADD', ready_key(queue), order, waiting)
-            redis.call('XADD', ACTIVITY, 'MAXLEN', '~', 1000, '*', 'job', waiting, 'state', state)
-          end
-        else
-          note_rest(waiting)
-        end
-      elseif state == 'queued' or state == 'paused' then
-        local error = cjson.encode({ code = 'dependency_failed',
-          message = 'job ' .. job .. ', which it waited for, ended ' .. becomes })
-        redis.call('HSET', job_key(waiting), 'error', error)
-        redis.call('HDEL', job_key(waiting), 'waits_for')
-        todo[#todo + 1] = { waiting, state, 'failed', error }
-      end
-    end
-    redis.call('DEL', after_key(job))
+    most = settle(job, becomes, now, most, todo)
   end
+  return most
+end
+
+-- A terminal state with its event: the record now has an end of its own, and jobs that waited for this one are let go
+-- (it succeeded) or fail in turn. `data` is the event's.
+local function retire(id, from, to, now, retention_ms, kept, data)
+  end_all({ { id, from, to, data } }, now, retention_ms, kept, MOST_AT_ONCE)
 end
 
 -- Forget an ended job.
@@ -164,7 +195,7 @@ local function drop(id)
   local owner = redis.call('HGET', job_key(id), 'owner')  -- gone when no reaper ran for a day: see JobStore.list_jobs
   redis.call('DEL', job_key(id), events_key(id))
   redis.call('ZREM', JOBS, id)
-  for _, kind in ipairs({ 'train', 'generate' }) do redis.call('ZREM', kind_key(kind), id) end
+  for _, kind in ipairs(QUEUES) do redis.call('ZREM', kind_key(kind), id) end
   if owner then redis.call('ZREM', owned_key(owner), id) end
   for _, state in ipairs({ 'succeeded', 'failed', 'cancelled' }) do
     redis.call('ZREM', state_key(state), id)

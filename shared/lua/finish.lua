@@ -10,7 +10,11 @@ if attempt == fence and current == state then return { 'ok' } end
 if not admit(id, fence, now, lease, kept) then return { 'lost', current or '', attempt or '' } end
 
 if result ~= '' then redis.call('HSET', job, 'result', result) end
-if error ~= '' then redis.call('HSET', job, 'error', error) end
+if error ~= '' then
+  redis.call('HSET', job, 'error', error)
+elseif state == 'succeeded' then
+  redis.call('HDEL', job, 'error')  -- of a deadline that passed too late to stop it
+end
 local message = error ~= '' and cjson.decode(error).message or nil
 close_attempt(id, fence, now, { outcome = state, message = message })
 retire(id, 'running', state, now, retention, kept, data)

@@ -4,9 +4,11 @@
 --       max queued per owner, deadline (ms, '' for none), max bytes kept per owner, then ids of the jobs it waits for ...
 -- Returns {'created', id} | {'existing', id} | {'mismatch', id} | {'deleted', id} | {'full', count} | {'owner_full', count} | {'kept_full', bytes}
 --         | {'no_dependency', id} | {'dependency_ended', id, state}
--- Caller: JobStore.submit, which sends the wake-up only afterwards.
+-- Caller: JobStore.submit, which sends the wake-up only afterwards. Ids are never given twice: the same call again, whose reply
+-- was lost, changes nothing.
 local _, id, queue, owner, priority, spec, data, kept, max_queued, idem, print, ttl, source,
   max_owned, deadline, max_kept = unpack(ARGV)
+if redis.call('EXISTS', job_key(id)) == 1 then return { 'created', id } end
 if idem ~= '' then
   local known = redis.call('GET', idem)
   if known then

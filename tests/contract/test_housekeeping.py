@@ -9,6 +9,7 @@ from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.job import CheckpointRef, JobRequest, State
 from shared.models import Model, save_model
+from shared.reindex import reindex
 from worker.housekeeping import Tidied, tidy
 
 
@@ -89,6 +90,70 @@ def test_pins_go_with_the_jobs_that_needed_them(store, volume):
     assert pins.pins(volume.job_dir(job.id)) == {}
 
 
+def test_a_training_whose_time_is_over_stays_while_another_job_needs_it(store, volume):
+    job = ended(store, volume)
+    request = JobRequest(kind="train", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    second, _ = store.submit(request)
+    pins.pin(volume, request, second.id)
+    store.pause(second.id)
+    age(volume, store, job.id)
+    assert tidy(store, volume) == Tidied() and volume.checkpoint(ref_of(job))
+    store.cancel(second.id)
+    assert tidy(store, volume) == Tidied(pins=1, expired=1)
+
+
+def test_a_pin_or_a_model_that_comes_at_the_last_moment_brings_the_files_back(store, volume):
+    job = ended(store, volume)
+
+    def named(aside):
+        assert aside.exists() and not volume.job_dir(job.id).exists()
+        return True
+
+    assert not volume.delete_job(job.id, unless=named)
+    assert volume.verify(volume.checkpoint(ref_of(job)).path)
+
+
+def test_pins_of_a_lost_redis_stay_until_the_jobs_are_back(store, volume):
+    job = ended(store, volume)
+    request = JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    waiting, _ = store.submit(request)
+    pins.pin(volume, request, waiting.id)
+    volume.write_record(waiting)
+    for path in pins.pins(volume.job_dir(job.id)):
+        os.utime(path, (1, 1))
+    for key in store.redis.scan_iter(f"{store.keys.prefix}:*"):
+        store.redis.delete(key)
+    assert tidy(store, volume).pins == 0
+    reindex(store, volume)
+    assert tidy(store, volume).pins == 0 and store.get(waiting.id).state == State.queued
+    assert set(pins.pins(volume.job_dir(job.id)).values()) == {waiting.id}
+
+
+def test_what_comes_back_of_a_deleted_job_is_removed_and_never_put_back(store, volume):
+    job, _ = store.submit(JobRequest(kind="train", recipe="gpt", params={}))
+    read = store.get(job.id)  # by the reaper, or by a worker that is stopped now
+    store.cancel(job.id)
+    store.delete(job.id)
+    volume.write_record(read)
+    assert reindex(store, volume).recovered == {} and store.list_jobs().jobs == []
+    assert tidy(store, volume) == Tidied(deleted=1) and volume.job_ids() == []
+
+
+def test_a_folder_that_cannot_be_read_does_not_keep_the_others_from_being_tidied(store, volume, monkeypatch):
+    bad, over, good = (ended(store, volume) for _ in range(3))
+    age(volume, store, over.id)
+    measure = volume.job_bytes
+
+    def failing(job_id):
+        if job_id == bad.id:
+            raise OSError(5, "Input/output error")
+        return measure(job_id)
+
+    monkeypatch.setattr(volume, "job_bytes", failing)
+    assert tidy(store, volume) == Tidied(expired=1)
+    assert store.kept_bytes("ann") == measure(good.id)
+
+
 def test_an_owner_who_keeps_too_much_is_told_so_until_something_is_deleted(store, volume):
     first, second = ended(store, volume), ended(store, volume)
     ended(store, volume, owner="bob")
@@ -115,10 +180,12 @@ def test_a_deleted_job_leaves_no_key_and_its_idempotency_key_makes_no_second_run
         store.delete(job.id)
     store.cancel(job.id)
     store.delete(job.id)
-    for gone in (lambda: store.get(job.id), lambda: store.delete(job.id), lambda: store.delete("../x")):
+    store.delete(job.id)  # as after a lost reply
+    for gone in (lambda: store.get(job.id), lambda: store.delete(new_id()), lambda: store.delete("../x")):
         with pytest.raises(NotFound):
             gone()
-    assert not list(store.redis.scan_iter(f"{store.keys.prefix}:*{job.id}*"))
+    mark = store.keys.deleted(job.id)
+    assert list(store.redis.scan_iter(f"{store.keys.prefix}:*{job.id}*")) == [mark] and store.redis.ttl(mark) > 0
     assert sum(store.counts().values()) == sum(store.counts("ann").values()) == 0
     assert store.list_jobs().jobs == [] and store.forget_ended() == 0
     with pytest.raises(Conflict, match="has been deleted"):

@@ -203,6 +203,18 @@ def test_a_job_that_waits_for_one_nobody_knows_any_more_fails_and_says_so(store,
         assert error.code == "dependency_failed" and other.id in error.message
 
 
+def test_a_job_that_was_let_go_is_as_ready_as_before_though_what_it_waited_for_is_deleted(store, volume):
+    training = submit(store)
+    waits = submit(store, after=[training.id])
+    end(store, volume, start(store, volume), State.succeeded, result={})
+    copies.copy_records(store, volume)
+    store.delete(training.id)
+    volume.delete_job(training.id)
+    wipe(store)
+    reindex(store, volume)
+    assert store.claim("train", worker="w", device="cpu").id == waits.id
+
+
 def test_a_record_that_is_there_is_not_touched_and_a_second_run_changes_nothing(store, volume, ended):
     copies.copy_records(store, volume)
     wipe(store)

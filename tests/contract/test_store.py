@@ -53,6 +53,18 @@ def test_the_same_idempotency_key_gives_the_same_job_and_another_request_is_refu
     assert store.counts()["queued"] == 1
 
 
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_submission_sent_twice_because_its_reply_was_lost_is_one_job_whatever_has_happened_since(store, key):
+    job_id = new_id()
+    store.submit(request(), job_id=job_id, idempotency_key=key)
+    for _ in range(3):
+        before = store.get(job_id)
+        assert store.submit(request(), job_id=job_id, idempotency_key=key) == (before, True)
+        store.finish(job_id, before.attempt, State.succeeded, result={}) if before.attempt else claim(store)
+    assert [e.type for e in store.events(job_id)] == ["submitted", "claimed", "succeeded"]
+    assert store.counts()["queued"] == 0 and store.counts()["succeeded"] == 1
+
+
 def test_idempotency_keys_of_two_owners_do_not_meet(store):
     first, _ = store.submit(request(owner="ann"), idempotency_key="k")
     second, created = store.submit(request(owner="bob"), idempotency_key="k")

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shared.errors import Conflict, LeaseLost
+from shared.errors import Conflict, InvalidParams, LeaseLost
 from shared.job import RETRY_BUDGET, TRANSITIONS, JobErrorInfo, JobRequest, Progress, State
 from shared.store import JobStore
 
@@ -45,6 +45,23 @@ class Machine(RuleBasedStateMachine):
     def submit(self, owner, priority):
         job, _ = self.store.submit(JobRequest(kind="train", recipe="r", params={}, owner=owner, priority=priority))
         return job.id
+
+    @rule(target=jobs, others=st.lists(jobs, min_size=1, max_size=3, unique=True))
+    def submit_after(self, others):
+        states = {job.id: job.state for job in self.store.get_many(others)}
+        try:
+            job, _ = self.store.submit(JobRequest(kind="train", recipe="r", params={}, owner="a", after=others))
+        except (Conflict, InvalidParams):
+            assert set(states.values()) & {State.failed, State.cancelled} or len(states) < len(others)
+            return multiple()
+        assert not set(states.values()) & {State.failed, State.cancelled}
+        return job.id
+
+    @rule(job_id=jobs)
+    def submit_again_as_after_a_lost_reply(self, job_id):
+        before = self.store.get(job_id)
+        request = JobRequest(kind="train", recipe="r", params={}, owner=before.owner, after=before.after)
+        assert self.store.submit(request, job_id=job_id) == (before, True)
 
     @rule(worker=st.sampled_from(["w1", "w2"]))
     def claim(self, worker):
@@ -109,7 +126,9 @@ class Machine(RuleBasedStateMachine):
         except Conflict:
             assert not before.state.terminal
             return job_id
-        assert not list(self.store.redis.scan_iter(f"{self.store.keys.prefix}:*{job_id}*"))
+        assert set(self.store.redis.scan_iter(f"{self.store.keys.prefix}:*{job_id}*")) == {
+            self.store.keys.deleted(job_id)
+        }
         return multiple()
 
     @invariant()
@@ -119,9 +138,18 @@ class Machine(RuleBasedStateMachine):
         by_state = {state: set(store.redis.zrange(store.keys.jobs_in(state), 0, -1)) for state in State}
         waiting = set(store.redis.zrange(store.keys.ready("train"), 0, -1))
         leased = set(store.redis.zrange(store.keys.leases(), 0, -1))
-        assert waiting == by_state[State.queued]
         assert leased == by_state[State.running]
         jobs = store.get_many(ids)
+        assert {job.id for job in jobs} == set(ids), "no index names a job without a record"
+        states = {job.id: job.state for job in jobs}
+        for job in jobs:
+            left = [other for other in job.after if states.get(other, State.succeeded) != State.succeeded]
+            if job.state in (State.queued, State.paused) and not job.attempt:
+                assert job.waits_for == (f"job {', '.join(left)} to succeed" if left else "")
+            if job.state == State.queued:
+                assert (job.id in waiting) == (not job.waits_for), "what waits for nothing can be claimed, nothing else"
+        assert waiting <= by_state[State.queued]
+        assert not store.redis.exists(store.keys.unsettled())
         for owner in {job.owner for job in jobs}:
             mine = {job.id for job in jobs if job.owner == owner}
             assert set(store.redis.zrange(store.keys.jobs_of(owner), 0, -1)) == mine

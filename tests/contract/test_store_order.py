@@ -123,3 +123,51 @@ def test_where_several_jobs_stand_is_where_each_of_them_stands(store):
     assert [place.position for place in together] == [None, 0, None, 0, 1]
     for job, place in zip(jobs, together, strict=True):
         assert standings(store, [job]) == [place]
+
+
+def test_a_cancelled_and_deleted_job_does_not_hold_back_the_others_that_wait(store):
+    training = submit(store)
+    gone, cancelled, *others = (submit(store, after=[training.id]) for _ in range(5))
+    store.cancel(gone.id)
+    store.cancel(cancelled.id)
+    store.delete(gone.id)
+    store.finish(training.id, claim(store).attempt, State.succeeded, result={})
+    assert {claim(store).id for _ in others} == {job.id for job in others}
+    assert not store.redis.exists(store.keys.job(gone.id)), "nothing of it has come back"
+
+
+@pytest.mark.parametrize("ends_as", [State.succeeded, State.failed])
+def test_thousands_that_wait_for_one_are_told_by_and_by(store, ends_as):
+    training = submit(store)
+    waiting = [submit(store, after=[training.id]) for _ in range(1000)]
+    of_the_last = submit(store, after=[waiting[-1].id])
+    error = JobErrorInfo(code="x", message="y") if ends_as == State.failed else None
+    store.finish(training.id, claim(store).attempt, ends_as, error=error)
+    assert 0 < store.ready_count("train") + store.counts()["failed"] < 500, "one script does a bounded part"
+    store.delete(training.id)
+    calls = 1
+    while store.settle_waiting():
+        calls += 1
+    assert calls < 10
+    assert store.settle_waiting() == 0
+    if ends_as == State.succeeded:
+        assert store.ready_count("train") == 1000 and store.get(of_the_last.id).waits_for
+    else:
+        assert store.counts()["failed"] == 1001 and store.get(of_the_last.id).error.code == "dependency_failed"
+
+
+def test_who_has_cancelled_everything_is_not_put_behind_for_it(store):
+    for job in [submit(store, owner="ann") for _ in range(200)]:
+        store.cancel(job.id)
+    bobs = [submit(store, owner="bob") for _ in range(5)]
+    anns = submit(store, owner="ann")
+    assert anns.id in {claim(store).id for _ in range(2)}
+    assert bobs
+
+
+def test_a_job_that_succeeded_before_its_deadline_was_heeded_carries_no_error(store):
+    job = submit(store)
+    claim(store)
+    store.redis.zadd(store.keys.deadlines(), {job.id: 1})
+    assert store.enforce_deadlines() == 1
+    assert store.finish(job.id, 1, State.succeeded, result={}).error is None

@@ -196,10 +196,22 @@ class _Check:
             "slot:",
             "idempotency:",
             "jobs:",
+            "deleted:",
         )
         single = {
             f"{p}:{n}"
-            for n in ("uncopied", "jobs", "ended", "leases", "activity", "workers", "server", "deadlines", "kept")
+            for n in (
+                "uncopied",
+                "jobs",
+                "ended",
+                "leases",
+                "activity",
+                "workers",
+                "server",
+                "deadlines",
+                "kept",
+                "unsettled",
+            )
         }
         for key in self.client.scan_iter(f"{p}:*"):
             rest = key.removeprefix(f"{p}:")

@@ -1,13 +1,18 @@
 """Deleting ended jobs over HTTP: what goes with them and what stands in the way."""
 
-import pytest
+import os
 
-from shared.job import CheckpointRef, State
-from shared.models import Model, get_model, save_model
-from shared.pins import pins
+import pytest
+import redis
+
+from shared.ids import new_id
+from shared.job import CheckpointRef, JobRequest, State
+from shared.models import Model, delete_model, get_model, save_model
+from shared.pins import pin, pins
 from tests.integration.test_api import problem
 from tests.support.callers import Caller, train, upload
 from web import create_app
+from worker.checkpoint_writer import prune
 
 
 @pytest.fixture
@@ -74,6 +79,73 @@ def test_a_model_that_somebody_named_stands_in_the_way(client, store, volume, tr
     problem(client.delete(f"/api/v1/jobs/{trained}"), 409, "上线", model)
     assert client.delete(f"/api/v1/models/{model}").status_code == 204
     assert client.delete(f"/api/v1/jobs/{trained}").status_code == 204
+
+
+def test_a_checkpoint_that_a_model_names_stays_while_its_training_goes_on(client, volume, trained):
+    model = client.post("/api/v1/models", json={"name": "早", "checkpoint": {"job_id": trained}}).json
+    folder = volume.attempt_dir(trained, 1) / "checkpoints"
+    for step in (2, 3):
+        with volume.stage(folder) as stage:
+            stage.publish(folder / f"{step:08d}", {"step": step, "metrics": {}})
+    assert prune(folder, keep=1, best_step=None) == [2]
+    assert client.delete(f"/api/v1/models/{model['id']}").status_code == 204
+    assert prune(folder, keep=1, best_step=None) == [1]
+    gone = {"name": "x", "checkpoint": {"job_id": trained, "step": 1}}
+    problem(client.post("/api/v1/models", json=gone), 422, "no such checkpoint")
+    assert pins(volume.job_dir(trained)) == {}
+
+
+def test_a_model_that_a_waiting_job_names_is_not_forgotten(client, volume, trained):
+    model = get_model(volume, trained)
+    delete_model(volume, trained)
+    waiting = generate(client, model_id=trained, after=[trained]).json["id"]
+    save_model(volume, model)  # as the training does at its end
+    problem(client.delete(f"/api/v1/models/{trained}"), 409, waiting, "needs this model")
+    client.post(f"/api/v1/jobs/{waiting}/cancel")
+    assert client.delete(f"/api/v1/models/{trained}").status_code == 204
+
+
+def test_a_job_that_is_just_being_submitted_stands_in_the_way_too(client, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    ref = CheckpointRef(job_id=trained, attempt=1, step=1)
+    pin(volume, JobRequest(kind="generate", recipe="char_lstm", params={}, source=ref), new_id())
+    problem(client.delete(f"/api/v1/jobs/{trained}"), 409, "try again in a minute")
+    assert volume.checkpoint(ref) and get_model(volume, trained)
+    for path in pins(volume.job_dir(trained)):
+        os.utime(path, (1, 1))  # of a web that was killed
+    assert client.delete(f"/api/v1/jobs/{trained}").status_code == 204
+
+
+def test_a_deletion_that_broke_off_is_carried_to_its_end_by_the_next(client, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    volume.delete_job(trained)
+    assert client.get(f"/api/v1/jobs/{trained}").status_code == 200, "the record goes last"
+    assert client.delete(f"/api/v1/jobs/{trained}").status_code == 204
+    assert client.get(f"/api/v1/models/{trained}").status_code == 404
+
+
+def test_a_submission_without_an_answer_keeps_its_pin(app, client, store, volume, trained, monkeypatch):
+    store.finish(trained, 1, State.succeeded, result={})
+    web_store = app.extensions["trainyard"].store
+    accept = web_store.submit
+
+    def unheard(*args, **kwargs):
+        accept(*args, **kwargs)
+        raise redis.ConnectionError("the reply was lost")
+
+    monkeypatch.setattr(web_store, "submit", unheard)
+    assert generate(client, model_id=trained).status_code == 503
+    (job,) = store.list_jobs(kind="generate").jobs
+    assert set(pins(volume.job_dir(trained)).values()) == {job.id}
+
+
+def test_a_generation_is_retried_from_its_model_when_the_trainings_record_is_gone(client, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    job_id = generate(client, model_id=trained).json["id"]
+    client.post(f"/api/v1/jobs/{job_id}/cancel")
+    store.delete(trained)  # the record alone, as when its time is over: the model keeps the files
+    again = client.post(f"/api/v1/jobs/{job_id}/retry")
+    assert again.status_code == 202 and again.json["model_id"] == trained
 
 
 def test_a_repeated_submission_leaves_one_pin(client, store, volume, trained):

@@ -126,6 +126,15 @@ def test_a_job_whose_worker_fell_silent_is_taken_back_and_a_wake_up_sent_in_the_
     assert run_once(store, wakeups).taken_back == 0
 
 
+def test_in_one_pass_the_reaper_lets_go_all_that_wait_for_a_job_and_wakes_a_worker(store, wakeups, job):
+    for _ in range(1000):
+        store.submit(JobRequest(kind="train", recipe="gpt", params={}, after=[job.id]))
+    store.finish(job.id, 1, State.succeeded, result={})
+    idle(store, "w2")
+    assert run_once(store, wakeups).wakeups == 1
+    assert store.ready_count("train") == 1000
+
+
 def test_a_broker_that_is_away_costs_wake_ups_and_nothing_else(settings):
     app = Celery("tests", set_as_current=False)
     away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})

@@ -57,8 +57,8 @@ def test_a_pin_that_comes_while_the_checkpoint_is_being_taken_away_brings_it_bac
     """The moment between the look and the rename, by name: the pin comes when the folder is out of sight."""
     path = volume.checkpoint(CheckpointRef(job_id=TRAINING, attempt=1, step=10)).path
 
-    def pinned_meanwhile():
-        assert not path.exists()
+    def pinned_meanwhile(aside):
+        assert aside.exists() and not path.exists()
         (path.parents[2] / "pins").mkdir()
         (path.parents[2] / "pins" / f"1-10-{NEEDING}").touch()
         return 10 in pins.pinned_steps(path.parents[1])

@@ -173,6 +173,17 @@ def test_models_are_named_listed_and_forgotten(volume):
         get_model(volume, model.id)
 
 
+def test_what_is_still_being_staged_after_hours_is_not_swept(volume):
+    stage = volume.root / "jobs" / ".tmp-restore"
+    (stage / "deep").mkdir(parents=True)
+    (stage / "deep" / "new").touch()
+    os.utime(stage, (1, 1))
+    assert volume.sweep(older_than_s=3600) == 0 and (stage / "deep" / "new").exists()
+    for path in (stage / "deep" / "new", stage / "deep"):
+        os.utime(path, (1, 1))
+    assert volume.sweep(older_than_s=3600) == 1 and not stage.exists()
+
+
 @pytest.mark.makes_staging
 def test_sweeping_removes_only_what_is_old_and_temporary(volume):
     folder = volume.start_attempt(JOB, 1)

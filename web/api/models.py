@@ -3,12 +3,14 @@
 from flask import jsonify
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.errors import InvalidParams
+from shared.errors import InvalidParams, NotFound, Problem, VolumeFull
 from shared.ids import new_id
-from shared.models import Model, delete_model, save_model
+from shared.models import Model, save_model
+from shared.pins import pin_for_model, unpin_model
 from web import access
 from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList
+from web.deletion import forget_model
 from web.identity import current_owner
 from web.problems import documented
 from web.representation import API
@@ -39,16 +41,26 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
     ref, recipe = resolve_checkpoint(here, body.checkpoint, "checkpoint", problems)
     if ref is None or recipe is None:
         raise InvalidParams(problems)
+    model_id = new_id()
+    try:
+        pin_for_model(here.volume, ref, model_id)  # from now on the checkpoint stays, also while its training goes on
+        metrics = here.volume.checkpoint(ref).metrics
+    except NotFound as err:
+        raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
     model = Model(
-        id=new_id(),
+        id=model_id,
         name=body.name.strip(),
         owner=current_owner(),
         recipe=recipe,
         recipe_version=access.job(ref.job_id).recipe_version,
         checkpoint=ref,
-        metrics=here.volume.checkpoint(ref).metrics,
+        metrics=metrics,
     )
-    save_model(here.volume, model)
+    try:
+        save_model(here.volume, model)
+    except VolumeFull:
+        unpin_model(here.volume, ref, model_id)
+        raise
     return model
 
 
@@ -74,9 +86,9 @@ def model(path: ModelPath) -> Reply:
 @blueprint.delete(
     "/models/<model_id>",
     summary="Forget a model's name",
-    description="The checkpoint stays with its job.",
-    responses={"204": None, **documented(413, 415)},
+    description="The checkpoint stays with its job. Refused while a job waits for this model by its name.",
+    responses={"204": None, **documented(409, 413, 415)},
 )
 def remove_model(path: ModelPath) -> Reply:
-    delete_model(services().volume, path.model_id)
+    forget_model(services(), path.model_id)
     return "", 204

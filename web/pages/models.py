@@ -9,13 +9,13 @@ from werkzeug.wrappers import Response
 
 from shared.errors import ClientError, NotFound, Problem
 from shared.models import Model
-from shared.models import delete_model as forget
 from shared.recipes import RECIPES
 from shared.record import source_key
 from web import access
 from web.api.models import ModelBody, name_checkpoint
+from web.deletion import forget_model
 from web.forms import Form, FormField, build_form
-from web.pages.reach import pages, services, store, volume
+from web.pages.reach import pages, services, store
 from web.pages.result_view import key_metrics
 from web.submission import CheckpointChoice
 
@@ -84,5 +84,5 @@ def save_model() -> Response | tuple[str, int]:
 def delete_model(model_id: str) -> Response:
     """Forget a name; one that is gone already is no error."""
     with contextlib.suppress(NotFound):
-        forget(volume(), model_id)
+        forget_model(services(), model_id)
     return redirect(url_for("pages.models", done="deleted"))
