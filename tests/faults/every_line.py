@@ -13,13 +13,9 @@ import io
 import json
 import logging
 import os
-import select
-import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from celery import Celery
@@ -27,6 +23,7 @@ from celery import Celery
 from shared.copies import copy_records
 from shared.datasets import Limits, import_dataset
 from shared.job import CheckpointRef, Job, JobRequest, State, utc_now
+from shared.models import Model, models_from, save_model
 from shared.pins import pins
 from shared.presence import WorkerInfo
 from shared.settings import load_settings
@@ -34,73 +31,17 @@ from shared.store import JobStore
 from shared.volume import Volume
 from shared.wakeup import broker_list, celery_config
 from tests.faults.checker import History, check
+from tests.faults.dying import ROOT, die_at, lines_on_the_way
 from web import create_app
 from worker.drain import DrainPipe
 from worker.housekeeping import tidy
 from worker.presence import Status
-from worker.reaper import run_once
+from worker.reaper import give_back, run_once
 from worker.spare import Crew
 from worker.supervisor import Supervisor
 from worker.wakeups import WakeUps
 
-ROOT = Path(__file__).resolve().parents[2]
-OURS = tuple(str(ROOT / name) + os.sep for name in ("shared", "web", "worker"))
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 100
-Line = tuple[str, int]
-
-
-def in_a_fork(work: Callable[[], None], meanwhile: Callable[[], bool], at_line: Callable[[Line], None]) -> int:
-    """Do the work in a forked process that calls at_line before each of our lines; returns its wait status.
-
-    meanwhile: called here over and over until it returns True or that process has ended.
-    """
-    if pid := os.fork():
-        while not meanwhile():
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                return status
-            select.select([], [], [], 0.01)  # a poll that the end of the process ends
-        return os.waitpid(pid, 0)[1]
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(OURS):
-            return None
-        if event == "line":
-            at_line((frame.f_code.co_filename, frame.f_lineno))
-        return trace
-
-    failed = 1
-    try:
-        sys.settrace(trace)
-        work()
-        failed = 0
-    finally:
-        sys.settrace(None)
-        os._exit(failed)
-
-
-def lines_on_the_way(work: Callable[[], None], meanwhile: Callable[[], bool]) -> list[Line]:
-    """The different lines the work comes by, in the order of first coming."""
-    read_fd, write_fd = os.pipe()
-    seen: dict[Line, None] = {}
-
-    def note(line: Line) -> None:
-        if line not in seen:
-            seen[line] = None
-            os.write(write_fd, (json.dumps(line) + "\n").encode())
-
-    with os.fdopen(read_fd) as told:
-        os.set_blocking(read_fd, False)
-        status = in_a_fork(work, meanwhile, note)  # the pipe holds 64 KiB: enough for a thousand lines
-        os.close(write_fd)
-        assert status == 0, f"the work does not come to its end when nothing kills it: status {status}"
-        return [tuple(json.loads(line)) for line in told]
-
-
-def die_at(work: Callable[[], None], meanwhile: Callable[[], bool], where: Line) -> bool:
-    """Do the work and be killed right before that line. False when it did not come by, and so was done."""
-    status = in_a_fork(work, meanwhile, lambda line: os.kill(os.getpid(), signal.SIGKILL) if line == where else None)
-    return os.WIFSIGNALED(status)
 
 
 class Scene:
@@ -197,21 +138,33 @@ class Scene:
         tidy(self.store, self.volume)
 
 
-class Submit(Scene):
-    """The web takes a generation from a checkpoint; then the user, who had no answer, sends the same request again."""
+class OfTheWeb(Scene):
+    """With a web in the process that dies."""
 
     def __init__(self, redis_url: str, folder: Path):
         super().__init__(redis_url, folder)
+        self.client = create_app(self.settings).test_client()
+
+    def trained(self) -> CheckpointRef:
+        """The checkpoint of a training that has succeeded."""
         training, _ = self.store.submit(JobRequest(kind="train", recipe="char_lstm", params={}, owner="local"))
         self.history.accepted[training.id] = {}
         self._run(training)
-        self.checkpoint = CheckpointRef(job_id=training.id, attempt=1, step=1)
         folder = self.volume.attempt_dir(training.id, 1) / "checkpoints"
         folder.mkdir()
         with self.volume.stage(folder) as stage:
             (stage.path / "state").write_text("weights")
             stage.publish(folder / "00000001", {"step": 1, "metrics": {}})
-        self.client = create_app(self.settings).test_client()
+        copy_records(self.store, self.volume)
+        return CheckpointRef(job_id=training.id, attempt=1, step=1)
+
+
+class Submit(OfTheWeb):
+    """The web takes a generation from a checkpoint; then the user, who had no answer, sends the same request again."""
+
+    def __init__(self, redis_url: str, folder: Path):
+        super().__init__(redis_url, folder)
+        self.checkpoint = self.trained()
 
     def before(self) -> None:
         self.known = set(self.history.accepted)
@@ -243,6 +196,32 @@ class Submit(Scene):
         needing = set(pins(self.volume.job_dir(self.checkpoint.job_id)).values())
         assert job_id in needing, "nothing keeps the checkpoint it needs"
         return [job_id]
+
+
+class Delete(OfTheWeb):
+    """The web deletes a training; then Redis is started anew, and the user asks again until it is gone."""
+
+    def before(self) -> None:
+        self.ref = self.trained()
+        model = Model(id=self.ref.job_id, name="m", owner="local", recipe="char_lstm", checkpoint=self.ref)
+        save_model(self.volume, model)
+
+    def _delete(self) -> int:
+        return self.client.delete(f"/api/v1/jobs/{self.ref.job_id}").status_code
+
+    def work(self) -> None:
+        assert self._delete() == 204
+
+    def after(self) -> list[str]:
+        give_back(self.store, self.volume)  # what the reaper does when Redis was away
+        assert self._delete() in (204, 404)
+        assert self._delete() == 404
+        give_back(self.store, self.volume)
+        assert self._delete() == 404, "it has come back"
+        assert not self.volume.job_dir(self.ref.job_id).exists(), "files are left"
+        assert not models_from(self.volume, self.ref.job_id), "a model is left without its files"
+        self.history.deleted.add(self.ref.job_id)
+        return []
 
 
 class Run(Scene):
@@ -312,7 +291,14 @@ class Cancel(Leave):
         return ids
 
 
-SCENES: dict[str, type[Scene]] = {"submit": Submit, "run": Run, "leave": Leave, "pause": Pause, "cancel": Cancel}
+SCENES: dict[str, type[Scene]] = {
+    "submit": Submit,
+    "delete": Delete,
+    "run": Run,
+    "leave": Leave,
+    "pause": Pause,
+    "cancel": Cancel,
+}
 
 
 def main(scene: str, redis_url: str, folder: str, stride: str = "1") -> None:
