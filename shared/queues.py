@@ -45,6 +45,7 @@ def standings(store: JobStore, jobs: Sequence[Job]) -> list[Standing]:
     ahead = _ahead(store, queued, position)
     durations = _durations(store, own | {(job.kind, job.recipe) for line in ahead.values() for job in line})
     usual = {pair: median(values) if values else None for pair, values in durations.items()}
+    at_limit = _at_limit(store, {job.owner for job in queued})
     running = [job for job in store.get_many([i for w in workers for i in w.jobs]) if job.state == State.running]
 
     def one(job: Job) -> Standing:
@@ -59,6 +60,7 @@ def standings(store: JobStore, jobs: Sequence[Job]) -> list[Standing]:
             running=[r for r in running if r.id in serving],
             durations=durations.get((job.kind, job.recipe), []),
             ahead_durations=[usual[(j.kind, j.recipe)] for j in before],
+            at_limit=at_limit.get(job.owner),
         )
 
     return [one(job) for job in jobs]
@@ -70,6 +72,16 @@ def _positions(store: JobStore, queued: Sequence[Job]) -> dict[str, int | None]:
         for job in queued:
             pipe.zrank(store.keys.ready(job.queue), job.id)
         return dict(zip((job.id for job in queued), pipe.execute(), strict=True))
+
+
+def _at_limit(store: JobStore, owners: set[str]) -> dict[str, int]:
+    """Owner -> running jobs, of those who may not have more."""
+    order = sorted(owners)
+    with store.redis.pipeline(transaction=False) as pipe:
+        for owner in order:
+            pipe.zcard(store.keys.jobs_of(owner, State.running))
+        counts = dict(zip(order, pipe.execute(), strict=True))
+    return {owner: count for owner, count in counts.items() if count >= store.max_running_per_owner}
 
 
 def _ahead(store: JobStore, queued: Sequence[Job], position: dict[str, int | None]) -> dict[str, list[Job]]:

@@ -38,12 +38,14 @@ def describe(
     running: Sequence[Job],
     durations: Sequence[float],
     ahead_durations: Sequence[float | None] = (),
+    at_limit: int | None = None,
 ) -> Standing:
     """Say where a job stands.
 
     workers: all live workers. running: the jobs those that serve this queue are on, of any queue.
     durations: seconds of recent jobs of this kind and recipe, newest first.
     ahead_durations: usual seconds of each of the jobs before this one, None where unknown; at most a first part of them.
+    at_limit: how many jobs of its owner run, when no further one may.
     """
     if job.state == State.running:
         return _running(job, durations, now)
@@ -53,7 +55,11 @@ def describe(
         return Standing(why="")
     if job.waits_for:  # for other jobs before it has ever run, after a fault later
         return Standing(why=f"{'held back for a moment:' if job.attempt else 'waits for'} {job.waits_for}")
-    return _queued(job, now, position, workers, running, durations, ahead_durations)
+    here = _queued(job, now, position, workers, running, durations, ahead_durations)
+    if at_limit is not None:
+        why = f"{at_limit} of its owner's jobs run, which is the limit: it starts when one of them has ended"
+        return Standing(position=here.position, ahead=here.ahead, why=why, eta_basis="unknown: the owner's limit")
+    return here
 
 
 def _running(job: Job, durations: Sequence[float], now: datetime) -> Standing:

@@ -113,6 +113,15 @@ def test_owner_limits_hold_back_one_owner_and_not_the_next(store):
     assert claim(store).id == held[0].id
 
 
+def test_only_an_owner_at_the_limit_is_told_of_it(store):
+    store.max_running_per_owner = 1
+    submit(store, owner="ann")
+    claim(store)
+    store.presence.announce(WorkerInfo(id="w", host="h", pid=1, device="cpu", queues=["train"], since=utc_now()))
+    anns, bobs = standings(store, [submit(store, owner="ann"), submit(store, owner="bob")])
+    assert "limit" in anns.why and "limit" not in bobs.why
+
+
 def test_where_several_jobs_stand_is_where_each_of_them_stands(store):
     store.presence.announce(WorkerInfo(id="w", host="h", pid=1, device="cpu", queues=["train"], since=utc_now()))
     jobs = [submit(store, kind=kind) for kind in ("train", "generate", "train", "train", "generate")]

@@ -72,6 +72,12 @@ def test_jobs_ahead_are_dealt_to_the_workers_as_they_become_free():
     assert standing.starts_in_s == 110 and standing.eta_s == 160
 
 
+def test_an_owner_at_the_limit_is_told_so_and_promised_nothing():
+    standing = stand(a_job(), workers=[a_worker()], durations=[60], at_limit=2)
+    assert standing.why.startswith("2 of its owner's jobs run, which is the limit")
+    assert (standing.starts_in_s, standing.eta_s, standing.position) == (None, None, 0)
+
+
 def test_an_unknown_length_ahead_makes_the_eta_unknown_instead_of_wrong():
     other = running(None)
     standing = stand(a_job(), workers=[a_worker("w", other)], running=[other], durations=[60])
