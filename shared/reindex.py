@@ -20,8 +20,7 @@ _AT_A_TIME = 200
 
 @dataclass
 class Report:
-    """recovered: jobs by the state they have now. old: ended longer ago than records are kept; left out. Deleted jobs of which
-    something has come back count among the known ones.
+    """recovered: jobs by the state they have now. old: ended longer ago than records are kept; left out.
 
     said: what there is to say of a recovered job. lost: why a job could not be recovered. damaged: checkpoints and artifacts.
     """
@@ -40,18 +39,21 @@ def reindex(
     *,
     hold: bool = False,
     dry_run: bool = False,
+    deleted_too: bool = True,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Put back the record of every job on the volume that Redis does not know.
 
-    hold: jobs that had not ended come back paused instead of queued. dry_run: write nothing. tell(done, total): progress.
+    hold: jobs that had not ended come back paused instead of queued. dry_run: write nothing. deleted_too: also what is there
+    of jobs that were deleted within the last week, from a backup say; False leaves it out. tell(done, total): progress.
     Raises redis.RedisError; run again, it goes on where it stopped.
     """
     run = _Run(store, volume, hold, dry_run)
     ids = volume.job_ids()
     for start in range(0, len(ids), _AT_A_TIME):
         some = ids[start : start + _AT_A_TIME]
-        run.take(some)
+        deleted = set() if deleted_too else store.deleted(some)
+        run.take([job_id for job_id in some if job_id not in deleted])
         tell(start + len(some), len(ids))
     return run.report
 
@@ -65,7 +67,7 @@ class _Run:
     def take(self, ids: list[str]) -> None:
         """Recover what is not known of these, in their order."""
         ids = [job_id for job_id in ids if job_id not in self._states]
-        known = self._store.known(ids) | self._store.deleted(ids)
+        known = self._store.known(ids)
         self.report.known += len(known)
         for job_id in ids:
             if job_id not in known and job_id not in self._states:

@@ -131,7 +131,7 @@ def keep_copying(store: JobStore, volume: Volume, leaving: threading.Event, paus
 
 def give_back(store: JobStore, volume: Volume) -> None:
     """Put back the records that only the volume still has: those of the last second before a machine went down."""
-    report = reindex(store, volume)
+    report = reindex(store, volume, deleted_too=False)
     if report.recovered:
         log.warning("Redis had lost records; put back from the volume: %s", dict(report.recovered))
     for job_id, why in report.lost:

@@ -24,6 +24,7 @@ for _, other in ipairs(block()) do
   if its ~= 'succeeded' then waits[#waits + 1] = other end
 end
 
+redis.call('DEL', deleted_key(id))
 local hash = block()
 for n = 1, #hash, 2 do redis.call('HSET', job, hash[n], hash[n + 1]) end
 redis.call('ZADD', JOBS, created, id)

@@ -11,6 +11,7 @@ from shared.job import CheckpointRef, JobRequest, State
 from shared.models import Model, save_model
 from shared.reindex import reindex
 from worker.housekeeping import Tidied, tidy
+from worker.reaper import give_back
 
 
 def ended(store, volume, owner="ann", content=b"weights" * 100):
@@ -129,14 +130,23 @@ def test_pins_of_a_lost_redis_stay_until_the_jobs_are_back(store, volume):
     assert set(pins.pins(volume.job_dir(job.id)).values()) == {waiting.id}
 
 
-def test_what_comes_back_of_a_deleted_job_is_removed_and_never_put_back(store, volume):
+def test_what_comes_back_of_a_deleted_job_by_itself_is_removed_and_never_put_back(store, volume):
     job, _ = store.submit(JobRequest(kind="train", recipe="gpt", params={}))
     read = store.get(job.id)  # by the reaper, or by a worker that is stopped now
     store.cancel(job.id)
     store.delete(job.id)
     volume.write_record(read)
-    assert reindex(store, volume).recovered == {} and store.list_jobs().jobs == []
+    give_back(store, volume)
+    assert store.list_jobs().jobs == []
     assert tidy(store, volume) == Tidied(deleted=1) and volume.job_ids() == []
+
+
+def test_a_deleted_job_comes_back_from_a_backup_for_who_asks_for_it(store, volume):
+    job = ended(store, volume)
+    store.delete(job.id)
+    assert reindex(store, volume).recovered == {"succeeded": 1}
+    assert tidy(store, volume) == Tidied() and store.get(job.id).state == State.succeeded
+    assert store.deleted([job.id]) == set()
 
 
 def test_a_folder_that_cannot_be_read_does_not_keep_the_others_from_being_tidied(store, volume, monkeypatch):
