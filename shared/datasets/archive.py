@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from shared.datasets.marks import TOO_MANY, long_run
 from shared.datasets.problems import Problems, refuse
 from shared.errors import TooLarge
 from shared.staging import full_is_said
@@ -79,8 +80,9 @@ def opened(path: Path, name: str, *, max_files: int) -> Iterator[zipfile.ZipFile
 
 
 def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
-    """The entries' names, composed (NFC): a Mac writes é as two characters."""
-    return [unicodedata.normalize("NFC", name) for name in _decoded_names(entries)]
+    """The entries' names, composed (NFC): a Mac writes é as two characters. Those that will be refused are left as they are."""
+    names = _decoded_names(entries)
+    return [name if long_run(name) is not None else unicodedata.normalize("NFC", name) for name in names]
 
 
 def _decoded_names(entries: list[zipfile.ZipInfo]) -> list[str]:
@@ -116,6 +118,8 @@ def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str)
             problems.add("the name leads out of the archive; only plain relative names are accepted", file=where)
         elif UNFIT.search(inner):
             problems.add("the name holds control characters", file=UNFIT.sub("?", where))
+        elif long_run(inner) is not None:
+            problems.add(f"the name {TOO_MANY}", file=where[:200])
         elif any(len(part.encode()) > 255 for part in parts) or len(inner.encode()) > 1000:
             problems.add("the name is too long for a file system", file=where[:200])
         elif (entry.external_attr >> 16) & 0o170000 not in (0, 0o100000):

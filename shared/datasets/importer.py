@@ -28,6 +28,7 @@ FORMATS = {
     "idx": "MNIST's IDX files, as they are or in a zip",
 }
 _CHUNK = 1 << 20
+_LONGEST_NAME = 1000  # characters looked at: composing very many marks takes for ever (shared/datasets/marks.py)
 
 
 class HasLimits(Protocol):
@@ -142,8 +143,8 @@ def _entries(target: Path, digests: dict[str, str]) -> list[dict[str, Any]]:
 
 def clean_name(name: str) -> str:
     """A name fit for showing: no folders, no control characters, at most 120 characters."""
-    name = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
-    return UNFIT.sub("", name).strip()[:120]
+    last = name.replace("\\", "/").rpartition("/")[2][:_LONGEST_NAME]
+    return UNFIT.sub("", unicodedata.normalize("NFC", last)).strip()[:120]
 
 
 def _receive(files: Iterable[tuple[str, IO[bytes]]], folder: Path, limits: HasLimits) -> list[tuple[str, Path]]:

@@ -1,10 +1,12 @@
 """Datasets whatever their format: one content is one dataset, names are clean, real uploads are taken in as they should be."""
 
 import io
+import unicodedata
+from types import SimpleNamespace
 
 import pytest
 
-from shared.datasets import delete_dataset, get_dataset, import_dataset, list_datasets
+from shared.datasets import delete_dataset, get_dataset, import_dataset, importer, list_datasets
 from shared.datasets.examples import import_example, list_examples
 from shared.datasets.importer import Limits, clean_name
 from shared.errors import NotFound
@@ -50,6 +52,18 @@ def test_every_example_can_be_imported(volume):
 )  # fmt: skip
 def test_a_dataset_is_named_without_folders_and_tricks(given, shown):
     assert clean_name(given) == shown
+
+
+def test_no_more_of_a_name_is_composed_than_is_looked_at(monkeypatch):
+    asked = []
+
+    def normalize(form, text):
+        asked.append(len(text))
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr(importer, "unicodedata", SimpleNamespace(normalize=normalize))
+    assert clean_name("x/e" + "\u0301\u0316" * 25_000).startswith("é")
+    assert asked == [1000]
 
 
 def test_a_damaged_manifest_is_no_dataset_and_can_be_deleted(volume):

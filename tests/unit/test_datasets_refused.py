@@ -48,6 +48,7 @@ REFUSED = {
     "symlink": ([("p.zip", zipped([*classes(), ("cat/l.png", b"/etc/passwd")], links=["cat/l.png"]))], "link"),
     "control character in name": ([("p.zip", zipped([*classes(), ("cat/a\nb.png", picture())]))], "control"),
     "name too long": ([("p.zip", zipped([*classes(), ("cat/" + "x" * 300 + ".png", picture())]))], "too long"),
+    "marks without end in a name": ([("p.zip", zipped([*classes(), (f"cat/e{chr(0x301) * 65}.png", picture())]))], "marks"),
     "bomb by ratio": ([("p.zip", BOMB)], "bomb"),
     "file as folder": ([("p.zip", zipped([("cat", b"x"), *classes()]))], "clashes|class folder|no pictures"),
     "no zip at all": ([("p.zip", b"PK\x03\x04garbage")], "no readable zip"),
