@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from shared import staging
-from shared.datasets.archive import UNFIT, opened, unpack
+from shared.datasets.archive import MOST_FOLDERS, UNFIT, folders_of, opened, unpack
 from shared.datasets.idx import check_idx, looks_like_idx
 from shared.datasets.images import arrange_images, check_images
 from shared.datasets.manifest import DatasetManifest, content_id, get_dataset, list_datasets
@@ -193,12 +193,17 @@ def _unpacked(
     """Put the files of pictures into target. Returns (notes, names). Texts are left where they are."""
     notes: list[str] = []
     names: list[str] = []
+    folders: set[str] = set()
     if format == "text":
         return notes, names
     left_bytes, left_files = limits.max_unpacked_bytes, limits.max_files
     for name, path in received:
         if _is_zip(path):
-            unpacked, said = unpack(path, name, target, max_bytes=left_bytes, max_files=left_files)
+            left_folders = MOST_FOLDERS - len(folders)
+            unpacked, said = unpack(
+                path, name, target, max_bytes=left_bytes, max_files=left_files, max_folders=left_folders
+            )
+            folders |= folders_of(unpacked)
             notes += said
         elif format == "idx":
             unpacked = [_put(name, path, target)]
