@@ -93,6 +93,9 @@ REFUSED = {
     "file that lies nowhere": ([("p.zip", misplaced(2**62))], "outside the archive"),
     "file that lies beyond any number": ([("p.zip", misplaced(2**63))], "outside the archive"),
     "file that lies beyond the last number": ([("p.zip", misplaced(2**64 - 1))], "outside the archive"),
+    "gzip bomb that does not lie": ([*idx()[1:], idx(10, 10, side=1000)[0]], "refused as a gzip bomb"),
+    "idx of pictures too large to show": (
+        [("train-images-idx3-ubyte", struct.pack(">HBBIII", 0, 8, 3, 1, 8001, 8001)), idx()[1]], "8001 x 8001 pixels"),
     "EOCD only": ([("p.zip", b"PK\x05\x06" + bytes(18))], "empty"),
     "json nested deeply": ([("a.jsonl", b"[" * 100_000 + b"\n")], "nested too deeply"),
     "half a character in json": ([("a.jsonl", b'{"text": "a\\ud800b"}\n')], "U\\+D800"),
