@@ -198,7 +198,7 @@ def read_idx(path: Path, *, most_bytes: int) -> np.ndarray:
                 message = f"{path.name}: {' x '.join(map(str, shape))} bytes do not fit, {most_bytes} are allowed"
                 raise DatasetInvalid(message, problems=[Problem(field="dataset_id", message=message, file=path.name)])
             body = np.empty(size, np.uint8)
-            room = memoryview(body)
+            room = body.data
             while room and (read := file.readinto(room[:_CHUNK])):
                 room = room[read:]
             whole = not room and not file.read(1)
