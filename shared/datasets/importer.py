@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from shared import staging
+from shared.datasets.allowance import alone, refuse_beyond
 from shared.datasets.archive import MOST_FOLDERS, UNFIT, folders_of, opened, unpack
 from shared.datasets.idx import check_idx, looks_like_idx
 from shared.datasets.images import arrange_images, check_images
-from shared.datasets.manifest import DatasetManifest, content_id, get_dataset, list_datasets
+from shared.datasets.manifest import DatasetManifest, content_id, get_dataset
 from shared.datasets.problems import refuse
 from shared.datasets.text import import_text
 from shared.errors import Conflict, NotFound, TooLarge
@@ -89,7 +90,8 @@ def import_dataset(
         dataset_id = content_id(owner, format, entries)
         if (arranged is None or not arranged.problems.count) and (there := _intact(volume, dataset_id)):
             return there  # was checked when it came first: nothing is decoded again
-        _refuse_beyond_share(volume, owner, sum(entry["size"] for entry in entries), limits.max_dataset_bytes_per_owner)
+        size = sum(entry["size"] for entry in entries)
+        refuse_beyond(volume, owner, dataset_id, size, limits.max_dataset_bytes_per_owner)  # before anything is decoded
         if arranged is not None:
             checked = check_images(target, arranged)
         stats, said, preview = checked or ({}, [], [])
@@ -99,23 +101,16 @@ def import_dataset(
             "format": format,
             "owner": owner,
             "created_at": utc_now().isoformat(),
-            "bytes": sum(entry["size"] for entry in entries),
+            "bytes": size,
             "stats": stats,
             "notes": notes + said,
             "preview": preview,
         }
         known = {f"files/{entry['path']}": entry["sha256"] for entry in entries}
-        with contextlib.suppress(Conflict):  # somebody imported the same at the same moment
+        with alone(volume, owner), contextlib.suppress(Conflict):  # somebody imported the same at the same moment
+            refuse_beyond(volume, owner, dataset_id, size, limits.max_dataset_bytes_per_owner)
             stage.publish(volume.dataset_dir(dataset_id), manifest, known)
     return get_dataset(volume, dataset_id)
-
-
-def _refuse_beyond_share(volume: Volume, owner: str, more: int, limit: int) -> None:
-    kept = sum(dataset.bytes for dataset in list_datasets(volume) if dataset.owner == owner)
-    if kept + more > limit:
-        raise TooLarge(
-            f"your datasets hold {kept:,} bytes, this one {more:,}, and you may keep {limit:,}: delete some you no longer need"
-        )
 
 
 def _intact(volume: Volume, dataset_id: str) -> DatasetManifest | None:

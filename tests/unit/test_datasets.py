@@ -1,7 +1,9 @@
 """Datasets whatever their format: one content is one dataset, names are clean, real uploads are taken in as they should be."""
 
 import io
+import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from shared.datasets import delete_dataset, get_dataset, import_dataset, importer, list_datasets
 from shared.datasets.examples import import_example, list_examples
 from shared.datasets.importer import Limits, clean_name
-from shared.errors import NotFound
+from shared.errors import NotFound, TooLarge
 from shared.volume import Volume
 from tests.support.uploads import left_behind, load
 
@@ -36,6 +38,36 @@ def test_a_dataset_can_be_deleted_and_is_gone(volume):
     for bad in (dataset.id, "../jobs", "", "g" * 32):
         with pytest.raises(NotFound):
             get_dataset(volume, bad)
+
+
+@pytest.mark.parametrize("texts", [("one ", "two ", "six ", "ten "), ("one ",) * 4])
+def test_uploads_that_end_at_the_same_moment_do_not_pass_an_owners_limit_together(volume, monkeypatch, texts):
+    all_checked = threading.Barrier(len(texts), timeout=60)
+    now = importer.utc_now
+
+    def utc_now():  # asked for after the first check, before a dataset is published
+        all_checked.wait()
+        return now()
+
+    def take(text):
+        try:
+            return load(volume, ("a.txt", text.encode() * 100), limits=Limits(max_dataset_bytes_per_owner=1000)).id
+        except TooLarge as err:
+            return err.message
+
+    limit = Limits(max_dataset_bytes_per_owner=1000)
+    load(volume, ("there.txt", b"x" * 300), limits=limit)
+    load(volume, ("bob.txt", b"x" * 900), limits=limit, owner="bob")
+    monkeypatch.setattr(importer, "utc_now", utc_now)
+    with ThreadPoolExecutor(len(texts)) as pool:
+        said = list(pool.map(take, texts))
+    kept = [dataset for dataset in list_datasets(volume) if dataset.owner == "local"]
+    assert sorted(dataset.bytes for dataset in kept) == [300, 400]
+    if len(set(texts)) > 1:
+        assert len([text for text in said if "you may keep 1,000" in text]) == len(texts) - 1
+    else:
+        assert set(said) == {next(dataset.id for dataset in kept if dataset.bytes == 400)}
+    assert len(left_behind(volume)) == 3
 
 
 def test_every_example_can_be_imported(volume):
