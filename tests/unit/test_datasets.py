@@ -77,6 +77,12 @@ def test_every_example_can_be_imported(volume):
         import_example(volume, "../x")
 
 
+def test_an_example_is_held_to_the_limits_of_an_upload(volume):
+    with pytest.raises(TooLarge, match="you may keep 9,999"):
+        import_example(volume, "python_docs", limits=Limits(max_dataset_bytes_per_owner=9_999))
+    assert left_behind(volume) == []
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [("../../etc/passwd", "passwd"), ("C:\\x\\诗.txt", "诗.txt"), ("a\0\nb", "ab"), ("a\u202egnp.exe", "agnp.exe"),
