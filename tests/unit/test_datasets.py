@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from shared import staging
 from shared.datasets import delete_dataset, get_dataset, import_dataset, importer, list_datasets
 from shared.datasets.examples import import_example, list_examples
 from shared.datasets.importer import Limits, clean_name
@@ -28,7 +29,7 @@ def test_the_same_content_is_one_dataset_whatever_it_is_called(volume):
     again = load(volume, ("other.txt", POEM.encode()), name="other")
     assert again == first and left_behind(volume) == [first.id]
     assert first.stats["characters"] == len(POEM) and first.preview == POEM.splitlines()
-    assert list_datasets(volume) == [get_dataset(volume, first.id)]
+    assert list_datasets(volume) == [first.model_copy(update={"files": []})]
 
 
 def test_a_dataset_can_be_deleted_and_is_gone(volume):
@@ -112,6 +113,26 @@ def test_a_damaged_manifest_is_no_dataset_and_can_be_deleted(volume):
     assert list_datasets(volume) == []
     delete_dataset(volume, dataset.id)
     assert left_behind(volume) == []
+
+
+def test_a_manifest_is_read_once_however_often_datasets_are_listed(volume, monkeypatch):
+    read = []
+    read_json = staging.read_json
+    monkeypatch.setattr(staging, "read_json", lambda path: read.append(path.parent.name) or read_json(path))
+    first, second = load(volume, ("a.txt", b"one")), load(volume, ("b.txt", b"two"))
+    (volume.root / "datasets" / "stray").write_text("no dataset")
+    list_datasets(volume)
+    read.clear()
+    assert [dataset.id for dataset in list_datasets(volume)] == [second.id, first.id] and read == []
+    manifest = volume.dataset_dir(first.id) / "manifest.json"
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole[:-30])
+    for _ in range(2):
+        assert [dataset.id for dataset in list_datasets(volume)] == [second.id] and read == [first.id]
+    manifest.write_bytes(whole.replace(b'"a.txt"', b'"A better name.txt"'))
+    assert [dataset.name for dataset in list_datasets(volume)] == ["b.txt", "A better name.txt"]
+    delete_dataset(volume, second.id)
+    assert [dataset.id for dataset in list_datasets(volume)] == [first.id] and read == [first.id] * 2
 
 
 REAL = {
