@@ -121,9 +121,9 @@ class Stage:
             try:
                 os.rename(self.path, final)
             except OSError as err:
-                # A rename retransmitted over NFS may answer "exists" or "gone" although it was done.
+                # A rename retransmitted over NFS may answer "exists" or "gone" although it was done: then nothing is left here.
                 there = read_json(final / MANIFEST)
-                if not (there and there.get("id") == manifest["id"]):
+                if self.path.exists() or not (there and there.get("id") == manifest["id"]):
                     if err.errno in (errno.EEXIST, errno.ENOTEMPTY):
                         raise Conflict(f"{final.name} exists already") from err
                     raise

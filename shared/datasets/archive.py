@@ -7,13 +7,18 @@ import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from shared.datasets.marks import TOO_MANY, long_run
 from shared.datasets.problems import Problems, refuse
 from shared.errors import TooLarge
 from shared.staging import full_is_said
 
+MOST_LEVELS = 16  # folders within each other
+MOST_FOLDERS = (
+    10_000  # of one upload; a guess: each is made and synced by itself, 3 ms, and few pictures have so many classes
+)
 MOST_RATIO = 200  # unpacked to packed size of one file above 1 MiB; photographs have about 1, texts up to 20
 _IGNORED = re.compile(
     r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._)|(^|/)\.(?!\.?(/|$))[^/]+", re.IGNORECASE
@@ -23,7 +28,9 @@ UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud
 _CHUNK = 1 << 20
 
 
-def unpack(path: Path, name: str, target: Path, *, max_bytes: int, max_files: int) -> tuple[list[str], list[str]]:
+def unpack(
+    path: Path, name: str, target: Path, *, max_bytes: int, max_files: int, max_folders: int = MOST_FOLDERS
+) -> tuple[list[str], list[str]]:
     """Unpack into target. Returns (names written, notes). Raises DatasetInvalid, or TooLarge beyond a limit.
 
     Limits hold for what really comes out, not for what the archive's directory claims.
@@ -40,11 +47,24 @@ def unpack(path: Path, name: str, target: Path, *, max_bytes: int, max_files: in
         if (whole := sum(e.file_size for e, _ in wanted)) > 1 << 26 and whole > MOST_RATIO * path.stat().st_size:
             raise refuse(f"unpacks to more than {MOST_RATIO} times its size: refused as a zip bomb", file=name)
         _refuse_bad_entries(wanted, name)
+        if (folders := len(folders_of(inner for _, inner in wanted))) > max_folders:
+            raise TooLarge(f"{name} holds {folders} folders; {max_folders} are allowed")
         left = max_bytes
         for entry, inner in wanted:
             left -= _extract(archive, entry, inner, name, target, left)
     notes = [f"{name}: {len(hidden)} hidden files ignored ({hidden[0]} ...)"] if hidden else []
     return [inner for _, inner in wanted], notes
+
+
+def folders_of(names: Iterable[str]) -> set[str]:
+    """Every folder that files of these names lie in, at any depth."""
+    found: set[str] = set()
+    for name in names:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 class _Directory(io.FileIO):
@@ -72,15 +92,16 @@ def opened(path: Path, name: str, *, max_files: int) -> Iterator[zipfile.ZipFile
             file.most = 2 * max_files + 1000  # folders and what a Mac adds count among the entries
             archive = zipfile.ZipFile(file)
             file.most = None
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as err:
+        except (zipfile.BadZipFile, ValueError, OverflowError, OSError, NotImplementedError) as err:
             raise refuse(f"is no readable zip archive: {err}", file=name) from err
         with archive:
             yield archive
 
 
 def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
-    """The entries' names, composed (NFC): a Mac writes é as two characters."""
-    return [unicodedata.normalize("NFC", name) for name in _decoded_names(entries)]
+    """The entries' names, composed (NFC): a Mac writes é as two characters. Those that will be refused are left as they are."""
+    names = _decoded_names(entries)
+    return [name if long_run(name) is not None else unicodedata.normalize("NFC", name) for name in names]
 
 
 def _decoded_names(entries: list[zipfile.ZipInfo]) -> list[str]:
@@ -116,8 +137,12 @@ def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str)
             problems.add("the name leads out of the archive; only plain relative names are accepted", file=where)
         elif UNFIT.search(inner):
             problems.add("the name holds control characters", file=UNFIT.sub("?", where))
+        elif long_run(inner) is not None:
+            problems.add(f"the name {TOO_MANY}", file=where[:200])
         elif any(len(part.encode()) > 255 for part in parts) or len(inner.encode()) > 1000:
             problems.add("the name is too long for a file system", file=where[:200])
+        elif len(parts) - 1 > MOST_LEVELS:
+            problems.add(f"lies {len(parts) - 1} folders deep; {MOST_LEVELS} are allowed", file=where[:200])
         elif (entry.external_attr >> 16) & 0o170000 not in (0, 0o100000):
             problems.add("is a link or device, not a file", file=where)
         elif entry.flag_bits & 1:
@@ -155,9 +180,9 @@ def _contents(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> I
         with archive.open(entry) as source:
             while chunk := source.read(_CHUNK):
                 yield chunk
-    except OSError as err:
-        if err.errno != errno.EINVAL:  # a seek to where no file can be; anything else is the disk's fault
-            raise
+    except (OSError, OverflowError) as err:
+        if isinstance(err, OSError) and err.errno != errno.EINVAL:
+            raise  # the disk's fault; the others are a seek to where no file can be
         raise refuse("cannot be unpacked: its place lies outside the archive", file=where) from err
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as err:
         raise refuse(f"cannot be unpacked: {err}", file=where) from err

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from shared.datasets.archive import MOST_RATIO
+from shared.datasets.images import MOST_PIXELS
 from shared.datasets.problems import Problems
 
 _CHUNK = 1 << 20
@@ -114,6 +116,15 @@ def _read(path: Path, name: str, problems: Problems, max_bytes: int) -> tuple[tu
             if expected > max_bytes or expected == 0:
                 problems.add(
                     f"says it holds {' x '.join(map(str, shape))} bytes; 1 to {max_bytes} are allowed", file=name
+                )
+                return None, counts
+            if axes == 3 and shape[1] * shape[2] > MOST_PIXELS:
+                problems.add(f"has pictures of {shape[1]} x {shape[2]} pixels; {MOST_PIXELS} are allowed", file=name)
+                return None, counts
+            if expected > 1 << 20 and expected > MOST_RATIO * path.stat().st_size:  # never of one that is not gzipped
+                problems.add(
+                    f"unpacks to more than {MOST_RATIO} times its packed size: refused as a gzip bomb; upload it unpacked",
+                    file=name,
                 )
                 return None, counts
             size = 0

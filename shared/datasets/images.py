@@ -5,6 +5,7 @@
 A folder that everything lies in is taken away. Every picture is decoded once, fully, before it is accepted.
 """
 
+import itertools
 import os
 import warnings
 from collections import Counter, defaultdict
@@ -78,18 +79,20 @@ def check_images(root: Path, arranged: Arranged) -> tuple[dict[str, Any], list[s
 
 def _strip_common_folder(root: Path, names: list[str]) -> list[str]:
     """Move files up while all of them lie in one folder that is no class. Returns the new names."""
-    while True:
-        heads = {PurePosixPath(n).parts[0] for n in names}
-        depths = {len(PurePosixPath(n).parts) for n in names}
-        if len(heads) != 1 or min(depths) < 3 or heads & PARTS:
-            return names
-        head = heads.pop()
-        moved = root / f".{head[:60]}"
-        (root / head).rename(moved)
-        for path in moved.iterdir():
-            path.rename(root / path.name)
-        moved.rmdir()
-        names = [PurePosixPath(*PurePosixPath(n).parts[1:]).as_posix() for n in names]
+    parts = [PurePosixPath(name).parts for name in names]
+    most = max(0, min(map(len, parts)) - 2)  # a class and a name stay
+    pairs = itertools.islice(zip(min(parts), max(parts), strict=False), most)  # what these two share, all do
+    common = [one for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1] and pair[0] not in PARTS, pairs)]
+    if not common:
+        return names
+    moved = root / ".moved"  # no file of the upload is hidden, so none is called so
+    root.joinpath(*common).rename(moved)
+    for depth in range(len(common) - 1, 0, -1):
+        root.joinpath(*common[:depth]).rmdir()
+    for path in moved.iterdir():
+        path.rename(root / path.name)
+    moved.rmdir()
+    return ["/".join(own[len(common) :]) for own in parts]
 
 
 def _remove_empty_folders(root: Path) -> None:

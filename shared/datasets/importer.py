@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from shared import staging
-from shared.datasets.archive import UNFIT, opened, unpack
+from shared.datasets.allowance import alone, refuse_beyond
+from shared.datasets.archive import MOST_FOLDERS, UNFIT, folders_of, opened, unpack
 from shared.datasets.idx import check_idx, looks_like_idx
 from shared.datasets.images import arrange_images, check_images
-from shared.datasets.manifest import DatasetManifest, content_id, get_dataset, list_datasets
+from shared.datasets.manifest import DatasetManifest, content_id, get_dataset
 from shared.datasets.problems import refuse
 from shared.datasets.text import import_text
 from shared.errors import Conflict, NotFound, TooLarge
@@ -28,6 +29,7 @@ FORMATS = {
     "idx": "MNIST's IDX files, as they are or in a zip",
 }
 _CHUNK = 1 << 20
+_LONGEST_NAME = 1000  # characters looked at: composing very many marks takes for ever (shared/datasets/marks.py)
 
 
 class HasLimits(Protocol):
@@ -88,7 +90,8 @@ def import_dataset(
         dataset_id = content_id(owner, format, entries)
         if (arranged is None or not arranged.problems.count) and (there := _intact(volume, dataset_id)):
             return there  # was checked when it came first: nothing is decoded again
-        _refuse_beyond_share(volume, owner, sum(entry["size"] for entry in entries), limits.max_dataset_bytes_per_owner)
+        size = sum(entry["size"] for entry in entries)
+        refuse_beyond(volume, owner, dataset_id, size, limits.max_dataset_bytes_per_owner)  # before anything is decoded
         if arranged is not None:
             checked = check_images(target, arranged)
         stats, said, preview = checked or ({}, [], [])
@@ -98,23 +101,16 @@ def import_dataset(
             "format": format,
             "owner": owner,
             "created_at": utc_now().isoformat(),
-            "bytes": sum(entry["size"] for entry in entries),
+            "bytes": size,
             "stats": stats,
             "notes": notes + said,
             "preview": preview,
         }
         known = {f"files/{entry['path']}": entry["sha256"] for entry in entries}
-        with contextlib.suppress(Conflict):  # somebody imported the same at the same moment
+        with alone(volume, owner), contextlib.suppress(Conflict):  # somebody imported the same at the same moment
+            refuse_beyond(volume, owner, dataset_id, size, limits.max_dataset_bytes_per_owner)
             stage.publish(volume.dataset_dir(dataset_id), manifest, known)
     return get_dataset(volume, dataset_id)
-
-
-def _refuse_beyond_share(volume: Volume, owner: str, more: int, limit: int) -> None:
-    kept = sum(dataset.bytes for dataset in list_datasets(volume) if dataset.owner == owner)
-    if kept + more > limit:
-        raise TooLarge(
-            f"your datasets hold {kept:,} bytes, this one {more:,}, and you may keep {limit:,}: delete some you no longer need"
-        )
 
 
 def _intact(volume: Volume, dataset_id: str) -> DatasetManifest | None:
@@ -142,8 +138,8 @@ def _entries(target: Path, digests: dict[str, str]) -> list[dict[str, Any]]:
 
 def clean_name(name: str) -> str:
     """A name fit for showing: no folders, no control characters, at most 120 characters."""
-    name = unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2])
-    return UNFIT.sub("", name).strip()[:120]
+    last = name.replace("\\", "/").rpartition("/")[2][:_LONGEST_NAME]
+    return UNFIT.sub("", unicodedata.normalize("NFC", last)).strip()[:120]
 
 
 def _receive(files: Iterable[tuple[str, IO[bytes]]], folder: Path, limits: HasLimits) -> list[tuple[str, Path]]:
@@ -192,12 +188,17 @@ def _unpacked(
     """Put the files of pictures into target. Returns (notes, names). Texts are left where they are."""
     notes: list[str] = []
     names: list[str] = []
+    folders: set[str] = set()
     if format == "text":
         return notes, names
     left_bytes, left_files = limits.max_unpacked_bytes, limits.max_files
     for name, path in received:
         if _is_zip(path):
-            unpacked, said = unpack(path, name, target, max_bytes=left_bytes, max_files=left_files)
+            left_folders = MOST_FOLDERS - len(folders)
+            unpacked, said = unpack(
+                path, name, target, max_bytes=left_bytes, max_files=left_files, max_folders=left_folders
+            )
+            folders |= folders_of(unpacked)
             notes += said
         elif format == "idx":
             unpacked = [_put(name, path, target)]

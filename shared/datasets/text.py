@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from shared.datasets.encoding import CONTROLS, recognise
+from shared.datasets.marks import MOST_MARKS, TOO_MANY, long_run
 from shared.datasets.problems import Problems, refuse
 from shared.staging import full_is_said
 
@@ -124,8 +125,14 @@ class _Text:
 
 def _plain(file: IO[str], name: str, text: _Text, problems: Problems, notes: list[str]) -> None:
     blank, fewer, changed = True, 0, False
+    line, tail = 1, ""
     text.begin()
     for piece in _pieces(file):
+        if (at := long_run(tail + piece)) is not None:
+            line += piece.count("\n", 0, max(0, at - len(tail)))
+            problems.add(f"{TOO_MANY}; the rest was not read", file=name, line=line)
+            return
+        line, tail = line + piece.count("\n"), piece[-MOST_MARKS:]
         composed = unicodedata.normalize("NFC", piece)
         changed = changed or composed != piece
         fewer += len(piece) - len(composed)
@@ -196,6 +203,8 @@ def _document(line: str, name: str, number: int, problems: Problems) -> str | No
         problems.add('needs a string "text", as in {"text": "..."}', file=name, line=number)
     elif bad := CONTROLS.search(document) or _SURROGATE.search(document):
         problems.add(f"holds U+{ord(bad.group()):04X}, which no text has", file=name, line=number)
+    elif long_run(document) is not None:
+        problems.add(TOO_MANY, file=name, line=number)
     else:
         return unicodedata.normalize("NFC", document.replace("\r\n", "\n").replace("\r", "\n"))
     return None

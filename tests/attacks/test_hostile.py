@@ -1,15 +1,21 @@
 """Hostile inputs over HTTP: each is answered by a clear refusal or taken as plain data; nothing leaks, breaks or is left."""
 
+import gzip
 import io
 import json
 import logging
+import random
 import re
+import struct
+import tracemalloc
 import zlib
 
 import pytest
 
 from tests.attacks import inputs
 from tests.attacks.conftest import SECRET, files
+from tests.support.uploads import idx
+from web.pages import pictures
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -32,7 +38,7 @@ def nothing_got_out_or_in(target, caplog):
 
 def safe(answer, context):
     """No server error, no file from outside, no path of the server, and the headers that keep a browser harmless."""
-    text = answer.get_data(as_text=True)
+    text = answer.get_data().decode(errors="replace")
     assert answer.status_code < 500, f"{answer.status_code} for {context!r:.300}: {text[:300]}"
     assert SECRET not in text and "root:x:" not in text, f"a file from outside for {context!r:.300}"
     assert "Traceback" not in text and "site-packages" not in text, f"insides of the server for {context!r:.300}"
@@ -147,6 +153,40 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused_by_name(target, siz
     image = {"name": "bomb.png", "data": base64.b64encode(bomb).decode()}
     body = {"kind": "generate", "model_id": target.ids["model_id"], "params": {"images": [image]}}
     assert safe(target.call("POST", "/api/v1/jobs", json=body), size).status_code == 422
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_picture_of_an_idx_file_costs_no_more_memory_than_it_is_large(target, packed):
+    side, count = 100, 45
+    row = random.Random(0).randbytes(side * side // 16)
+    pixels = struct.pack(">HBBIII", 0, 8, 3, count, side, side) + (row + bytes(side * side - len(row))) * count
+    labels = struct.pack(">HBBI", 0, 8, 1, count) + bytes(n % 2 for n in range(count))
+    sent = [("train-images-idx3-ubyte", pixels), ("train-labels-idx1-ubyte", labels)]
+    sent = [(f"{name}.gz", gzip.compress(data)) if packed else (name, data) for name, data in sent]
+    answer = target.call("POST", "/api/v1/datasets", data={"file": [(io.BytesIO(data), name) for name, data in sent]})
+    assert answer.status_code == 201, answer.json
+    place = f"/datasets/{answer.json['id']}/pictures/"
+    first = safe(target.call("GET", f"{place}0.png"), "first")
+    tracemalloc.start()
+    try:
+        last = safe(target.call("GET", f"{place}39.png"), "last")
+        assert tracemalloc.get_traced_memory()[1] < 20 * side * side
+    finally:
+        tracemalloc.stop()
+    assert last.status_code == 200 and last.data == first.data
+    assert target.call("GET", f"{place}40.png").status_code == 404
+    assert target.call("DELETE", f"/api/v1/datasets/{answer.json['id']}").status_code == 204
+
+
+def test_of_large_pictures_fewer_can_be_seen(target, monkeypatch):
+    monkeypatch.setattr(pictures, "_IDX_READ_BYTES", 3 * 16 + 15)
+    answer = target.call("POST", "/api/v1/datasets", data={"file": [(io.BytesIO(data), name) for name, data in idx()]})
+    place = f"/datasets/{answer.json['id']}"
+    seen = [safe(target.call("GET", f"{place}/pictures/{n}.png"), n).status_code for n in range(5)]
+    assert seen == [200, 200, 200, 404, 404]
+    page = safe(target.call("GET", place), "page").get_data(as_text=True)
+    assert "/pictures/2.png" in page and "/pictures/3.png" not in page
+    assert target.call("DELETE", f"/api/v1/datasets/{answer.json['id']}").status_code == 204
 
 
 def test_there_are_at_least_three_hundred_of_them():

@@ -251,6 +251,13 @@ def test_an_owner_keeps_no_more_bytes_than_allowed(settings, keys):
     refused = upload(ann, TEXT + "多")
     assert refused.status_code == 413 and f"{limit:,}" in refused.json["detail"]
     assert upload(ann).status_code == 200, "what is there already costs nothing"
+    for path in (
+        "/api/v1/datasets/examples/python_docs",
+        "/datasets/examples/python_docs",
+        "/jobs/examples/python_docs",
+    ):
+        example = ann("POST", path)
+        assert example.status_code == 413 and f"{limit:,}" in example.get_data(as_text=True), path
     assert upload(bob).status_code == 201
     ann("DELETE", f"/api/v1/datasets/{first.json['id']}")
     assert upload(ann, TEXT + "多").status_code == 201

@@ -1,5 +1,7 @@
 """Pictures: which folder is a class, which a part; what is dropped is said; IDX files."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -17,6 +19,15 @@ def test_class_folders_are_found_below_folders_that_hold_everything(volume, lead
     dataset = load(volume, ("p.zip", zipped(classes(lead=lead))))
     assert dataset.format == "image_folder" and dataset.stats["classes"] == {"cat": 3, "dog": 3}
     assert (volume.dataset_dir(dataset.id) / "files" / "cat" / "0.png").exists()
+
+
+def test_folders_that_hold_everything_are_taken_away_in_one_move_however_many(volume, monkeypatch):
+    moved = []
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda self, target: moved.append(self.name) or rename(self, target))
+    dataset = load(volume, ("p.zip", zipped(classes(lead="a/b/a/cat/" * 3))))
+    assert dataset.stats["classes"] == {"cat": 3, "dog": 3} and sorted(moved) == ["cat", "cat", "dog"]
+    assert sorted(p.name for p in (volume.dataset_dir(dataset.id) / "files").iterdir()) == ["cat", "dog"]
 
 
 def test_train_and_test_folders_are_parts(volume):

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from shared.datasets import Limits
+from shared.datasets import Limits, importer
 from shared.errors import DatasetInvalid, TooLarge
 from shared.volume import Volume
 from tests.support.uploads import classes, idx, left_behind, load, picture, zipped
@@ -22,6 +22,20 @@ IHDR = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
 HUGE_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + IHDR + struct.pack(">I", zlib.crc32(IHDR)) + picture()[33:]
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def misplaced(offset):
+    """A zip whose directory says, in 64 bits, that its first file begins at offset."""
+    data = zipped(classes())
+    at = data.index(b"PK\1\2")
+    entry = bytearray(data[at : at + 46 + len("cat/0.png")])
+    struct.pack_into("<H", entry, 30, 12)  # length of the extra field
+    struct.pack_into("<I", entry, 42, 0xFFFFFFFF)  # the place is in the extra field
+    rest = bytearray(data[at + len(entry) :])
+    end = rest.index(b"PK\5\6")
+    struct.pack_into("<I", rest, end + 12, end + len(entry) + 12)  # length of the directory
+    return data[:at] + bytes(entry) + struct.pack("<HHQ", 1, 8, offset) + bytes(rest)
+
 
 REFUSED = {
     "empty text": ([("a.txt", b"")], "is empty"),
@@ -48,6 +62,8 @@ REFUSED = {
     "symlink": ([("p.zip", zipped([*classes(), ("cat/l.png", b"/etc/passwd")], links=["cat/l.png"]))], "link"),
     "control character in name": ([("p.zip", zipped([*classes(), ("cat/a\nb.png", picture())]))], "control"),
     "name too long": ([("p.zip", zipped([*classes(), ("cat/" + "x" * 300 + ".png", picture())]))], "too long"),
+    "marks without end in a name": ([("p.zip", zipped([*classes(), (f"cat/e{chr(0x301) * 65}.png", picture())]))], "marks"),
+    "folders without end": ([("p.zip", zipped([*classes(), ("a/" * 17 + "x.png", picture())]))], "17 folders deep; 16 are"),
     "bomb by ratio": ([("p.zip", BOMB)], "bomb"),
     "file as folder": ([("p.zip", zipped([("cat", b"x"), *classes()]))], "clashes|class folder|no pictures"),
     "no zip at all": ([("p.zip", b"PK\x03\x04garbage")], "no readable zip"),
@@ -74,6 +90,12 @@ REFUSED = {
     "gzip bomb in idx": (
         [("train-images-idx3-ubyte.gz", gzip.compress(idx_head := struct.pack(">HBBIII", 0, 8, 3, 2, 4, 4) + bytes(1 << 22))),
          idx(2, 2)[1]], "more than"),
+    "file that lies nowhere": ([("p.zip", misplaced(2**62))], "outside the archive"),
+    "file that lies beyond any number": ([("p.zip", misplaced(2**63))], "outside the archive"),
+    "file that lies beyond the last number": ([("p.zip", misplaced(2**64 - 1))], "outside the archive"),
+    "gzip bomb that does not lie": ([*idx()[1:], idx(10, 10, side=1000)[0]], "refused as a gzip bomb"),
+    "idx of pictures too large to show": (
+        [("train-images-idx3-ubyte", struct.pack(">HBBIII", 0, 8, 3, 1, 8001, 8001)), idx()[1]], "8001 x 8001 pixels"),
     "EOCD only": ([("p.zip", b"PK\x05\x06" + bytes(18))], "empty"),
     "json nested deeply": ([("a.jsonl", b"[" * 100_000 + b"\n")], "nested too deeply"),
     "half a character in json": ([("a.jsonl", b'{"text": "a\\ud800b"}\n')], "U\\+D800"),
@@ -129,6 +151,17 @@ def test_limits_hold_while_reading_not_after(volume):
     with pytest.raises(TooLarge):
         load(volume, ("p.zip", zipped(classes(5))), limits=Limits(max_unpacked_bytes=500))
     assert left_behind(volume) == []
+
+
+def test_the_folders_of_an_upload_are_counted_over_all_its_zips(volume, monkeypatch):
+    def pictures(start):
+        return zipped([(f"part-{start}/{start + i}/{i}.png", picture((i, start, 1))) for i in range(4)])
+
+    monkeypatch.setattr(importer, "MOST_FOLDERS", 9)
+    with pytest.raises(TooLarge, match=r"q\.zip holds 5 folders; 4 are allowed"):
+        load(volume, ("p.zip", pictures(0)), ("q.zip", pictures(10)), format="image_folder")
+    assert left_behind(volume) == []
+    load(volume, ("p.zip", pictures(0)), format="image_folder")
 
 
 def test_an_archive_that_lies_about_its_sizes_is_stopped(volume):

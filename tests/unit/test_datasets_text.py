@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from shared.datasets import encoding, importer, text
+from shared.datasets import encoding, importer, marks, text
 from shared.errors import DatasetInvalid
 from shared.volume import Volume
 from tests.support.uploads import load
@@ -85,6 +85,39 @@ def test_the_line_at_fault_is_named_however_far_into_the_file(volume, monkeypatc
     with pytest.raises(DatasetInvalid, match="offset 281") as refusal:
         load(volume, ("a.txt", b"a line\n" * 40 + b"x\xffy"))
     assert refusal.value.problems[0].line == 41
+
+
+MARKS = [
+    "\u0301",
+    "\u0f73",
+    "\U0001e94a",
+    "\u0301\u0316",
+]  # U+0F73 has no combining class but decomposes into two that have
+
+
+@pytest.mark.parametrize("piece", [1, 4, 1 << 20])
+@pytest.mark.parametrize("mark", MARKS)
+def test_more_marks_on_one_character_than_can_be_composed_are_refused_by_line(volume, monkeypatch, mark, piece):
+    monkeypatch.setattr(text, "_PIECE", piece)
+    run = (mark * 65)[:65]
+    for name, before, after, line in [
+        ("a.txt", "one\n詩\né", "x\n", 3),
+        ("b.jsonl", '{"text": "one"}\n{"text": "é', '"}', 2),
+    ]:
+        with pytest.raises(DatasetInvalid, match="more than 64 combining marks") as refusal:
+            load(volume, (name, f"{before}{run}{after}".encode()))
+        assert [(problem.file, problem.line) for problem in refusal.value.problems] == [(name, line)]
+        taken = load(volume, (name, f"{before}{run[:64]}{after}".encode()))
+        assert taken.stats["lines"] == 3
+
+
+@pytest.mark.parametrize("around", ["", "詩", "😀" * 100, "e\u0301" * 100])
+def test_a_long_run_of_marks_is_found_wherever_it_is(monkeypatch, around):
+    monkeypatch.setattr(marks, "_PIECE", 7)
+    for shift in range(9):
+        before = "x" * shift + around
+        assert marks.long_run(before + "a" + "\u0301" * 65 + around) == len(before) + 1
+        assert marks.long_run(before + "a" + "\u0301" * 64 + "a" + around) is None
 
 
 def test_memory_does_not_grow_with_the_text(volume, monkeypatch):

@@ -15,6 +15,7 @@ from shared.errors import DatasetInvalid  # noqa: E402
 from shared.recipes.image_classifier import ImageClassifierTrain  # noqa: E402
 from tests.support.tiny_pictures import folder_files, idx_files, png, tiny_pictures  # noqa: E402
 from worker.classification import classification_metrics, confusion_csv, confusion_matrix, roc_auc  # noqa: E402
+from worker.images import reading  # noqa: E402
 from worker.images.augment import Augmentation, augment  # noqa: E402
 from worker.images.networks import stages_for  # noqa: E402
 from worker.images.reading import read_pictures, target_size, to_pixels  # noqa: E402
@@ -62,6 +63,20 @@ def test_an_idx_file_cut_short_is_refused(tmp_path):
     name, body = files[0]
     with pytest.raises(DatasetInvalid, match="cut short"):
         read_pictures("idx", _write(tmp_path, [(name, body[:-5]), *files[1:]]), 0)
+
+
+@pytest.mark.parametrize(("limit", "file"), [(30 * 144 - 1, "train-images"), (36 * 144 - 1, "t10k-images")])
+def test_no_more_of_idx_files_is_unpacked_than_memory_may_hold(tmp_path, monkeypatch, limit, file):
+    asked = []
+    readinto = gzip.GzipFile.readinto
+    monkeypatch.setattr(gzip.GzipFile, "readinto", lambda self, room: asked.append(len(room)) or readinto(self, room))
+    folder = _write(tmp_path, idx_files(30, 6))
+    monkeypatch.setattr(reading, "BYTES_LIMIT", limit)
+    with pytest.raises(DatasetInvalid, match=f"{file}.* are allowed"):
+        read_pictures("idx", folder, 0)
+    assert sum(asked) <= limit
+    monkeypatch.setattr(reading, "BYTES_LIMIT", 36 * 144)
+    assert read_pictures("idx", folder, 0).pixels.shape[0] == 36
 
 
 def test_a_copy_of_a_test_picture_is_never_trained_on(tmp_path):

@@ -99,7 +99,7 @@ def _imported(dataset: DatasetManifest, *, new: bool) -> Reply:
 )
 def add_example(path: ExamplePath) -> Reply:
     began_at = utc_now()
-    dataset = import_example(services().volume, path.name, owner=current_owner())
+    dataset = import_example(services().volume, path.name, owner=current_owner(), limits=services().settings)
     return _imported(dataset, new=dataset.created_at >= began_at)
 
 

@@ -96,13 +96,14 @@ def import_files(uploads: list[tuple[str, Any]], name: str = "") -> Any:
 @pages.post("/datasets/examples/<name>")
 def add_example(name: str) -> Response:
     """Import an example and show it."""
-    return redirect(url_for("pages.dataset", dataset_id=import_example(volume(), name, owner=current_owner()).id))
+    found = import_example(volume(), name, owner=current_owner(), limits=settings())
+    return redirect(url_for("pages.dataset", dataset_id=found.id))
 
 
 @pages.post("/jobs/examples/<name>")
 def start_example(name: str) -> Response:
     """Import an example and open the form of the training it is meant for."""
-    found = import_example(volume(), name, owner=current_owner())
+    found = import_example(volume(), name, owner=current_owner(), limits=settings())
     recipe = next(spec.name for spec in RECIPES.values() if found.format in spec.formats)
     return redirect(url_for("pages.new_job", kind="train", recipe=recipe, dataset=found.id))
 

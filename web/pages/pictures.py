@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, request, send_file, url_for
 
+from shared.datasets.images import MOST_PIXELS
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
 from web import access
@@ -22,12 +23,14 @@ _TYPES = {
     ".webp": "image/webp",
 }
 _IDX_SHOWN = 40  # pictures of an IDX file that can be seen, from its beginning
+_IDX_READ_BYTES = MOST_PIXELS  # of an IDX file that are read through to find one of them
 
 
 def previews(dataset: DatasetManifest) -> list[dict[str, str]]:
     """{url, label} of the pictures to show; [] for a dataset without pictures."""
     if dataset.format == "idx":
-        labels = _idx_labels(dataset)
+        height, width = (dataset.stats.get(side, [1])[0] for side in ("height", "width"))
+        labels = _idx_labels(dataset)[: _idx_shown(height, width)]
         return [
             {"url": url_for("pages.idx_picture", dataset_id=dataset.id, number=n), "label": str(label)}
             for n, label in enumerate(labels)
@@ -66,14 +69,19 @@ def idx_picture(dataset_id: str, number: int) -> Response:
     path = _idx_file(dataset, "idx3")
     with _opened(path) as file:
         count, height, width = struct.unpack(">4x3I", file.read(16))
-        if number >= count:
-            raise NotFound(f"dataset {dataset_id} has {count} pictures")
-        file.read(number * height * width)
+        if number >= min(count, _idx_shown(height, width)):
+            raise NotFound(f"dataset {dataset_id} has {count} pictures of {height} x {width}, none {number} to show")
+        file.seek(16 + number * height * width)  # a packed file is read through to there in small pieces
         pixels = file.read(height * width)
     body = io.BytesIO()
     Image.frombytes("L", (width, height), pixels).save(body, "png")
     body.seek(0)
     return send_file(body, mimetype="image/png", max_age=3600)
+
+
+def _idx_shown(height: int, width: int) -> int:
+    """How many pictures can be seen: the larger, the fewer."""
+    return min(_IDX_SHOWN, _IDX_READ_BYTES // max(1, height * width))
 
 
 def _idx_labels(dataset: DatasetManifest) -> bytes:

@@ -1,7 +1,9 @@
 """Reads image_folder and idx datasets into arrays: pixels, labels, and which part each picture belongs to."""
 
 import gzip
+import math
 import struct
+import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from shared.errors import DatasetInvalid, Problem
 
 SIDE_LIMIT = 96  # pixels; larger pictures are scaled down when image_size is 0. A guess at what a CPU bears
 BYTES_LIMIT = 4 * 1024**3  # of decoded pixels held in memory
+_CHUNK = 1 << 20
 PARTS = {"train": "train", "test": "test", "val": "val", "valid": "val", "validation": "val"}
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 
@@ -157,8 +160,11 @@ def _read_idx(root: Path, image_size: int) -> Pictures:
         names = ", ".join(path.name for path in files) or "none"
         raise DatasetInvalid(f"needs pairs of images-idx3 and labels-idx1 files; found {names}")
     pixels, numbers, parts, names = [], [], [], []
+    left = BYTES_LIMIT
     for part in sorted(images, key=["train", "val", "test"].index):
-        body, marks = read_idx(images[part]), read_idx(labels[part])
+        body = read_idx(images[part], most_bytes=left)
+        left -= body.size
+        marks = read_idx(labels[part], most_bytes=BYTES_LIMIT)
         if len(body) != len(marks):
             raise DatasetInvalid(f"{images[part].name}: {len(body)} pictures, {labels[part].name}: {len(marks)} labels")
         pixels.append(body)
@@ -178,15 +184,26 @@ def _idx_part(path: Path) -> str:
     return "test" if name.startswith(("t10k", "test")) else "val" if name.startswith("val") else "train"
 
 
-def read_idx(path: Path) -> np.ndarray:
+def read_idx(path: Path, *, most_bytes: int) -> np.ndarray:
     """Read one IDX file of unsigned bytes, gzipped or not. Format: yann.lecun.com/exdb/mnist.
 
-    Head: two zero bytes, type 8, number of axes, each axis as big-endian uint32. Raises DatasetInvalid.
+    Head: two zero bytes, type 8, number of axes, each axis as big-endian uint32. Raises DatasetInvalid, also when it says
+    that it holds more than most_bytes: nothing of them is read then.
     """
-    raw = gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
-    zero, kind, axes = struct.unpack_from(">HBB", raw)
-    shape = struct.unpack_from(f">{axes}I", raw, 4)
-    body = np.frombuffer(raw, np.uint8, offset=4 + 4 * axes)
-    if zero or kind != 8 or body.size != np.prod(shape):
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+            zero, kind, axes = struct.unpack(">HBB", file.read(4))
+            shape = struct.unpack(f">{axes}I", file.read(4 * axes))
+            if (size := math.prod(shape)) > most_bytes:
+                message = f"{path.name}: {' x '.join(map(str, shape))} bytes do not fit, {most_bytes} are allowed"
+                raise DatasetInvalid(message, problems=[Problem(field="dataset_id", message=message, file=path.name)])
+            body = np.empty(size, np.uint8)
+            room = body.data
+            while room and (read := file.readinto(room[:_CHUNK])):
+                room = room[read:]
+            whole = not room and not file.read(1)
+    except (EOFError, zlib.error, gzip.BadGzipFile, struct.error) as err:
+        raise DatasetInvalid(f"{path.name}: not an IDX file of bytes, or cut short: {err}") from err
+    if zero or kind != 8 or not whole:
         raise DatasetInvalid(f"{path.name}: not an IDX file of bytes, or cut short")
     return body.reshape(shape)

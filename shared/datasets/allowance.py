@@ -1,0 +1,46 @@
+"""Keeps an owner's datasets within the bytes they may take, also when several uploads of one owner end at the same moment.
+
+Called by importer.py. Knows nothing of jobs: what they keep is counted by housekeeping.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+from collections.abc import Iterator
+
+from shared.datasets.manifest import list_datasets
+from shared.errors import TooLarge
+from shared.staging import full_is_said
+from shared.volume import Volume
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
+
+
+def refuse_beyond(volume: Volume, owner: str, dataset_id: str, more: int, limit: int) -> None:
+    """Raise TooLarge when a dataset of `more` bytes is too much beside the owner's others."""
+    kept = sum(d.bytes for d in list_datasets(volume) if d.owner == owner and d.id != dataset_id)
+    if kept + more > limit:
+        raise TooLarge(
+            f"your datasets hold {kept:,} bytes, this one {more:,}, and you may keep {limit:,}: delete some you no longer need"
+        )
+
+
+@contextlib.contextmanager
+def alone(volume: Volume, owner: str) -> Iterator[None]:
+    """Let an owner's uploads through one by one, in all processes that share the volume. Raises VolumeFull.
+
+    The lock dies with the process that holds it. On a file system without locks nothing is held, and two uploads that end at
+    the same moment may together pass the limit.
+    """
+    folder = volume.root / "locks"
+    with full_is_said():
+        folder.mkdir(exist_ok=True)
+        file = (folder / f"datasets-{hashlib.sha256(owner.encode()).hexdigest()[:16]}").open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as err:
+            if err.errno not in _NO_LOCKS:
+                raise
+        yield
