@@ -122,10 +122,11 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(err: RequestEntityTooLarge) -> Response:
-        limit = request.max_content_length
-        return _client_error(
-            TooLarge(f"the request is larger than {limit} bytes" if limit else "the request is too large")
-        )
+        limit, parts = request.max_content_length, request.max_form_parts
+        said = f"the request is larger than {limit} bytes" if limit else "the request is too large"
+        if request.mimetype == "multipart/form-data" and parts and (request.content_length or 0) <= (limit or 0):
+            said += f", or has more than {parts:,} files and fields: send many files as one zip"
+        return _client_error(TooLarge(said))
 
     @app.errorhandler(HTTPException)
     def _http(err: HTTPException) -> Response:
@@ -155,6 +156,9 @@ def register(app: Flask) -> None:
         if err.errno in (errno.EROFS, errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTCONN):
             log.error("the volume cannot be used: %s", err)
             return _away("volume_unavailable", f"the volume cannot be used: {err.strerror}")
+        if err.errno in (errno.EMFILE, errno.ENFILE):
+            log.error("too many files are open: %s", err)
+            return _away("busy", "the server has too many files open; try again in a few seconds")
         return _unexpected(err)
 
     @app.errorhandler(VolumeFull)

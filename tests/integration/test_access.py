@@ -1,5 +1,6 @@
 """Who may do what: keys, scopes and owners, over every route the application has."""
 
+import io
 import json
 import re
 
@@ -254,3 +255,18 @@ def test_an_owner_keeps_no_more_bytes_than_allowed(settings, keys):
     assert upload(bob).status_code == 201
     ann("DELETE", f"/api/v1/datasets/{first.json['id']}")
     assert upload(ann, TEXT + "多").status_code == 201
+
+
+def test_only_what_takes_files_takes_more_than_any_other_request(settings, keys):
+    app = create_app(settings.model_copy(update={"login": True, "max_body_bytes": 10_000}))
+    ann = Caller(app, keys["ann"])
+    refused = 0
+    for method, path, rule in routes(app, {"key_id": new_id(), "job_id": new_id()}):
+        if method != "POST" or path.startswith("/api/") or rule.endpoint == "pages.sign_in":
+            continue
+        answer = ann(method, path, data={"x": (io.BytesIO(b"x" * 20_000), "x.bin")})
+        refused += answer.status_code == 413
+        takes_files = rule.endpoint in ("pages.upload_dataset", "pages.submit_job")
+        wanted = (413, 404, 302)  # these: what is not there is said before, and not every route looks at its body
+        assert (answer.status_code in wanted) is not takes_files, (path, answer.status_code)
+    assert refused >= 2

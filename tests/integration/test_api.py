@@ -2,15 +2,20 @@
 
 import io
 import json
+import os
+import resource
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from shared.ids import new_id
 from shared.job import CheckpointRef, JobErrorInfo, State
+from shared.recipes.image_classifier import MAX_IMAGE_BASE64
 from shared.settings import Settings
 from shared.volume import Volume
 from web import create_app
@@ -349,3 +354,31 @@ def test_unknown_addresses_and_methods_are_problems_too(client):
 def problem_headers(response):
     problem(response, 405)
     return response.headers
+
+
+def test_an_upload_of_many_files_needs_no_more_open_files_than_one(client):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = [(io.BytesIO(f"{i} {TEXT[:260]}".encode()), f"诗/{i}.txt") for i in range(900)]
+    boundary, body = encode_multipart({"file": [FileStorage(*file) for file in files]})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 60, before[1]))
+    try:
+        reply = client.post("/api/v1/datasets", data=body, content_type=f"multipart/form-data; boundary={boundary}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert reply.status_code == 201, reply.text
+    assert reply.json["stats"]["characters"] == sum(len(f"{i} {TEXT[:260]}") for i in range(900)), (
+        "every part is its own"
+    )
+    many = [(io.BytesIO(b"x"), f"{i}.txt") for i in range(1_100)]
+    problem(client.post("/api/v1/datasets", data={"file": many}), 413, "more than 1,000 files", "zip")
+
+
+def test_pictures_of_a_form_that_are_too_many_or_too_large_are_named_and_not_read(client):
+    large, small = b"x" * (MAX_IMAGE_BASE64 * 3 // 4 + 1), picture((1, 2, 3))
+    form = {"kind": "generate", "recipe": "image_classifier", "model_id": UNKNOWN}
+    boundary, body = encode_multipart(form | {"params.images": FileStorage(io.BytesIO(large), "big.png")})
+    reply = client.post("/jobs", data=body, content_type=f"multipart/form-data; boundary={boundary}")
+    assert reply.status_code == 422 and "big.png has more than 525,000 bytes" in reply.text
+    assert "at least 4 characters" not in reply.text
+    reply = client.post("/jobs", data=form | {"params.images": [(io.BytesIO(small), f"{i}.png") for i in range(40)]})
+    assert reply.status_code == 422 and "40 files; at most 32" in reply.text

@@ -1,5 +1,6 @@
 """Browsers that sign in: sessions, cookies, other sites' pages, where they are sent afterwards."""
 
+import io
 from urllib.parse import quote
 
 import pytest
@@ -84,3 +85,13 @@ def test_behind_a_proxy_the_address_and_scheme_are_its_word_only_when_it_is_know
     data = {"key": keys["ann"]}
     assert "Secure" in known.test_client().post("/sign-in", data=data, headers=headers).headers["Set-Cookie"]
     assert "Secure" not in unknown.test_client().post("/sign-in", data=data, headers=headers).headers["Set-Cookie"]
+
+
+def test_who_has_no_key_cannot_send_files_nor_more_than_a_key(app, volume, keys):
+    nobody = app.test_client()
+    files = {"key": keys["ann"], "x": (io.BytesIO(b"x" * 100_000), "x.bin")}
+    refused = nobody.post("/sign-in", data=files)
+    assert refused.status_code == 415 and "x-www-form-urlencoded" in refused.text
+    refused = nobody.post("/sign-in", data={"key": keys["ann"], "next": "/" + "x" * 20_000})
+    assert refused.status_code == 413
+    assert not list((volume.root / "datasets").iterdir())

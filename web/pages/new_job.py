@@ -210,9 +210,9 @@ def submit_job() -> Response | tuple[str, int]:
                 job, _ = submit(services(), wanted, form.get("idempotency_key") or None)
                 return redirect(url_for("pages.job", job_id=job.id))
         except ValidationError as err:
-            problems += from_validation(err).problems + problems_of_params(kind, spec.name, values)
+            problems += _further(from_validation(err).problems + problems_of_params(kind, spec.name, values), seen)
         except ClientError as err:
-            problems += err.problems or [Problem(field="", message=err.message)]
+            problems += _further(err.problems or [Problem(field="", message=err.message)], seen)
     draft = Draft(
         kind,
         spec,
@@ -227,6 +227,12 @@ def submit_job() -> Response | tuple[str, int]:
         problems=tuple(problems),
     )
     return _show(draft), 422
+
+
+def _further(problems: list[Problem], seen: list[Problem]) -> list[Problem]:
+    """Those of the problems that are not about files which are refused already, and so are missing."""
+    fields = tuple(problem.field for problem in seen)
+    return [problem for problem in problems if not (fields and problem.field.startswith(fields))]
 
 
 def _take_dataset(dataset_id: str, problems: list[Problem]) -> str:
