@@ -55,7 +55,8 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
     )
     if settings.proxies:
         n = settings.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+        named = n if settings.login else 0  # without a login the name is what keeps other sites' pages out
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=named)  # type: ignore[method-assign]
     identity.register(app)  # first of all: who is asking
     app.before_request(lambda: refuse_cross_site(request))
     rates.register(app, limits)
