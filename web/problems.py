@@ -14,7 +14,16 @@ from pydantic import BaseModel, Field, ValidationError
 from redis import exceptions as answers
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from shared.errors import ClientError, InvalidParams, Problem, TooLarge, TrainyardError, VolumeFull
+from shared.errors import (
+    MOST_PROBLEMS,
+    ClientError,
+    Further,
+    InvalidParams,
+    Problem,
+    TooLarge,
+    TrainyardError,
+    VolumeFull,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,15 +92,19 @@ def answer(
 
 def _back() -> str:
     """The page of ours whose form was sent; "" where there is none."""
-    origin = urlsplit(request.referrer or "")
+    try:
+        origin = urlsplit(request.referrer or "")
+    except ValueError:
+        return ""
     own = request.method == "POST" and origin.netloc == request.host and not origin.path.startswith("//")
     return origin.path if own else ""
 
 
 def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
-    """Every problem pydantic found, as fields of the request."""
-    problems = []
-    for e in err.errors(include_url=False):
+    """Every problem pydantic found, or the first of very many, as fields of the request."""
+    problems: list[Problem] = []
+    found = err.errors(include_url=False)
+    for e in found[:MOST_PROBLEMS]:
         field = ".".join(str(part) for part in e["loc"])
         message = e["msg"].removeprefix("Value error, ")
         if e["type"] == "extra_forbidden":
@@ -99,7 +112,7 @@ def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
         elif e["type"] != "missing" and not isinstance(e.get("input"), dict | list):
             message = f"{message}; got {e['input']!r:.60}"
         problems.append(Problem(field=f"{prefix}{field}", message=message))
-    return InvalidParams(problems)
+    return InvalidParams([*problems, Further(count=len(found) - len(problems))])
 
 
 def _away(code: str, detail: str) -> Response:
