@@ -12,7 +12,7 @@ import redis
 from flask import Flask, Response, json, make_response, render_template, request
 from pydantic import BaseModel, Field, ValidationError
 from redis import exceptions as answers
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from shared.errors import (
     MOST_PROBLEMS,
@@ -33,6 +33,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not possible here",
+    408: "Too slow",
     409: "In conflict with the present state",
     413: "Too large",
     415: "Wrong type of content",
@@ -140,6 +141,10 @@ def register(app: Flask) -> None:
         if request.mimetype == "multipart/form-data" and parts and (request.content_length or 0) <= (limit or 0):
             said += f", or has more than {parts:,} files and fields: send many files as one zip"
         return _client_error(TooLarge(said))
+
+    @app.errorhandler(ClientDisconnected)
+    def _too_slow(_err: ClientDisconnected) -> Response:
+        return answer(408, "request_timeout", "the rest of the request did not come, or not in time")
 
     @app.errorhandler(HTTPException)
     def _http(err: HTTPException) -> Response:
