@@ -30,6 +30,33 @@ class Problem(BaseModel):
     line: int | None = None
 
 
+class Further(Problem):
+    """Stands at the end of a list for the problems of which only the number is said."""
+
+    field: str = ""
+    message: str = ""
+    count: int
+
+
+MOST_PROBLEMS = 50  # of a request named one by one; beyond, their number
+_MOST_FIELD, _MOST_MESSAGE, _MOST_TEXT = 200, 500, 4_000  # characters: all of them may hold what the caller sent
+
+
+def most_of(problems: list[Problem]) -> list[Problem]:
+    """The problems as they are shown: MOST_PROBLEMS at most and how many more there are, none without end."""
+    named = [p for p in problems if not isinstance(p, Further)]
+    more = sum(p.count for p in problems if isinstance(p, Further)) + len(named[MOST_PROBLEMS:])
+    shown = [
+        p.model_copy(update={"field": cut(p.field, _MOST_FIELD), "message": cut(p.message, _MOST_MESSAGE)})
+        for p in named[:MOST_PROBLEMS]
+    ]
+    return [*shown, Further(message=f"and {more:,} more problems", count=more)] if more else shown
+
+
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 # --- the caller's fault: answered with status, nothing is queued -------------------------------------------------
 
 
@@ -45,14 +72,15 @@ class ClientError(TrainyardError):
 
 
 class InvalidParams(ClientError):
-    """One or more values are wrong; problems lists them all."""
+    """One or more values are wrong; problems lists them, or the first of very many."""
 
     status = 422
     code = "invalid_params"
 
     def __init__(self, problems: list[Problem]):
+        problems = most_of(problems)
         text = "; ".join(f"{p.field}: {p.message}" if p.field else p.message for p in problems)
-        super().__init__(text, problems=problems)
+        super().__init__(cut(text, _MOST_TEXT), problems=problems)
 
 
 class UnknownRecipe(ClientError):

@@ -91,7 +91,8 @@ class Keys:
         return f"{self.prefix}:idempotency:{owner}:{key_hash}"
 
     def session(self, token_hash: str) -> str:
-        """STRING, id of the API key a browser has signed in with. Dies session_ttl_s after its last use."""
+        """STRING, "<id of the API key a browser has signed in with> <unix time of its end>". Dies session_ttl_s after its last
+        use, and at its end."""
         return f"{self.prefix}:session:{token_hash}"
 
     def rates(self) -> str:

@@ -3,9 +3,11 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.connection import parse_url
 
 from shared.errors import Problem, TrainyardError
 
@@ -24,7 +26,7 @@ class SettingsInvalid(TrainyardError):
 class Settings(BaseSettings):
     """One object per process, made by load_settings() and handed down; functions take the values they need."""
 
-    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # where things are
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="Job records and events. Redis 7.2+ or Valkey 8+.")
@@ -51,11 +53,17 @@ class Settings(BaseSettings):
 
     # who may
     login: bool = Field(False, description="Ask everyone for an API key. Needed to listen beyond this machine.")
-    session_ttl_s: int = Field(7 * 86_400, ge=60, description="How long a browser stays signed in after its last use.")
+    session_ttl_s: int = Field(
+        7 * 86_400,
+        ge=60,
+        description="How long a browser stays signed in after its last use; four times as long at most.",
+    )
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Names by which the web is reached, by comma. Empty: any with a login, this machine's without."
     )
-    proxies: int = Field(0, ge=0, le=5, description="Reverse proxies in front whose X-Forwarded headers are believed.")
+    proxies: int = Field(
+        0, ge=0, le=5, description="Reverse proxies in front whose X-Forwarded headers are believed. Needs a login."
+    )
     changes_per_minute: int = Field(6_000, ge=1, description="Most submissions, uploads and changes of one owner.")
     reads_per_minute: int = Field(60_000, ge=1, description="Most reading requests of one owner.")
     wrong_keys_per_minute: int = Field(30, ge=1, description="Most wrong API keys from one address.")
@@ -100,6 +108,25 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(unknown) or 'nothing'}: known queues are train and generate")
         return value
 
+    @field_validator("redis_url", "broker_url")
+    @classmethod
+    def _is_redis_url(cls, value: str, info: ValidationInfo) -> str:
+        """Never says what is there: it may hold a password, and a piece of one where a URL would have its port."""
+        if not value and info.field_name == "broker_url":
+            return value
+        try:
+            parse_url(value)
+            parts = urlsplit(value)
+            whole = parts.scheme == "unix" or not (parts.fragment or "@" in f"{parts.path}{parts.query}")
+        except ValueError:
+            whole = False
+        if not whole:
+            raise ValueError(
+                "is no URL of a Redis; right are redis://:PASSWORD@HOST:PORT/DATABASE, rediss://... and unix://PATH, "
+                "a password's / # ? @ : % written as %2F %23 %3F %40 %3A %25"
+            )
+        return value
+
     @field_validator("hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
@@ -122,13 +149,19 @@ class Settings(BaseSettings):
             return self.host == "localhost"
 
     def refuse_open_door(self) -> None:
-        """Raise SettingsInvalid when the web would listen beyond this machine and ask nobody who they are."""
+        """Raise SettingsInvalid when the web would be reached from beyond this machine and ask nobody who they are."""
         if not (self.login or self.on_loopback):
             message = (
                 f"{self.host or 'every address'} is reached from other machines: set TRAINYARD_LOGIN=true and make a key with "
                 "`trainyard keys create --owner NAME --scope admin`, or listen on 127.0.0.1"
             )
             raise SettingsInvalid([Problem(field="host", message=message)])
+        if self.proxies and not self.login:
+            message = (
+                f"{self.proxies} in front means that others come through it, and nobody is asked who they are: set "
+                "TRAINYARD_LOGIN=true and make a key with `trainyard keys create --owner NAME --scope admin`"
+            )
+            raise SettingsInvalid([Problem(field="proxies", message=message)])
 
     @property
     def celery_url(self) -> str:

@@ -1,7 +1,6 @@
 """create_app: wires settings, store, volume, API and pages together. Opens no connection by itself."""
 
 import logging
-import tempfile
 from typing import IO, Any
 
 from flask import Request, request
@@ -11,12 +10,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.errors import InvalidParams, Problem
 from shared.settings import Settings, load_settings
-from shared.staging import STAGING_PREFIX
 from shared.store import JobStore
 from shared.volume import Volume
 from web import access, api, bodies, docs_page, headers, identity, pages, problems, rates
 from web.docs_page import DocumentedApp
 from web.pages.guard import refuse_cross_site
+from web.parts import Parts
 from web.problems import ProblemDocument
 from web.seats import Seats
 from web.services import Services
@@ -56,7 +55,8 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
     )
     if settings.proxies:
         n = settings.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+        named = n if settings.login else 0  # without a login the name is what keeps other sites' pages out
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=named)  # type: ignore[method-assign]
     identity.register(app)  # first of all: who is asking
     app.before_request(lambda: refuse_cross_site(request))
     rates.register(app, limits)
@@ -90,17 +90,14 @@ def _also_wrong() -> list[Problem]:
 
 
 def _request_class(volume: Volume) -> type[Request]:
-    """Requests whose uploads are streamed to nameless files on the volume's own file system, never held in memory."""
+    """Requests whose uploads are streamed to a nameless file on the volume's own file system, never held in memory."""
 
     class VolumeRequest(Request):
         def __init__(self, *args: Any, **kwargs: Any):
             super().__init__(*args, **kwargs)
-            self.upload_streams: list[IO[bytes]] = []  # closed by web/bodies.py when the request is over
+            self.parts = Parts(volume.root / "datasets")  # closed by web/bodies.py when the request is over
 
         def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-            folder = volume.root / "datasets"
-            stream = tempfile.TemporaryFile("w+b", dir=folder, prefix=STAGING_PREFIX)  # noqa: SIM115
-            self.upload_streams.append(stream)  # type: ignore[arg-type]
-            return stream  # type: ignore[return-value]
+            return self.parts.next()
 
     return VolumeRequest

@@ -4,14 +4,20 @@ import json
 import time
 from typing import IO, Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from shared.errors import ClientError, InvalidParams, Problem
 from shared.settings import Settings
+from web.connections import PatientSocket
 
 _FORM_SLACK_BYTES = 1 << 20  # a multipart upload's own lines, beside its files
-_UPLOAD_PATH = "/api/v1/datasets"
+# What takes files: only these may send more than any other request. The form of a job takes pictures, or a dataset.
+_UPLOADS = frozenset(("api_datasets.upload_dataset", "pages.upload_dataset", "pages.submit_job"))
+_PIECE_BYTES = 1 << 17  # what the reader of forms holds at a time, whatever one field may have
+_MOST_PARTS = 1_000  # files and fields of one form; a guess: beyond, a zip is quicker for everybody
+_NOBODY_S = 5.0  # and how long these are waited for
+_NOBODY_BYTES = 1 << 14  # of those who have not said who they are: a key and where to go on, many times over
 _DRAIN_S = 20.0  # how long the rest of a refused body is read away; a guess
 _CHUNK_BYTES = 1 << 16
 
@@ -36,26 +42,44 @@ def register(app: Flask, settings: Settings) -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
         in_api = request.path.startswith("/api/")
-        upload = is_upload(request) and (not in_api or request.path == _UPLOAD_PATH)
+        upload = is_upload(request) and request.endpoint in _UPLOADS
         request.max_content_length = (
             settings.max_upload_bytes + _FORM_SLACK_BYTES if upload else settings.max_body_bytes
         )
-        request.max_form_memory_size = settings.max_body_bytes
+        request.max_form_memory_size = max(settings.max_body_bytes, _PIECE_BYTES)
+        request.max_form_parts = _MOST_PARTS
+        nobody = g.get("identity") is None  # on the few routes that are open to everybody
+        if nobody:
+            request.max_content_length = min(_NOBODY_BYTES, settings.max_body_bytes)
+            _hurry(request, _NOBODY_S)
+        if is_upload(request) and (nobody or request.endpoint == "pages.sign_in"):
+            raise UnsupportedMediaType("send the form as application/x-www-form-urlencoded; no files are taken here")
         if in_api and not upload:
             _check_json(request)
 
     @app.after_request
     def _read_away(response: Response) -> Response:
-        """Let a client finish sending what nobody wants, after its answer: else it sees a broken pipe and no answer."""
+        """Let a client finish sending what nobody wants, after its answer: else it sees a broken pipe and no answer.
+
+        Who has no key is not waited for: a thread is worth more than the comfort of reading one's refusal.
+        """
         environ = request.environ
-        if request.method not in ("GET", "HEAD") and environ.get("wsgi.input_terminated"):
+        if g.get("identity") is None:
+            _hurry(request, 0.0)
+        elif request.method not in ("GET", "HEAD") and environ.get("wsgi.input_terminated"):
             response.call_on_close(lambda: _drain(environ["wsgi.input"]))
         return response
 
     @app.teardown_request
     def _close_uploads(_error: BaseException | None) -> None:
-        for stream in getattr(request, "upload_streams", ()):
-            stream.close()
+        if parts := getattr(request, "parts", None):
+            parts.close()
+
+
+def _hurry(req: Request, allowed_s: float) -> None:
+    connection = req.environ.get("gunicorn.socket")
+    if isinstance(connection, PatientSocket):
+        connection.hurry(allowed_s)
 
 
 def _check_json(req: Request) -> None:

@@ -42,6 +42,8 @@ class FormField:
     above: float | None = None
     below: float | None = None
     max_length: int | None = None
+    most_files: int = 1  # of "images", and the bytes of each
+    most_file_bytes: int = 0
     choices: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     prefix: str = "p"  # of the id; differs between two forms on one page
@@ -147,7 +149,7 @@ def read_values(
         if item.widget == "images":
             uploads = [f for f in _all(files, item.path) if f.filename]
             if uploads:
-                values[item.name] = [_image(f, item.path, problems) for f in uploads]
+                values[item.name] = _images(item, uploads, problems)
             continue
         texts = _all(form, item.path)
         if not texts:
@@ -172,11 +174,23 @@ def _all(data: Any, name: str) -> list[Any]:
     return data.getlist(name) if hasattr(data, "getlist") else [data[name]] if name in data else []
 
 
-def _image(upload: Any, path: str, problems: list[Problem]) -> dict[str, str]:
-    content = upload.read()
-    if not content:
-        problems.append(Problem(field=path, message=f"{upload.filename} is empty"))
-    return {"name": upload.filename[-200:], "data": base64.b64encode(content).decode()}
+def _images(item: FormField, uploads: list[Any], problems: list[Problem]) -> list[dict[str, str]]:
+    """The uploads as the params model takes them. What is too many or too large is named and not read."""
+    if len(uploads) > item.most_files:
+        problems.append(Problem(field=item.path, message=f"{len(uploads):,} files; at most {item.most_files}"))
+    found = []
+    for upload in uploads[: item.most_files]:
+        content = upload.read(item.most_file_bytes + 1)
+        if not content:
+            problems.append(Problem(field=item.path, message=f"{upload.filename:.200} is empty"))
+        elif len(content) > item.most_file_bytes:
+            message = (
+                f"{upload.filename:.200} has more than {item.most_file_bytes:,} bytes, the most a picture may have"
+            )
+            problems.append(Problem(field=item.path, message=message))
+            content = b""
+        found.append({"name": upload.filename[-200:], "data": base64.b64encode(content).decode()})
+    return found
 
 
 def _properties(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -192,6 +206,8 @@ def _resolve(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in part:
         target = schema["$defs"][part.pop("$ref").rsplit("/", 1)[-1]]
         part = {**target, **part}
+    if "$ref" in part.get("items", {}):
+        part["items"] = _resolve(part["items"], schema)
     return part
 
 
@@ -217,6 +233,9 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
         choices=[str(choice) for choice in part.get("enum", [part["const"]] if "const" in part else [])],
     )
     item.limits = _limits(item) if item.widget == "number" else ""
+    if item.widget == "images":
+        data = part.get("items", {}).get("properties", {}).get("data", {})  # base64: four characters for three bytes
+        item.most_files, item.most_file_bytes = part.get("maxItems", 1), data.get("maxLength", 0) * 3 // 4
     return item
 
 

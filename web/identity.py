@@ -3,11 +3,11 @@
 Every request passes before_request here; only what begins with one of _OPEN is open to everybody.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from flask import Flask, g, redirect, request, url_for
+from flask import Flask, Response, g, redirect, request, url_for
 
 from shared.api_keys import SCOPES, ApiKey, Scope, find_key, read_key
 from shared.errors import ClientError
@@ -29,6 +29,7 @@ class Identity:
     scope: Scope
     via: Literal["local", "key", "session"]
     key_id: str = ""
+    session: str = field(default="", repr=False)  # hash of the browser's token
 
     def may(self, scope: Scope) -> bool:
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
@@ -80,9 +81,11 @@ def require(scope: Scope) -> None:
 
 
 def still_valid(here: Services, who: Identity) -> bool:
-    """False once the key has been revoked or has expired: for answers that take long."""
+    """False once the key has been revoked or has expired, or the browser has signed out: for answers that take long."""
     if who.via == "local":
         return True
+    if who.via == "session" and not sessions.alive(here.store, who.session):
+        return False
     key = read_key(here.volume, who.key_id)
     return key is not None and key.state() == "usable"
 
@@ -90,6 +93,7 @@ def still_valid(here: Services, who: Identity) -> bool:
 def register(app: Flask) -> None:
     """Identify every request before anything else looks at it."""
     app.before_request(_identify)
+    app.after_request(_renew_cookie)
     app.context_processor(lambda: {"me": g.get("identity")})
 
 
@@ -115,11 +119,19 @@ def _check_host(names: tuple[str, ...], login: bool) -> None:
     """Without a login the browser of this machine is the key: it must not be borrowed by a name that points here."""
     if login and not names:
         return
-    name = (urlsplit(f"//{request.host}").hostname or "").lower()
+    name = _name_of(request.host)
     if name not in _LOCAL_NAMES and name not in names:
         raise WrongHost(
             f"no service is known as {name!r:.80} here; TRAINYARD_HOSTS lists the names it may be reached by"
         )
+
+
+def _name_of(host: str) -> str:
+    """The host without its port; "" where it is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def _is_page() -> bool:
@@ -139,11 +151,27 @@ def _from_header() -> Identity | None:
 
 def _from_session() -> Identity | None:
     """The browser's identity. Its changes must show that they come from this site's own pages (web/pages/guard.py)."""
+    here = services()
     token = request.cookies.get(sessions.cookie_name(request.is_secure), "")
-    key_id = sessions.find(services().store, token, services().settings.session_ttl_s) if token else None
-    key = read_key(services().volume, key_id) if key_id else None
-    return _identity(key, "session") if key and key.state() == "usable" else None
+    if not token:
+        return None
+    shared_file = request.path.startswith("/static/")  # its answer may be kept by caches: no place for a cookie
+    found = sessions.find(here.store, token, here.settings.session_ttl_s, renew=not shared_file)
+    key = read_key(here.volume, found.key_id) if found else None
+    if found is None or key is None or key.state() != "usable":
+        return None
+    if found.renewed_s:
+        g.renewed = (token, found.renewed_s)
+    return _identity(key, "session", found.token_hash)
 
 
-def _identity(key: ApiKey, via: Literal["key", "session"]) -> Identity:
-    return Identity(key.owner, key.scope, via, key.id)
+def _renew_cookie(response: Response) -> Response:
+    """A session that goes on in Redis goes on in the browser, too."""
+    if "renewed" in g and "Set-Cookie" not in response.headers:
+        token, keep_s = g.renewed
+        sessions.send(response, token, keep_s, secure=request.is_secure)
+    return response
+
+
+def _identity(key: ApiKey, via: Literal["key", "session"], session: str = "") -> Identity:
+    return Identity(key.owner, key.scope, via, key.id, session)

@@ -12,9 +12,18 @@ import redis
 from flask import Flask, Response, json, make_response, render_template, request
 from pydantic import BaseModel, Field, ValidationError
 from redis import exceptions as answers
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from shared.errors import ClientError, InvalidParams, Problem, TooLarge, TrainyardError, VolumeFull
+from shared.errors import (
+    MOST_PROBLEMS,
+    ClientError,
+    Further,
+    InvalidParams,
+    Problem,
+    TooLarge,
+    TrainyardError,
+    VolumeFull,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +33,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not possible here",
+    408: "Too slow",
     409: "In conflict with the present state",
     413: "Too large",
     415: "Wrong type of content",
@@ -83,15 +93,19 @@ def answer(
 
 def _back() -> str:
     """The page of ours whose form was sent; "" where there is none."""
-    origin = urlsplit(request.referrer or "")
+    try:
+        origin = urlsplit(request.referrer or "")
+    except ValueError:
+        return ""
     own = request.method == "POST" and origin.netloc == request.host and not origin.path.startswith("//")
     return origin.path if own else ""
 
 
 def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
-    """Every problem pydantic found, as fields of the request."""
-    problems = []
-    for e in err.errors(include_url=False):
+    """Every problem pydantic found, or the first of very many, as fields of the request."""
+    problems: list[Problem] = []
+    found = err.errors(include_url=False)
+    for e in found[:MOST_PROBLEMS]:
         field = ".".join(str(part) for part in e["loc"])
         message = e["msg"].removeprefix("Value error, ")
         if e["type"] == "extra_forbidden":
@@ -99,7 +113,7 @@ def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
         elif e["type"] != "missing" and not isinstance(e.get("input"), dict | list):
             message = f"{message}; got {e['input']!r:.60}"
         problems.append(Problem(field=f"{prefix}{field}", message=message))
-    return InvalidParams(problems)
+    return InvalidParams([*problems, Further(count=len(found) - len(problems))])
 
 
 def _away(code: str, detail: str) -> Response:
@@ -122,10 +136,15 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(err: RequestEntityTooLarge) -> Response:
-        limit = request.max_content_length
-        return _client_error(
-            TooLarge(f"the request is larger than {limit} bytes" if limit else "the request is too large")
-        )
+        limit, parts = request.max_content_length, request.max_form_parts
+        said = f"the request is larger than {limit} bytes" if limit else "the request is too large"
+        if request.mimetype == "multipart/form-data" and parts and (request.content_length or 0) <= (limit or 0):
+            said += f", or has more than {parts:,} files and fields: send many files as one zip"
+        return _client_error(TooLarge(said))
+
+    @app.errorhandler(ClientDisconnected)
+    def _too_slow(_err: ClientDisconnected) -> Response:
+        return answer(408, "request_timeout", "the rest of the request did not come, or not in time")
 
     @app.errorhandler(HTTPException)
     def _http(err: HTTPException) -> Response:
@@ -155,6 +174,9 @@ def register(app: Flask) -> None:
         if err.errno in (errno.EROFS, errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTCONN):
             log.error("the volume cannot be used: %s", err)
             return _away("volume_unavailable", f"the volume cannot be used: {err.strerror}")
+        if err.errno in (errno.EMFILE, errno.ENFILE):
+            log.error("too many files are open: %s", err)
+            return _away("busy", "the server has too many files open; try again in a few seconds")
         return _unexpected(err)
 
     @app.errorhandler(VolumeFull)

@@ -5,6 +5,7 @@ Started by `python -m web`.
 
 import ctypes
 import json
+import resource
 import signal
 import socket
 import struct
@@ -14,13 +15,15 @@ from typing import Any
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
 
 from shared.settings import Settings
 from web.app import create_app
+from web.connections import PatientWorker
 
 _GRACE_S = 10  # guess: what a short request needs; waiting readers leave sooner, see web/seats.py
-_SILENCE_S = 30  # a peer that neither sends what it has begun nor takes its answer for so long is let go; a guess
+_SILENCE_S = 30  # a peer that takes nothing of its answer for so long is let go; a guess
+_IDLE_CONNECTIONS = 1000  # beside those that threads work on; a guess
+_FILES_PER_THREAD = 16  # open at a time, at most; a guess
 _MOST_LINE_BYTES = 8190  # gunicorn's own upper bound
 
 # What a peer can get wrong before there is a request: (status, reason, code).
@@ -33,13 +36,17 @@ _REFUSALS: list[tuple[type[Exception], int, str, str]] = [
 _OUR_FAULT = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)  # type: ignore[attr-defined]
 
 
-class Worker(ThreadWorker):
-    """gthread, with refusals as problem+json and waiting readers sent home at a stop."""
+class Worker(PatientWorker):
+    """Refuses as problem+json, and sends waiting readers home at a stop."""
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.wsgi is not None:
             self.wsgi.extensions["trainyard"].seats.closing = True
         super().handle_exit(sig, frame)
+
+    def too_slow(self, conn: Any) -> None:
+        detail = "the head of the request did not come in time"
+        util.write_nonblock(conn.sock, _refusal(408, "Request Timeout", "request_timeout", detail))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer what is no HTTP request; what the application itself did wrong is gunicorn's to answer."""
@@ -69,15 +76,23 @@ def _die_with_parent(_arbiter: Any, _worker: Any) -> None:
 
 
 def _limit_silence(arbiter: Any) -> None:
-    """Bound every single read and write of a connection.
+    """Bound every single write of a connection; web/connections.py bounds what is read.
 
-    gthread itself waits for ever for the rest of a request once it has begun, and for a reader that takes nothing: each
-    would hold a thread. Connections inherit the option from the socket that accepts them (Linux, BSD).
+    gthread itself waits for ever for a reader that takes nothing, which would hold a thread. Connections inherit the option
+    from the socket that accepts them (Linux, BSD).
     """
     limit = struct.pack("ll", _SILENCE_S, 0)
     for listener in arbiter.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def _open_enough(threads: int) -> None:
+    """Allow this process as many open files as it may need, where the system lets it: many shells allow 1,024 only."""
+    wanted = _IDLE_CONNECTIONS + threads * _FILES_PER_THREAD
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        highest = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, highest), most))
 
 
 class Server(BaseApplication):
@@ -86,6 +101,7 @@ class Server(BaseApplication):
     def __init__(self, settings: Settings):
         self._settings = settings
         super().__init__()
+        _open_enough(settings.web_threads)
 
     def load_config(self) -> None:
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
@@ -94,7 +110,7 @@ class Server(BaseApplication):
             "worker_class": Worker,
             "workers": 1,
             "threads": self._settings.web_threads,
-            "worker_connections": self._settings.web_threads + 1000,
+            "worker_connections": self._settings.web_threads + _IDLE_CONNECTIONS,
             "timeout": 120,
             "graceful_timeout": _GRACE_S,
             "keepalive": 30,
@@ -108,8 +124,7 @@ class Server(BaseApplication):
             "post_fork": _die_with_parent,
         }
         for name, value in options.items():
-            if name in self.cfg.settings:  # control_socket_disable is younger than the oldest gunicorn allowed
-                self.cfg.set(name, value)
+            self.cfg.set(name, value)
 
     def load(self) -> Any:
         return create_app(self._settings)

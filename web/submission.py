@@ -4,10 +4,11 @@ Every problem of a request is named at once; nothing is queued while there is on
 """
 
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import redis
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from shared import pins
 from shared.errors import Conflict, InvalidParams, NotFound, Problem, TrainyardError, UnknownRecipe, VolumeFull
@@ -20,6 +21,8 @@ from web.identity import current_owner
 from web.services import Services
 
 log = logging.getLogger(__name__)
+
+MOST_AHEAD = timedelta(days=365)  # of a deadline
 
 
 class CheckpointChoice(BaseModel):
@@ -55,8 +58,22 @@ class JobBody(BaseModel):
         default_factory=list, max_length=20, description="Jobs that must have succeeded before."
     )
     deadline_at: AwareDatetime | None = Field(
-        default=None, description="With its time zone. Cancelled when it has not ended by then."
+        default=None,
+        description="With its time zone, within a year. Cancelled when it has not ended by then.",
     )
+
+    @field_validator("deadline_at")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:  # within a day of the calendar's ends
+            value = (datetime.max if value.year > 1 else datetime.min).replace(tzinfo=UTC)
+        if value > utc_now() + MOST_AHEAD:
+            raise ValueError(f"a deadline is at most {MOST_AHEAD.days} days ahead")
+        return value
 
 
 class RetryBody(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.errors import InvalidParams, Problem
+from shared.errors import MOST_PROBLEMS, Further, InvalidParams, Problem
 
 
 class Params(BaseModel):
@@ -114,12 +114,13 @@ class RecipeSpec:
 
 
 def validate_params(model: type[Params], values: dict[str, Any]) -> Params:
-    """Check values against a params model. Raises InvalidParams naming every problem, fields as params.<name>."""
+    """Check values against a params model. Raises InvalidParams naming the problems, fields as params.<name>."""
     try:
         return model.model_validate(values)
     except ValidationError as err:
-        problems = []
-        for e in err.errors():
+        problems: list[Problem] = []
+        found = err.errors()
+        for e in found[:MOST_PROBLEMS]:
             name = ".".join(str(part) for part in e["loc"])
             message = e["msg"].removeprefix("Value error, ")
             if e["type"] == "extra_forbidden":
@@ -127,4 +128,4 @@ def validate_params(model: type[Params], values: dict[str, Any]) -> Params:
             elif not isinstance(e.get("input"), dict | list):
                 message = f"{message}; got {e['input']!r:.60}"
             problems.append(Problem(field=f"params.{name}" if name else "params", message=message))
-        raise InvalidParams(problems) from err
+        raise InvalidParams([*problems, Further(count=len(found) - len(problems))]) from err

@@ -1,11 +1,12 @@
 """Who may do what: keys, scopes and owners, over every route the application has."""
 
+import io
 import json
 import re
 
 import pytest
 
-from shared.api_keys import revoke_key
+from shared.api_keys import create_key, read_key, revoke_key
 from shared.ids import new_id
 from shared.settings import SettingsInvalid, load_settings
 from tests.support.callers import TEXT, Caller, train, upload
@@ -261,3 +262,40 @@ def test_an_owner_keeps_no_more_bytes_than_allowed(settings, keys):
     assert upload(bob).status_code == 201
     ann("DELETE", f"/api/v1/datasets/{first.json['id']}")
     assert upload(ann, TEXT + "多").status_code == 201
+
+
+def test_only_what_takes_files_takes_more_than_any_other_request(settings, keys):
+    app = create_app(settings.model_copy(update={"login": True, "max_body_bytes": 10_000}))
+    ann = Caller(app, keys["ann"])
+    refused = 0
+    for method, path, rule in routes(app, {"key_id": new_id(), "job_id": new_id()}):
+        if method != "POST" or path.startswith("/api/") or rule.endpoint == "pages.sign_in":
+            continue
+        answer = ann(method, path, data={"x": (io.BytesIO(b"x" * 20_000), "x.bin")})
+        refused += answer.status_code == 413
+        takes_files = rule.endpoint in ("pages.upload_dataset", "pages.submit_job")
+        wanted = (413, 404, 302)  # these: what is not there is said before, and not every route looks at its body
+        assert (answer.status_code in wanted) is not takes_files, (path, answer.status_code)
+    assert refused >= 2
+
+
+def test_an_open_stream_ends_when_its_browser_signs_out(app, keys, hers):
+    browser = app.test_client()
+    browser.post("/sign-in", data={"key": keys["ann"]})
+    stream = browser.get(f"/api/v1/jobs/{hers['job_id']}/events", headers={"Accept": "text/event-stream"})
+    pieces = iter(stream.response)
+    assert next(pieces).startswith((b"retry", "retry"))
+    assert browser.post("/sign-out", headers={"Origin": "http://localhost"}).status_code == 302
+    assert "submitted" in "".join(p if isinstance(p, str) else p.decode() for p in pieces)
+    stream.close()
+
+
+def test_a_key_revokes_no_key_that_reaches_further(app, ann, volume):
+    hers, _ = create_key(volume, owner="ann", scope="admin")
+    for path, method in ((f"/api/v1/keys/{hers.id}", "DELETE"), (f"/keys/{hers.id}/revoke", "POST")):
+        refused = ann(method, path)
+        assert refused.status_code == 403 and "admin" in refused.text
+    kept = read_key(volume, hers.id)
+    assert kept and kept.state() == "usable"
+    other, _ = create_key(volume, owner="ann", scope="read")
+    assert ann("DELETE", f"/api/v1/keys/{other.id}").status_code == 200

@@ -54,10 +54,14 @@ def make_key(body: KeyBody) -> tuple[ApiKey, str]:
 
 
 def revoke(key_id: str) -> ApiKey:
-    """Revoke a key of one's own, or any as an admin. Raises NotFound."""
+    """Revoke a key of one's own that reaches no further than the one it is asked with, or any as an admin.
+
+    Raises NotFound, Forbidden.
+    """
     key = read_key(services().volume, key_id)
     if key is None or not (identity().sees_all or key.owner == identity().owner):
         raise NotFound(f"no API key {key_id!r:.60}")
+    require(key.scope)
     return revoke_key(services().volume, key_id)
 
 

@@ -1,5 +1,6 @@
 """/healthz, /readyz for probes; /metrics for Prometheus. Outside /api/v1."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from web.api.shapes import Health
 from web.problems import answer
 from web.services import Services, services
 
+log = logging.getLogger(__name__)
+
 blueprint = resource("health", "For probes and monitoring.", prefix="")
 
 
@@ -32,12 +35,14 @@ def readyz() -> Reply:
     try:
         here.store.ping()
     except redis.RedisError as err:
-        problems.append(Problem(field="redis", message=f"cannot be reached: {err}"))
+        log.warning("not ready: Redis cannot be reached: %s", err)
+        problems.append(Problem(field="redis", message="cannot be reached"))
     try:
         with tempfile.TemporaryFile(dir=here.volume.root, prefix=STAGING_PREFIX) as probe:
             probe.write(b"x")
             os.fsync(probe.fileno())
     except OSError as err:
+        log.warning("not ready: the volume cannot be written: %s", err)
         problems.append(Problem(field="volume", message=f"cannot be written: {err.strerror}"))
     if problems:
         detail = "; ".join(f"{p.field} {p.message}" for p in problems)

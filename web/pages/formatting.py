@@ -35,7 +35,15 @@ def relative(at: datetime, now: datetime) -> str:
 
 
 def exact(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return _utc(at).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _utc(at: datetime) -> datetime:
+    """The moment in UTC; within a day of the calendar's ends, where UTC may be beyond them, that end."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return (datetime.max if at.year > 1 else datetime.min).replace(tzinfo=UTC)
 
 
 def ago(at: datetime | None) -> Markup:
@@ -43,7 +51,7 @@ def ago(at: datetime | None) -> Markup:
     if at is None:
         return Markup("")
     text = relative(at, datetime.now(UTC))
-    iso = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    iso = _utc(at).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Markup('<time class="nowrap" data-ago datetime="{}" title="{}">{}</time>').format(iso, exact(at), text)
 
 

@@ -47,6 +47,14 @@ def refuse_cross_site(request: Request) -> None:
     else:
         origin = request.headers.get("Origin")
         signed_in = who is not None and who.via == "session"
-        same = urlsplit(origin).netloc == request.host if origin else not signed_in
+        same = _host_of(origin) == request.host if origin else not signed_in
     if not same:
         raise CrossSitePost("this form was sent from another site; open the page here and send it again")
+
+
+def _host_of(origin: str) -> str | None:
+    """Host and port of an Origin; None where it is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

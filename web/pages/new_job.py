@@ -1,5 +1,6 @@
 """The submission form: choose what to do, fill in what the recipe's spec asks for, submit."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
 from shared.datasets.examples import import_example
-from shared.errors import ClientError, NotFound, Problem
+from shared.errors import ClientError, InvalidParams, NotFound, Problem
 from shared.ids import new_id
 from shared.job import Job, utc_now
 from shared.queues import queues
@@ -22,9 +23,12 @@ from web.pages.datasets import examples, import_files, upload_help, usable_datas
 from web.pages.formatting import metric, plural
 from web.pages.reach import pages, recipe_title, services, store, volume
 from web.problems import from_validation
-from web.submission import CheckpointChoice, JobBody, build_request, problems_of_params, submit
+from web.submission import MOST_AHEAD, CheckpointChoice, JobBody, build_request, problems_of_params, submit
 
-_MOST_HOURS = 8_760  # a year
+_CHECKPOINT = re.compile(
+    r"([0-9a-z]{1,64})/([1-9]\d{0,8})/(\d{1,9})", re.ASCII
+)  # as shared.record.source_key writes it
+_MOST_HOURS = MOST_AHEAD // timedelta(hours=1)
 _SOURCES = 30  # models and trainings offered to generate with
 
 
@@ -83,7 +87,7 @@ def new_job() -> str:
         spec = get_recipe(access.model(args["model"]).recipe)
         return _show(Draft("generate", spec, build_form(spec.generate_params), model_id=args["model"]))
     if args.get("source"):
-        spec = get_recipe(access.job(args["source"].split("/")[0]).recipe)
+        spec = get_recipe(access.job(read_source(args["source"]).job_id).recipe)
         return _show(Draft("generate", spec, build_form(spec.generate_params), source_key=args["source"]))
     return render_template(
         "new_job.html",
@@ -172,12 +176,12 @@ def _source_words(draft: Draft) -> tuple[str, str]:
             return "a model that is gone", ""
         return model.name, f"{_about(model.recipe, model.metrics)}, step {model.checkpoint.step:,}"
     if draft.source_key:
-        job_id, _, step = draft.source_key.split("/")
         try:
-            job = access.job(job_id)
-        except NotFound:
+            choice = read_source(draft.source_key)
+            job = access.job(choice.job_id)
+        except ClientError:
             return "a checkpoint that is gone", ""
-        return job.name or recipe_title(job.recipe), f"{recipe_title(job.recipe)}, checkpoint at step {int(step):,}"
+        return job.name or recipe_title(job.recipe), f"{recipe_title(job.recipe)}, checkpoint at step {choice.step:,}"
     return "", ""
 
 
@@ -210,9 +214,9 @@ def submit_job() -> Response | tuple[str, int]:
                 job, _ = submit(services(), wanted, form.get("idempotency_key") or None)
                 return redirect(url_for("pages.job", job_id=job.id))
         except ValidationError as err:
-            problems += from_validation(err).problems + problems_of_params(kind, spec.name, values)
+            problems += _further(from_validation(err).problems + problems_of_params(kind, spec.name, values), seen)
         except ClientError as err:
-            problems += err.problems or [Problem(field="", message=err.message)]
+            problems += _further(err.problems or [Problem(field="", message=err.message)], seen)
     draft = Draft(
         kind,
         spec,
@@ -227,6 +231,12 @@ def submit_job() -> Response | tuple[str, int]:
         problems=tuple(problems),
     )
     return _show(draft), 422
+
+
+def _further(problems: list[Problem], seen: list[Problem]) -> list[Problem]:
+    """Those of the problems that are not about files which are refused already, and so are missing."""
+    fields = tuple(problem.field for problem in seen)
+    return [problem for problem in problems if not (fields and problem.field.startswith(fields))]
 
 
 def _take_dataset(dataset_id: str, problems: list[Problem]) -> str:
@@ -279,8 +289,15 @@ def _body(kind: str, spec: RecipeSpec, values: dict[str, Any], dataset_id: str) 
         return body | {"dataset_id": dataset_id or None}
     if form.get("model_id"):
         return body | {"model_id": form["model_id"]}
-    parts = form.get("source", "").split("/")
-    if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
-        choice = CheckpointChoice(job_id=parts[0], attempt=int(parts[1]), step=int(parts[2]))
-        return body | {"checkpoint": choice.model_dump()}
+    if form.get("source"):
+        return body | {"checkpoint": read_source(form["source"]).model_dump()}
     return body
+
+
+def read_source(text: str) -> CheckpointChoice:
+    """The checkpoint that source_key wrote. Raises InvalidParams."""
+    match = _CHECKPOINT.fullmatch(text)
+    if match is None:
+        message = f"{text!r:.100} is no checkpoint; one is written JOB/ATTEMPT/STEP, as on the page of the job"
+        raise InvalidParams([Problem(field="source", message=message)])
+    return CheckpointChoice(job_id=match[1], attempt=int(match[2]), step=int(match[3]))

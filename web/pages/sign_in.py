@@ -26,6 +26,7 @@ def sign_in() -> Response | tuple[str, int]:
         services().rates.count_refusal(request.remote_addr or "")
         said = "This key is unknown, expired or revoked. A key looks like ty_…; whoever runs this service makes them."
         return sign_in_form([Problem(field="", message=said)]), 401
+    services().rates.count(key.owner, change=True)
     response = redirect(_within(request.form.get("next", "")))
     sessions.begin(store(), response, key.id, settings().session_ttl_s, secure=request.is_secure)
     return response
@@ -42,6 +43,9 @@ def sign_out() -> Response:
 
 def _within(target: str) -> str:
     """A path of this site, whatever was asked for: nobody is sent elsewhere after signing in."""
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return url_for("pages.jobs")
     plain = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
     return target if plain and not parts.scheme and not parts.netloc and "\\" not in target else url_for("pages.jobs")
