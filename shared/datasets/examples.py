@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 
-from shared.datasets.importer import HasLimits, Limits, import_dataset
+from shared.datasets.importer import HasLimits, import_dataset
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
 from shared.volume import Volume
@@ -16,7 +16,6 @@ def _python_docs() -> str:
     return "\n\n".join(topics[name].strip("\n") for name in sorted(topics))
 
 
-_USUAL_LIMITS = Limits()
 _EXAMPLES: dict[str, tuple[str, Callable[[], str]]] = {
     "python_docs": ("Python's language reference", _python_docs),
 }
@@ -27,9 +26,7 @@ def list_examples() -> dict[str, str]:
     return {name: about for name, (about, _) in _EXAMPLES.items()}
 
 
-def import_example(
-    volume: Volume, name: str, *, owner: str = "local", limits: HasLimits = _USUAL_LIMITS
-) -> DatasetManifest:
+def import_example(volume: Volume, name: str, *, owner: str, limits: HasLimits) -> DatasetManifest:
     """Import an example; the same every time. limits: as for an upload. Raises NotFound, TooLarge."""
     if name not in _EXAMPLES:
         raise NotFound(f"no example {name!r:.40}; there are {', '.join(_EXAMPLES)}")

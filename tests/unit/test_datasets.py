@@ -73,14 +73,14 @@ def test_uploads_that_end_at_the_same_moment_do_not_pass_an_owners_limit_togethe
 
 def test_every_example_can_be_imported(volume):
     for name in list_examples():
-        assert import_example(volume, name).stats["characters"] > 100_000
+        assert import_example(volume, name, owner="local", limits=Limits()).stats["characters"] > 100_000
     with pytest.raises(NotFound):
-        import_example(volume, "../x")
+        import_example(volume, "../x", owner="local", limits=Limits())
 
 
 def test_an_example_is_held_to_the_limits_of_an_upload(volume):
     with pytest.raises(TooLarge, match="you may keep 9,999"):
-        import_example(volume, "python_docs", limits=Limits(max_dataset_bytes_per_owner=9_999))
+        import_example(volume, "python_docs", owner="local", limits=Limits(max_dataset_bytes_per_owner=9_999))
     assert left_behind(volume) == []
 
 

@@ -21,7 +21,7 @@ from web.forms import Form, build_form, read_values
 from web.identity import current_owner
 from web.pages.datasets import examples, import_files, upload_help, usable_datasets
 from web.pages.formatting import metric, plural
-from web.pages.reach import pages, recipe_title, services, store, volume
+from web.pages.reach import pages, recipe_title, services, settings, store, volume
 from web.problems import from_validation
 from web.submission import MOST_AHEAD, CheckpointChoice, JobBody, build_request, problems_of_params, submit
 
@@ -242,14 +242,14 @@ def _further(problems: list[Problem], seen: list[Problem]) -> list[Problem]:
 def _take_dataset(dataset_id: str, problems: list[Problem]) -> str:
     """The dataset chosen, an example asked for, or the files that came along."""
     example = request.form.get("example")
-    if example:
-        return import_example(volume(), example, owner=current_owner()).id
     uploads = [(f.filename or "", f.stream) for f in request.files.getlist("files") if f.filename]
-    if uploads:
-        try:
+    try:
+        if example:
+            return import_example(volume(), example, owner=current_owner(), limits=settings()).id
+        if uploads:
             return import_files(uploads).id
-        except ClientError as err:
-            problems += err.problems or [Problem(field="file", message=err.message)]
+    except ClientError as err:
+        problems += err.problems or [Problem(field="file", message=err.message)]
     return dataset_id
 
 
