@@ -166,8 +166,10 @@ class Hung(JobError):
 
 
 class VolumeFull(JobError):
+    """The volume takes no writes: no room, read-only, or out of order."""
+
     code = "volume_full"
-    cause = "infrastructure"
+    cause = "volume_full"
 
 
 # --- out of reach ----------------------------------------------------------------------------------------------

@@ -42,16 +42,20 @@ Kind = Literal["train", "generate"]
 QUEUES: tuple[Kind, ...] = ("train", "generate")
 
 # Why an attempt ended without ending the job. "drained" and "paused" cost nothing.
-Cause = Literal["user_error", "out_of_memory", "process_lost", "worker_lost", "infrastructure", "drained", "paused"]
+Cause = Literal[
+    "user_error", "out_of_memory", "process_lost", "worker_lost", "infrastructure", "volume_full", "drained", "paused"
+]
 
-# How many further attempts each cause allows. process_lost, worker_lost and infrastructure are counted anew
-# whenever a newer checkpoint exists: a job that gets on is never given up.
+# How many further attempts each cause allows. process_lost, worker_lost, infrastructure and volume_full are counted anew
+# whenever a newer checkpoint exists: a job that gets on is never given up. A volume without room is waited for: with the
+# pauses of worker/settle.py this is some three days.
 RETRY_BUDGET: dict[str, int] = {
     "user_error": 0,
     "out_of_memory": 1,
     "process_lost": 5,
     "worker_lost": 5,
     "infrastructure": 5,
+    "volume_full": 1_000,
 }
 
 Request = Literal["", "cancel", "pause"]

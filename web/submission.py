@@ -200,13 +200,14 @@ def _copy(services: Services, job: Job) -> None:
 
 
 def _pin(services: Services, request: JobRequest, job_id: str) -> None:
-    """Keep retention and deletion away from what the job needs, as long as it needs it."""
+    """Keep retention and deletion away from what the job needs, as long as it needs it.
+
+    Raises OSError when the volume cannot be written: a job that may find its checkpoint gone is not accepted.
+    """
     try:
         pins.pin(services.volume, request, job_id)
     except NotFound as err:
         raise InvalidParams([_problem("checkpoint", err.message)]) from err
-    except OSError as err:
-        log.warning("the checkpoint job %s needs is not pinned: %s", job_id, err)
 
 
 def _unpin(services: Services, request: JobRequest, job_id: str) -> None:

@@ -60,7 +60,7 @@ class Settlement:
                 error = JobErrorInfo(code=ending.code, message=ending.message, step=ending.step)
                 self._finish(job, State.failed, error=error)
             case "failed":
-                if ending.cause == "infrastructure":
+                if ending.cause == "volume_full":
                     self._volume_check.suspect = True
                 self.release(job, ending.cause, ending.message, code=ending.code)
             case _:  # the lease is lost: what became of the job is another's to say
@@ -103,7 +103,7 @@ class Settlement:
         """Give the job back. A repeated fault waits ever longer; a full or unwritable volume from the first time on."""
         spent = job.spent.get(cause, 0)
         delay_s = 0.0
-        if cause == "infrastructure" or (spent and cause in ("process_lost", "out_of_memory")):
+        if cause in ("infrastructure", "volume_full") or (spent and cause in ("process_lost", "out_of_memory")):
             delay_s = min(_FIRST_DELAY_S * 2**spent, _LAST_DELAY_S)
 
         def release() -> None:

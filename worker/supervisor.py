@@ -122,7 +122,7 @@ class Supervisor:
         except (VolumeFull, OSError) as err:
             self._volume_check.suspect = True
             message = f"the volume cannot be used: {err}"
-            self._settlement.release(job, "infrastructure", message, code="volume_full")
+            self._settlement.release(job, "volume_full", message)
         except Exception as err:
             log.exception("the supervisor failed")
             self._crew.dismiss_generator()

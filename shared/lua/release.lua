@@ -26,7 +26,7 @@ if cause == 'paused' or request == 'pause' then
 end
 if budget >= 0 then
   if tonumber(newest or '-1') > tonumber(counted or '-1') then  -- it got on: count anew
-    redis.call('HDEL', job, 'spent:process_lost', 'spent:worker_lost', 'spent:infrastructure')
+    redis.call('HDEL', job, 'spent:process_lost', 'spent:worker_lost', 'spent:infrastructure', 'spent:volume_full')
     redis.call('HSET', job, 'spent_step', newest)
   end
   if redis.call('HINCRBY', job, 'spent:' .. cause, 1) > budget then

@@ -1,5 +1,6 @@
 """Deleting ended jobs over HTTP: what goes with them and what stands in the way."""
 
+import errno
 import os
 
 import pytest
@@ -137,6 +138,17 @@ def test_a_submission_without_an_answer_keeps_its_pin(app, client, store, volume
     assert generate(client, model_id=trained).status_code == 503
     (job,) = store.list_jobs(kind="generate").jobs
     assert set(pins(volume.job_dir(trained)).values()) == {job.id}
+
+
+def test_a_generation_whose_checkpoint_cannot_be_kept_for_it_is_not_accepted(client, store, trained, monkeypatch):
+    store.finish(trained, 1, State.succeeded, result={})
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shared.pins._touch", full)
+    problem(generate(client, model_id=trained), 507, "full")
+    assert store.list_jobs(kind="generate").jobs == []
 
 
 def test_a_generation_is_retried_from_its_model_when_the_trainings_record_is_gone(client, store, volume, trained):

@@ -158,6 +158,17 @@ def test_a_fault_that_repeats_waits_longer_each_time_before_the_job_is_tried_aga
     assert "SIGSEGV" in stack.store.get(claimed.id).waits_for
 
 
+def test_a_full_volume_is_waited_for_all_night(stack, settlement, claimed):
+    for _ in range(100):
+        job = stack.store.get(claimed.id)
+        settlement.settle(job, Ending("failed", code="volume_full", message="no space", cause="volume_full"), {})
+        waiting = stack.store.get(claimed.id)
+        assert waiting.state == State.queued and "no space" in waiting.waits_for
+        stack.store.redis.zadd(stack.store.keys.delayed("train"), {claimed.id: 1})
+        claimed = stack.store.claim("train", worker="w1", device="cpu")
+    assert claimed.attempt == 101 and claimed.spent == {"volume_full": 100}
+
+
 def test_a_spent_budget_fails_the_job_with_the_code_of_what_happened(stack, settlement, claimed):
     full = Ending("failed", code="out_of_memory", message="not enough memory", cause="out_of_memory")
     settlement.settle(claimed, full, {})

@@ -20,7 +20,7 @@ class ResourceExhaustedError(Exception):
         (KeyError(), "recipe_failed", "user_error", "KeyError"),
         (MemoryError(), "out_of_memory", "out_of_memory", "batch_size"),
         (ResourceExhaustedError("OOM when allocating tensor"), "out_of_memory", "out_of_memory", "OOM when allocating"),
-        (OSError(errno.ENOSPC, "No space left on device"), "volume_full", "infrastructure", "No space left"),
+        (OSError(errno.ENOSPC, "No space left on device"), "volume_full", "volume_full", "No space left"),
         (OSError(errno.ENOENT, "No such file"), "recipe_failed", "user_error", "No such file"),
         (InputMissing("dataset x is gone"), "input_missing", "user_error", "dataset x is gone"),
         (DatasetInvalid("one class only"), "dataset_invalid", "user_error", "one class only"),

@@ -56,7 +56,7 @@ def _accepted(job: Job, body: dict[str, Any], *, status: int) -> Response:
     summary="Submit a job",
     description="202 with Location. Prefer: wait=N answers 200 with the ended job if it ends within N seconds. The same "
     "Idempotency-Key with the same body gives the same job and the header Idempotent-Replayed.",
-    responses={"200": JobShape, "202": JobShape, **documented(409, 413, 415, 429)},
+    responses={"200": JobShape, "202": JobShape, **documented(409, 413, 415, 429, 507)},
 )
 def submit_job(body: JobBody, header: SubmitHeader) -> Reply:
     here = services()
@@ -135,7 +135,7 @@ def resume_job(path: JobPath) -> Reply:
     "/jobs/<job_id>/retry",
     summary="Submit an ended job again",
     description="A new job. An unchanged training goes on from the newest checkpoint; params replace those of the same name.",
-    responses={"202": JobShape, **documented(409, 413, 415, 429)},
+    responses={"202": JobShape, **documented(409, 413, 415, 429, 507)},
     openapi_extensions={
         "requestBody": {"content": {"application/json": {"schema": RetryBody.model_json_schema()}}, "required": False}
     },

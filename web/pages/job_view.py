@@ -11,6 +11,7 @@ _CAUSES = {
     "process_lost": "its process died",
     "worker_lost": "its worker fell silent",
     "infrastructure": "trouble on the server",
+    "volume_full": "the volume took no writes",
     "drained": "its worker was shut down in order",
     "paused": "paused",
 }
