@@ -14,12 +14,12 @@ from shared.store import JobStore
 from shared.volume import Volume
 from web import access, api, bodies, docs_page, headers, identity, pages, problems, rates
 from web.docs_page import DocumentedApp
+from web.job_request import problems_of_params
 from web.pages.guard import refuse_cross_site
 from web.parts import Parts
 from web.problems import ProblemDocument
 from web.seats import Seats
 from web.services import Services
-from web.submission import problems_of_params
 from web.wakeup import make_waker
 
 log = logging.getLogger(__name__)

@@ -21,10 +21,11 @@ from web.api.common import (
 )
 from web.api.shapes import JobPage, JobShape
 from web.deletion import delete_job
+from web.job_request import JobBody, RetryBody, build_request
 from web.problems import documented
 from web.representation import API, etag, job_json
 from web.services import services
-from web.submission import JobBody, RetryBody, build_request, retry_request, submit
+from web.submission import retry_request, submit
 from web.waiting import wait_for_change, wait_for_end
 
 blueprint = resource("jobs", "Trainings and generations.")

@@ -19,11 +19,12 @@ from shared.record import source_key
 from web import access
 from web.deletion import delete_job as remove
 from web.forms import params_json, to_text
+from web.job_request import RetryBody
 from web.pages.datasets import name_of
 from web.pages.job_view import actions, advice, timeline, took_s
 from web.pages.reach import API, pages, services, store, volume
 from web.pages.result_view import confusion, key_metrics, legend, predictions, written
-from web.submission import RetryBody, retry_request, submit
+from web.submission import retry_request, submit
 
 _ACTIVE_S = 2  # seconds between two looks without JavaScript's event stream
 _LOG_BYTES = 20_000

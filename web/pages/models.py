@@ -15,9 +15,9 @@ from web import access
 from web.api.models import ModelBody, name_checkpoint
 from web.deletion import forget_model
 from web.forms import Form, FormField, build_form
+from web.job_request import CheckpointChoice
 from web.pages.reach import pages, services, store
 from web.pages.result_view import key_metrics
-from web.submission import CheckpointChoice
 
 _FIGURES = 6  # metrics shown of a model
 _FIRST = ("prompt", "images", "max_tokens")  # params shown at once; the others are folded away

@@ -19,11 +19,12 @@ from shared.record import source_key
 from web import access
 from web.forms import Form, build_form, read_values
 from web.identity import current_owner
+from web.job_request import MOST_AHEAD, CheckpointChoice, JobBody, build_request, problems_of_params
 from web.pages.datasets import examples, import_files, upload_help, usable_datasets
 from web.pages.formatting import metric, plural
 from web.pages.reach import pages, recipe_title, services, settings, store, volume
 from web.problems import from_validation
-from web.submission import MOST_AHEAD, CheckpointChoice, JobBody, build_request, problems_of_params, submit
+from web.submission import submit
 
 _CHECKPOINT = re.compile(
     r"([0-9a-z]{1,64})/([1-9]\d{0,8})/(\d{1,9})", re.ASCII
