@@ -41,6 +41,7 @@ class Keeper:
         self._best: Snapshot | None = None
         self._best_unsaved = False
         self._saved_step = -1
+        self._resumed: CheckpointRef | None = None
         self._saved_at = self._held_since = time.monotonic()
 
     def attach(self, model: keras.Model, environment: dict[str, Any], replicas: int) -> None:
@@ -67,7 +68,7 @@ class Keeper:
             message = f"{', '.join(changed)} changed since the checkpoint: results may differ in the last digits"
             self._context.event("note", {"level": "warning", "message": message})
         state = LoopState.from_json(stored["loop"])
-        self._saved_step = state.step
+        self._saved_step, self._resumed = state.step, info.ref
         return state
 
     def start_from(self, info: CheckpointInfo) -> None:
@@ -134,9 +135,11 @@ class Keeper:
         return self.ref(state.step)
 
     def ref(self, step: int) -> CheckpointRef | None:
-        """Name a checkpoint of this attempt."""
+        """Name the checkpoint of a step: of this attempt, or the one it went on from, which is not written again."""
         if not self._writer.enabled:
             return None
+        if self._resumed is not None and self._resumed.step == step:
+            return self._resumed
         return CheckpointRef(job_id=self._context.job_id, attempt=self._context.attempt, step=step)
 
     def cost(self, state: LoopState) -> float:

@@ -112,6 +112,15 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_happened(data, volume, uni
     _same(arrays, checkpoint.take_snapshot(outcome.model, {}, {}).arrays)
 
 
+def test_a_training_killed_after_its_last_checkpoint_names_that_one(data, volume, uninterrupted):
+    job = new_id()
+    first = fit(image_classifier, PARAMS, data, Recording(volume, job))
+    newest = volume.newest_checkpoint(job, below_attempt=2)
+    again = fit(image_classifier, PARAMS, data, Recording(volume, job, 2), newest)
+    assert again.checkpoint == first.checkpoint == newest.ref, "attempt 2 had nothing to write"
+    _same(uninterrupted[1], checkpoint.take_snapshot(again.model, {}, {}).arrays)
+
+
 @pytest.mark.parametrize(("stop", "kept"), [(Cancelled, True), (Drained, True), (LeaseLost, False)])
 def test_every_ordered_stop_leaves_a_checkpoint_and_a_lost_lease_leaves_none(data, volume, stop, kept):
     job = new_id()

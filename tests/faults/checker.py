@@ -79,6 +79,8 @@ class _Check:
         self.waited_for_others(job_id, json.loads(fields.get("spec", "{}")), dated)
         events = [e for _, e in dated]
         self.one_outcome(job_id, state, attempt, events)
+        if state == "succeeded":
+            self.usable(job_id, fields)
         claims = [int(e["attempt"]) for e in events if e["type"] == "claimed"]
         if claims != sorted(set(claims)):
             self.say("I3", job_id, f"claims carry the attempts {claims}")
@@ -128,6 +130,16 @@ class _Check:
             self.say("I2", job_id, f"attempts {good} all left a successful outcome")
         elif good and good[-1] > attempt:
             self.say("I2", job_id, f"outcome of attempt {good[-1]}, record knows {attempt}")
+
+    def usable(self, job_id: str, fields: dict) -> None:
+        """I2: what a succeeded training leaves can be used: the checkpoint its result and its model name is there."""
+        named = [json.loads(fields.get("result") or "{}").get("checkpoint")]
+        model = self.data / "models" / f"{job_id}.json"
+        named += [json.loads(model.read_text())["checkpoint"]] if model.exists() else []
+        for ref in filter(None, named):
+            path = f"attempt-{ref['attempt']}/checkpoints/{ref['step']:08d}/manifest.json"
+            if not (self.data / "jobs" / ref["job_id"] / path).exists():
+                self.say("I2", job_id, f"succeeded, and {path}, which it names, is not there")
 
     def attempt_folder(self, job_id: str, folder: Path) -> None:
         """I4: every published folder still holds the bytes its manifest was written for."""

@@ -100,6 +100,16 @@ def publish_two_outcomes(world):
     world.file(world.job, "attempt-1/DONE", json.dumps({"state": "succeeded"}))
 
 
+def name_a_checkpoint_that_is_not_there(world):
+    world.record(world.job, result=json.dumps({"checkpoint": {"job_id": world.job, "attempt": 2, "step": 10}}))
+
+
+def leave_a_model_of_nothing(world):
+    model = world.data / "models" / f"{world.job}.json"
+    model.parent.mkdir()
+    model.write_text(json.dumps({"checkpoint": {"job_id": world.job, "attempt": 2, "step": 99}}))
+
+
 def run_a_stranger(world):
     world.file(new_id(), "attempt-1/log.txt", "")
 
@@ -170,6 +180,8 @@ BROKEN = {
     leave_it_running: "I1",
     end_it_twice: "I2",
     publish_two_outcomes: "I2",
+    name_a_checkpoint_that_is_not_there: "I2",
+    leave_a_model_of_nothing: "I2",
     run_a_stranger: "I2",
     accept_it_twice: "I2",
     repeat_an_attempt: "I3",
