@@ -20,7 +20,7 @@ from benchmarks.text_figures import shakespeare, train
 def pytorch(python: str, text: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Train the PyTorch network on the windows that TextData draws."""
     from shared.recipes.char_lstm import CharLstmTrain
-    from worker.text.data import TextData
+    from worker.families.text.data import TextData
 
     params = CharLstmTrain(**values)
     data = TextData(text.read_text(encoding="utf-8"), params)

@@ -48,9 +48,9 @@ def ours(code: Any, params: Any, data: Any, steps: int, checkpoint_s: float) -> 
     """Figures of fit() with everything on, and how many checkpoints were written meanwhile."""
     from shared.errors import LeaseLost
     from shared.ids import new_id
-    from shared.volume import Volume
+    from shared.volume.volume import Volume
     from worker.context import Context
-    from worker.fit import fit
+    from worker.training.fit import fit
 
     class Job(Context):
         timed = Timed(steps)
@@ -86,9 +86,9 @@ def bare(code: Any, params: Any, data: Any, steps: int, per_execution: int) -> t
     """Figures of keras' own fit."""
     import keras
 
-    from worker.optimizer import make_optimizer
     from worker.recipe import build_model
-    from worker.strategy import use_xla
+    from worker.training.optimizer import make_optimizer
+    from worker.training.strategy import use_xla
 
     timed = Timed(steps)
 
@@ -133,7 +133,7 @@ def main() -> None:
 
     from shared.datasets import Limits, import_dataset
     from shared.recipes import get_recipe
-    from shared.volume import Volume
+    from shared.volume.volume import Volume
     from worker.recipe import recipe_code
 
     recipe, folder, pattern, values = CASES[flags.case]

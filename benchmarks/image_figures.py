@@ -39,10 +39,10 @@ def run(title: str, files: list[Path], params: Any) -> None:
     """Import as an upload, train, report, print. All goes to a temporary volume as in a real job."""
     from shared.datasets import Limits, import_dataset
     from shared.ids import new_id
-    from shared.volume import Volume
+    from shared.volume.volume import Volume
     from worker.context import Context
-    from worker.fit import fit
     from worker.recipe import recipe_code
+    from worker.training.fit import fit
 
     class Printing(Context):
         def series_row(self, row: dict[str, Any]) -> None:

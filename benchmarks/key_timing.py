@@ -12,7 +12,7 @@ import time
 from benchmarks.image_figures import ROOT
 from shared.api_keys import create_key, find_key
 from shared.ids import new_id
-from shared.volume import Volume
+from shared.volume.volume import Volume
 
 ROUNDS = 4_000
 

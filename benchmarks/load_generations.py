@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.image_figures import ROOT
 from cli.stack import Plan
-from shared.job import Job
+from shared.jobs.job import Job
 from tests.support.running import RunningStack
 
 TEXT = "The quick brown fox jumps over the lazy dog. 床前明月光，疑是地上霜。\n" * 300

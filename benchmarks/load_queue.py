@@ -13,10 +13,10 @@ from pathlib import Path
 
 from benchmarks.image_figures import ROOT
 from cli.server import EmbeddedServer
-from shared.job import JobRequest, State
-from shared.queues import placed, queues
+from shared.jobs.job import JobRequest, State
+from shared.jobs.queues import placed, queues
+from shared.jobs.store import JobStore
 from shared.settings import load_settings
-from shared.store import JobStore
 
 ROUNDS = 200  # of every operation, at either size
 

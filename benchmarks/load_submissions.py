@@ -16,9 +16,9 @@ from pathlib import Path
 from benchmarks.image_figures import ROOT
 from benchmarks.load_queue import timed
 from shared.datasets import Limits, import_dataset
-from shared.job import State
+from shared.jobs.job import State
 from tests.faults.installation import Installation
-from worker.housekeeping import tidy
+from worker.upkeep.housekeeping import tidy
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 300
 LIMITS = {"max_queued": 10**6, "max_queued_per_owner": 10**6, "changes_per_minute": 10**7, "reads_per_minute": 10**7}

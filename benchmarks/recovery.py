@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.image_figures import ROOT
 from shared.datasets import Limits, import_dataset
-from shared.job import Job, JobRequest
+from shared.jobs.job import Job, JobRequest
 from shared.recipes import get_recipe
 from tests.faults.installation import Installation, descendants
 

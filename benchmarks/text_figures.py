@@ -24,10 +24,10 @@ def train(recipe: str, values: dict[str, Any], text: Path) -> dict[str, Any]:
     from shared.ids import new_id
     from shared.recipes import get_recipe
     from shared.recipes.base import validate_params
-    from shared.volume import Volume
+    from shared.volume.volume import Volume
     from worker.context import Context
-    from worker.fit import fit
     from worker.recipe import recipe_code
+    from worker.training.fit import fit
 
     class Printing(Context):
         def series_row(self, row: dict[str, Any]) -> None:

@@ -9,11 +9,11 @@ import redis
 from cli.installation import add_options, open_store, settings_of
 from cli.reindex import recover
 from cli.screen import plain, size
-from shared.backup import Copied, back_up, restore
-from shared.copies import copy_records
 from shared.errors import TrainyardError
 from shared.settings import Settings
-from shared.volume import Volume
+from shared.volume.backup import Copied, back_up, restore
+from shared.volume.copies import copy_records
+from shared.volume.volume import Volume
 
 _RECORDS_S = 60.0  # for writing the newest records first; those of the last seconds, where a reaper runs
 

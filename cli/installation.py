@@ -8,8 +8,8 @@ from pathlib import Path
 from cli.connect import running_here
 from cli.server import embedded_server
 from cli.up import only_one
+from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
-from shared.store import JobStore
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.screen import ago, columns, table
 from shared.api_keys import SCOPES, create_key, list_keys, revoke_key
 from shared.settings import load_settings
-from shared.volume import Volume
+from shared.volume.volume import Volume
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -5,9 +5,9 @@ import sys
 
 from cli.installation import add_options, open_store, settings_of
 from cli.screen import plain
-from shared.reindex import Report, reindex
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.jobs.store import JobStore
+from shared.volume.reindex import Report, reindex
+from shared.volume.volume import Volume
 
 _MOST_LINES = 200  # of one sort; each job's page says it as well
 

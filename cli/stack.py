@@ -18,9 +18,9 @@ import redis
 from cli.child import Child, Ended, Line
 from cli.server import EmbeddedServer, free_port
 from shared.errors import TrainyardError
-from shared.presence import WorkerInfo
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
-from shared.store import JobStore
 
 _CHECK_EVERY_S = 0.1
 _CRASHES_AT_START = 3  # of one process before it was ever ready: the stack is given up
@@ -95,7 +95,7 @@ class Stack:
             for number in range(1, count + 1):
                 name = f"{kind}-{number}" if count > 1 else kind
                 children.append(self._child(name, [python, "-m", "worker"], own, self._announced, stop_s))
-        children.append(self._child("reaper", [python, "-m", "worker.reaper"], env, lambda child: child.running))
+        children.append(self._child("reaper", [python, "-m", "worker.upkeep.reaper"], env, lambda child: child.running))
         return children
 
     def _child(

@@ -15,10 +15,9 @@ from typing import TextIO
 from cli.devices import count_gpus
 from cli.screen import colour, pad
 from cli.stack import Plan, Stack, StackFailed
-from shared import staging
 from shared.api_keys import list_keys
 from shared.settings import load_settings
-from shared.volume import Volume
+from shared.volume.volume import Volume, staging
 
 _COLOURS = {"": "bold", "redis": "red", "web": "cyan", "train": "green", "generate": "magenta", "reaper": "yellow"}
 _NAME_WIDTH = 10

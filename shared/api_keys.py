@@ -15,11 +15,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from shared import staging
 from shared.errors import InvalidParams, NotFound, Problem
 from shared.ids import is_id, new_id
-from shared.job import utc_now
-from shared.volume import Volume
+from shared.jobs.job import utc_now
+from shared.volume.volume import Volume, staging
 
 Scope = Literal["read", "submit", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "submit", "admin")  # each allows what those before it allow

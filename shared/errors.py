@@ -121,7 +121,7 @@ class DatasetInvalid(ClientError):
 
 
 class JobError(TrainyardError):
-    """Ends an attempt. cause picks the retry budget (see shared/job.py RETRY_BUDGET)."""
+    """Ends an attempt. cause picks the retry budget (see shared/jobs/job.py RETRY_BUDGET)."""
 
     code = "job_error"
     cause = "user_error"

@@ -10,9 +10,9 @@ import pytest
 from cli.server import EmbeddedServer, ServerMissing, find_server
 from cli.stack import Plan
 from shared.ids import new_id
+from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from tests.support import leaks
 from tests.support.running import RunningStack
 

@@ -5,7 +5,7 @@ import sys
 
 from shared.api_keys import list_keys
 from shared.settings import SettingsInvalid, load_settings
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from web.server import Server
 
 

@@ -10,13 +10,13 @@ from typing import Any
 from flask import Flask, g, request
 
 from shared import datasets as _datasets
-from shared import models as _models
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
-from shared.job import Job
-from shared.listing import JobPage
-from shared.models import Model
-from shared.presence import WorkerInfo
+from shared.jobs import models as _models
+from shared.jobs.job import Job
+from shared.jobs.listing import JobPage
+from shared.jobs.models import Model
+from shared.jobs.presence import WorkerInfo
 from web.identity import identity
 from web.services import services
 

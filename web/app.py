@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.errors import InvalidParams, Problem
+from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from web import access, api, bodies, docs_page, headers, identity, pages, problems, rates
 from web.docs_page import DocumentedApp
 from web.job_request import problems_of_params

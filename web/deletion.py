@@ -4,8 +4,8 @@ import contextlib
 from pathlib import Path
 
 from shared.errors import Conflict, NotFound
-from shared.models import delete_model, models_from
-from shared.pins import pins, pins_for_the_outcome
+from shared.jobs.models import delete_model, models_from
+from shared.jobs.pins import pins, pins_for_the_outcome
 from web import access
 from web.services import Services
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from shared.errors import InvalidParams, NotFound, Problem, UnknownRecipe
-from shared.job import CheckpointRef, JobRequest, utc_now
+from shared.jobs.job import CheckpointRef, JobRequest, utc_now
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec, validate_params
 from web import access

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from shared.staging import STAGING_PREFIX
+from shared.volume.staging import STAGING_PREFIX
 
 
 class Parts:

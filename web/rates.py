@@ -9,7 +9,7 @@ from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from shared.errors import ClientError
-from shared.keys import Keys
+from shared.jobs.keys import Keys
 from shared.settings import Settings
 
 

@@ -4,8 +4,8 @@ import hashlib
 import re
 from typing import Any
 
-from shared.job import Job
-from shared.queues import placed
+from shared.jobs.job import Job
+from shared.jobs.queues import placed
 from web.services import Services
 
 API = "/api/v1"

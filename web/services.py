@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from shared.jobs.store import JobStore
 from shared.settings import Settings
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from web.rates import Rates
 from web.seats import Seats
 

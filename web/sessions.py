@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from werkzeug.wrappers import Response
 
-from shared.store import JobStore
+from shared.jobs.store import JobStore
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _MOST_LIVES = 4  # a session ends after so many times session_ttl_s, however much it is used; a guess

@@ -5,10 +5,10 @@ import logging
 import redis
 from pydantic import BaseModel
 
-from shared import pins
 from shared.errors import Conflict, InvalidParams, NotFound, Problem, TrainyardError, VolumeFull
 from shared.ids import new_id
-from shared.job import CheckpointRef, Job, JobRequest
+from shared.jobs import pins
+from shared.jobs.job import CheckpointRef, Job, JobRequest
 from web import access
 from web.job_request import CheckpointChoice, JobBody, RetryBody, build_request
 from web.services import Services

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from shared.job import Job, State
+from shared.jobs.job import Job, State
 from web.representation import etag, job_json
 from web.services import Services
 

@@ -7,8 +7,8 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from shared.jobs.wakeup import TASK_NAME, celery_config
 from shared.settings import Settings
-from shared.wakeup import TASK_NAME, celery_config
 
 log = logging.getLogger(__name__)
 

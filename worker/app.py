@@ -26,23 +26,23 @@ from celery import Celery, signals
 from kombu.entity import Queue
 
 from shared.errors import TrainyardError
-from shared.presence import Presence, WorkerInfo
+from shared.jobs.presence import Presence, WorkerInfo
+from shared.jobs.store import JobStore
+from shared.jobs.wakeup import celery_config
 from shared.settings import load_settings
-from shared.store import JobStore
-from shared.volume import Volume
-from shared.wakeup import celery_config
+from shared.volume.volume import Volume
 from worker import tasks
-from worker.devices import NoDevice, Slot, choose_slot, list_gpus
-from worker.drain import DrainPipe
 from worker.logs import set_up_logging
-from worker.presence import SLOT_HOST, Announcer
-from worker.spare import Crew
-from worker.supervisor import Supervisor
-from worker.wakeups import WakeUps
+from worker.supervision.devices import NoDevice, Slot, choose_slot, list_gpus
+from worker.supervision.drain import DrainPipe
+from worker.supervision.presence import SLOT_HOST, Announcer
+from worker.supervision.spare import Crew
+from worker.supervision.supervisor import Supervisor
+from worker.supervision.wakeups import WakeUps
 
 log = logging.getLogger(__name__)
 
-_PATIENCE_S = 20  # longer than a silent worker's hold on a device (shared/presence.py)
+_PATIENCE_S = 20  # longer than a silent worker's hold on a device (shared/jobs/presence.py)
 
 settings = load_settings()
 app = Celery("trainyard", set_as_current=True)

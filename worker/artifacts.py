@@ -1,9 +1,9 @@
-"""Puts a job's outputs on the volume, all or none. Called by worker/trainer.py and worker/generator.py."""
+"""Puts a job's outputs on the volume, all or none. Called by worker/training/trainer.py and worker/generation/generator.py."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from shared.volume import Volume
+from shared.volume.volume import Volume
 
 
 def publish_artifacts(volume: Volume, attempt_dir: Path, artifacts: Mapping[str, bytes]) -> list[str]:

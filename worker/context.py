@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import InputMissing
-from shared.job import CheckpointRef, Progress
-from shared.staging import full_is_said
+from shared.jobs.job import CheckpointRef, Progress
+from shared.volume.staging import full_is_said
 
 if TYPE_CHECKING:
-    from shared.volume import Volume
+    from shared.volume.volume import Volume
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Context:
         """Take the newest progress; called at most about twice a second, and on every change of phase."""
 
     def event(self, type: str, data: dict[str, Any]) -> None:
-        """Take a "sample", "output" or "note" event (see shared/events.py)."""
+        """Take a "sample", "output" or "note" event (see shared/jobs/events.py)."""
 
     def checkpoint(self, ref: CheckpointRef, data: dict[str, Any]) -> None:
         """Take note that a checkpoint is on the volume, verified. data: step, metrics, bytes."""

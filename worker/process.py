@@ -1,6 +1,6 @@
 """The process that trains or generates: imports TensorFlow, says it is ready, waits for an order, carries it out.
 
-Started by worker/child.py as `python -m worker.process`. Until the first order it is the spare: libraries imported, no
+Started by worker/supervision/child.py as `python -m worker.process`. Until the first order it is the spare: libraries imported, no
 device memory held. {"do": "train"} is its last order; after {"do": "generate"} it stays, its models warm.
 
 JSON lines. In: {"do": "train"|"generate", "job", "data", "settings"}, {"do": "stop", "reason"}, {"do": "exit"}.
@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import Cancelled, Drained, Interrupted, LeaseLost, Paused
-from shared.job import CheckpointRef, Job, Progress
+from shared.jobs.job import CheckpointRef, Job, Progress
 from worker.context import Context
 
 _PR_SET_PDEATHSIG = 1
@@ -107,7 +107,7 @@ def import_libraries() -> None:
     def work() -> None:
         try:
             step_back()
-            for name in ("tensorflow", "keras", "worker.trainer", "worker.generator"):
+            for name in ("tensorflow", "keras", "worker.training.trainer", "worker.generation.generator"):
                 importlib.import_module(name)
         except BaseException as err:  # noqa: BLE001  handed to the main thread, which fails with it
             failure.append(err)
@@ -138,10 +138,10 @@ def set_up_device(environment: Mapping[str, str]) -> None:
 
 def carry_out(order: dict[str, Any], wire: Wire, warm: Any) -> None:
     """Run one order to its answer. The one place of this process with broad catching."""
-    from shared.volume import Volume
-    from worker.failure import describe_failure
-    from worker.generator import run_generate
-    from worker.trainer import run_train
+    from shared.volume.volume import Volume
+    from worker.generation.generator import run_generate
+    from worker.supervision.failure import describe_failure
+    from worker.training.trainer import run_train
 
     job = Job.model_validate(order["job"])
     settings = order["settings"]
@@ -191,7 +191,7 @@ def main() -> None:
         os.write(args.ready_fd, json.dumps({"ready_pid": os.getpid()}).encode() + b"\n")
         os.close(args.ready_fd)
 
-    from worker.generator import WarmModels
+    from worker.generation.generator import WarmModels
 
     warm: WarmModels | None = None
     while (order := wire.next_order()) and order["do"] != "exit":

@@ -1,7 +1,7 @@
 """What the code of a recipe must offer: the contract between worker/recipes/<name>.py and everything that runs one.
 
-A recipe's code is a *module* with the names listed in RecipeCode. worker/fit.py trains it, worker/trainer.py reports,
-worker/generator.py generates. tests/contract/test_recipes.py holds every recipe to this file.
+A recipe's code is a *module* with the names listed in RecipeCode. worker/training/ trains it and reports,
+worker/generation/ generates. tests/contract/test_recipes.py holds every recipe to this file.
 """
 
 from contextlib import AbstractContextManager, nullcontext

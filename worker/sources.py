@@ -1,9 +1,9 @@
-"""Finds the checkpoint a job starts from or generates with. Called by worker/trainer.py and worker/generator.py."""
+"""Finds the checkpoint a job starts from or generates with. Called by the trainer and the generator."""
 
 from shared.errors import CheckpointCorrupt, InputMissing, NotFound
-from shared.job import CheckpointRef
-from shared.record import source_key
-from shared.volume import CheckpointInfo, Volume
+from shared.jobs.job import CheckpointRef
+from shared.jobs.record import source_key
+from shared.volume.volume import CheckpointInfo, Volume
 
 
 def find_source(volume: Volume, ref: CheckpointRef) -> CheckpointInfo:

@@ -1,10 +1,10 @@
-"""The one Celery task. A thin shell: everything is in worker/supervisor.py."""
+"""The one Celery task. A thin shell: everything is in worker/supervision/supervisor.py."""
 
 from celery import shared_task
 
-from shared.job import QUEUES
-from shared.wakeup import TASK_NAME
-from worker.supervisor import Supervisor
+from shared.jobs.job import QUEUES
+from shared.jobs.wakeup import TASK_NAME
+from worker.supervision.supervisor import Supervisor
 
 supervisor: Supervisor | None = None  # set in the Celery child by worker/app.py
 

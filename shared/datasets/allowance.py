@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from shared.datasets.manifest import list_datasets
 from shared.errors import TooLarge
-from shared.staging import full_is_said
-from shared.volume import Volume
+from shared.volume.staging import full_is_said
+from shared.volume.volume import Volume
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 

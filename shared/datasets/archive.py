@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from shared.datasets.marks import TOO_MANY, long_run
 from shared.datasets.problems import Problems, refuse
 from shared.errors import TooLarge
-from shared.staging import full_is_said
+from shared.volume.staging import full_is_said
 
 MOST_LEVELS = 16  # folders within each other
 MOST_FOLDERS = (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from shared.datasets.importer import HasLimits, import_dataset
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
-from shared.volume import Volume
+from shared.volume.volume import Volume
 
 
 def _python_docs() -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from shared.datasets.problems import Problems
-from shared.staging import sha256
+from shared.volume.staging import sha256
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"}
 # Pillow would try every format it knows, whatever the file's name, and start Ghostscript on PostScript: only these are read.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from shared import staging
 from shared.datasets.allowance import alone, refuse_beyond
 from shared.datasets.archive import MOST_FOLDERS, UNFIT, folders_of, opened, unpack
 from shared.datasets.idx import check_idx, looks_like_idx
@@ -20,8 +19,8 @@ from shared.datasets.manifest import DatasetManifest, content_id, get_dataset
 from shared.datasets.problems import refuse
 from shared.datasets.text import import_text
 from shared.errors import Conflict, NotFound, TooLarge
-from shared.job import utc_now
-from shared.volume import Volume
+from shared.jobs.job import utc_now
+from shared.volume.volume import Volume, staging
 
 FORMATS = {
     "text": 'text: .txt, or .jsonl with a "text" in each line',

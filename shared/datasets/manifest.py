@@ -9,9 +9,8 @@ from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, Field, ValidationError
 
-from shared import staging
 from shared.errors import NotFound
-from shared.volume import Volume
+from shared.volume.volume import Volume, staging
 
 _Stamp = tuple[int, int, int]  # inode, size, time of a manifest: another one is another manifest
 # What list_datasets has read; None: damaged. Forgotten with the volume, or when the dataset is gone.

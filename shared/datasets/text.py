@@ -23,7 +23,7 @@ from typing import IO, Any
 from shared.datasets.encoding import CONTROLS, recognise
 from shared.datasets.marks import MOST_MARKS, TOO_MANY, long_run
 from shared.datasets.problems import Problems, refuse
-from shared.staging import full_is_said
+from shared.volume.staging import full_is_said
 
 LIMIT_BYTES = 1 << 30  # a guess: a text is held in memory, several times over, when it is trained on
 LONGEST_LINE = 1 << 26  # characters of one .jsonl line

@@ -25,7 +25,7 @@ def advanced(group: str, unit: str = "") -> dict[str, Any]:
 
 
 class TrainParams(Params):
-    """Params every training shares; worker/fit.py gives them their meaning."""
+    """Params every training shares; worker/training/fit.py gives them their meaning."""
 
     batch_size: int = Field(
         32, ge=1, le=65_536, description="Examples per step.", json_schema_extra={"unit": "examples"}

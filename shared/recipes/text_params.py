@@ -88,7 +88,7 @@ class TextGenerate(Params):
 
 
 def _shorter_part(size: int, params: Any) -> int:
-    """Tokens of the shorter of both parts, cut as worker/text/data.py cuts."""
+    """Tokens of the shorter of both parts, cut as worker/families/text/data.py cuts."""
     cut = int(size * (1 - params.validation_fraction))
     return min(cut, size - cut)
 

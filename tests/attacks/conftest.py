@@ -10,9 +10,9 @@ from PIL import Image
 
 from shared.api_keys import create_key
 from shared.ids import new_id
+from shared.jobs.store import JobStore
 from shared.settings import load_settings
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from tests.support.callers import TEXT, Caller, name_model, train, upload
 from web import create_app
 

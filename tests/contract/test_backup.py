@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from shared.api_keys import create_key, find_key
-from shared.backup import PARTS, back_up, restore
 from shared.datasets.manifest import delete_dataset, get_dataset
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
-from shared.job import CheckpointRef
-from shared.models import Model, save_model
-from shared.staging import STAGING_PREFIX, TRASH_PREFIX, remove
-from shared.volume import Volume
+from shared.jobs.job import CheckpointRef
+from shared.jobs.models import Model, save_model
+from shared.volume.backup import PARTS, back_up, restore
+from shared.volume.staging import STAGING_PREFIX, TRASH_PREFIX, remove
+from shared.volume.volume import Volume
 from tests.support.tiny_datasets import import_files
 
 JOB = new_id()

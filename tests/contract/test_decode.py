@@ -10,10 +10,10 @@ from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.recipes.text_params import TextGenerate
 from worker.context import Context
-from worker.decode.engine import CHUNK
-from worker.decode.sampling import Sampling
+from worker.families.text.data import TextData
+from worker.generation.decode.engine import CHUNK
+from worker.generation.decode.sampling import Sampling
 from worker.recipe import build_model, recipe_code
-from worker.text.data import TextData
 
 TEXT = "床前明月光，疑是地上霜。\nThe quick brown fox jumps over the lazy dog.\n" * 80
 CONTEXT = 160

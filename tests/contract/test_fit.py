@@ -13,16 +13,16 @@ tf = pytest.importorskip("tensorflow")
 
 from shared.errors import Cancelled, CheckpointCorrupt, Drained, LeaseLost, NonFiniteLoss, Paused, VolumeFull  # noqa: E402
 from shared.ids import new_id  # noqa: E402
-from shared.job import Progress  # noqa: E402
-from shared.readback import samples, series  # noqa: E402
+from shared.jobs.job import Progress  # noqa: E402
 from shared.recipes.image_classifier import ImageClassifierTrain  # noqa: E402
-from shared.volume import Volume  # noqa: E402
+from shared.volume.readback import samples, series  # noqa: E402
+from shared.volume.volume import Volume  # noqa: E402
 from tests.support.tiny_pictures import folder_files  # noqa: E402
-from worker import checkpoint  # noqa: E402
-from worker.checkpoint_writer import prune  # noqa: E402
 from worker.context import Context  # noqa: E402
-from worker.fit import fit  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
+from worker.training import checkpoint  # noqa: E402
+from worker.training.checkpoint_writer import prune  # noqa: E402
+from worker.training.fit import fit  # noqa: E402
 
 PARAMS = ImageClassifierTrain.model_validate(
     {"width": 4, "epochs": 4, "batch_size": 8, "dropout": 0.3, "warmup_steps": 0, "class_weights": "balanced"}

@@ -19,12 +19,12 @@ from pathlib import Path
 from shared.errors import Paused
 from shared.ids import new_id
 from shared.recipes.image_classifier import ImageClassifierTrain
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
-from worker import checkpoint
+from worker.training import checkpoint
 from worker.context import Context
-from worker.fit import fit
+from worker.training.fit import fit
 from worker.recipes import image_classifier
 
 class Stopping(Context):

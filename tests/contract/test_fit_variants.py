@@ -8,14 +8,14 @@ np = pytest.importorskip("numpy")
 pytest.importorskip("tensorflow")
 
 from shared.recipes.image_classifier import ImageClassifierTrain  # noqa: E402
-from shared.volume import Volume  # noqa: E402
+from shared.volume.volume import Volume  # noqa: E402
 from tests.support.tiny_datasets import import_files  # noqa: E402
 from tests.support.tiny_pictures import folder_files, tiny_pictures  # noqa: E402
 from worker.context import Context  # noqa: E402
-from worker.fit import fit  # noqa: E402
-from worker.images.labelling import probabilities_of  # noqa: E402
+from worker.families.images.labelling import probabilities_of  # noqa: E402
 from worker.recipe import build_model  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
+from worker.training.fit import fit  # noqa: E402
 
 BASE = {"width": 4, "epochs": 2, "batch_size": 8, "warmup_steps": 0}
 

@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from shared import pins
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobRequest, State
-from shared.models import Model, save_model
-from shared.reindex import reindex
-from worker.housekeeping import Tidied, tidy
-from worker.reaper import give_back
+from shared.jobs import pins
+from shared.jobs.job import CheckpointRef, JobRequest, State
+from shared.jobs.models import Model, save_model
+from shared.volume.reindex import reindex
+from worker.upkeep.housekeeping import Tidied, tidy
+from worker.upkeep.reaper import give_back
 
 
 def ended(store, volume, owner="ann", content=b"weights" * 100):

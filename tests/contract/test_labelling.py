@@ -12,13 +12,13 @@ from PIL import Image  # noqa: E402
 
 from shared.errors import Cancelled, InputMissing, RecipeFailed  # noqa: E402
 from shared.recipes.image_classifier import ImageClassifierGenerate, ImageClassifierTrain  # noqa: E402
-from shared.volume import Volume  # noqa: E402
+from shared.volume.volume import Volume  # noqa: E402
 from tests.support.tiny_datasets import import_files  # noqa: E402
 from tests.support.tiny_pictures import folder_files, idx_files, png, tiny_pictures  # noqa: E402
 from worker.context import Context  # noqa: E402
-from worker.fit import fit  # noqa: E402
-from worker.images.labelling import probabilities_of  # noqa: E402
+from worker.families.images.labelling import probabilities_of  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
+from worker.training.fit import fit  # noqa: E402
 
 PARAMS = ImageClassifierTrain.model_validate({"width": 8, "epochs": 12, "batch_size": 8, "warmup_steps": 0})
 

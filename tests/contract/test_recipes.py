@@ -17,10 +17,10 @@ import pytest
 
 from shared.errors import ClientError, DatasetInvalid, InvalidParams, UnknownRecipe
 from shared.ids import new_id
-from shared.readback import samples, series
 from shared.recipes import RECIPES, get_recipe
 from shared.recipes.base import validate_params
-from shared.volume import Volume
+from shared.volume.readback import samples, series
+from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
 from tests.support.tiny_datasets import import_files
 

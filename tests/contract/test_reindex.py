@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from shared import copies
 from shared.errors import LeaseLost, NotFound
 from shared.ids import new_id
-from shared.job import CheckpointRef, Job, JobErrorInfo, JobRequest, Progress, State, utc_now
-from shared.last_known import history
-from shared.reindex import Report, reindex
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.jobs.job import CheckpointRef, Job, JobErrorInfo, JobRequest, Progress, State, utc_now
+from shared.jobs.store import JobStore
+from shared.volume import copies
+from shared.volume.last_known import history
+from shared.volume.reindex import Report, reindex
+from shared.volume.volume import Volume
 
 
 def submit(store: JobStore, **changes) -> Job:

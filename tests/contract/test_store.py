@@ -6,8 +6,8 @@ import pytest
 
 from shared.errors import Conflict, LeaseLost, NotFound, QueueFull
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobErrorInfo, JobRequest, Progress, State
-from shared.store import JobStore
+from shared.jobs.job import CheckpointRef, JobErrorInfo, JobRequest, Progress, State
+from shared.jobs.store import JobStore
 
 
 def request(**changes) -> JobRequest:

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 )
 
 from shared.errors import Conflict, InvalidParams, LeaseLost
-from shared.job import RETRY_BUDGET, TRANSITIONS, JobErrorInfo, JobRequest, Progress, State
-from shared.store import JobStore
+from shared.jobs.job import RETRY_BUDGET, TRANSITIONS, JobErrorInfo, JobRequest, Progress, State
+from shared.jobs.store import JobStore
 
 # What each event says about the state of its job; others say nothing.
 STATE_AFTER = {

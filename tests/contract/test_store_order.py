@@ -6,10 +6,10 @@ import pytest
 
 from shared.errors import Conflict, InvalidParams, QueueFull
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobErrorInfo, State, utc_now
-from shared.presence import WorkerInfo
-from shared.queues import standings
-from shared.record import source_key
+from shared.jobs.job import CheckpointRef, JobErrorInfo, State, utc_now
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.queues import standings
+from shared.jobs.record import source_key
 from tests.contract.test_store import claim, request, submit
 
 

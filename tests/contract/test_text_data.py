@@ -10,8 +10,8 @@ import pytest
 from shared.errors import DatasetInvalid
 from shared.recipes.gpt import GptTrain
 from shared.recipes.text_params import check_text
+from worker.families.text.data import TextData
 from worker.recipe import build_model, recipe_code
-from worker.text.data import TextData
 
 TEXT = "床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n" * 40
 SMALL: dict[str, Any] = {"context": 8, "batch_size": 4, "steps": 6, "layers": 1, "heads": 2, "width": 16}

@@ -20,26 +20,26 @@ from typing import Any
 
 from celery import Celery
 
-from shared.copies import copy_records
 from shared.datasets import Limits, import_dataset
-from shared.job import CheckpointRef, Job, JobRequest, State, utc_now
-from shared.models import Model, models_from, save_model
-from shared.pins import pins
-from shared.presence import WorkerInfo
+from shared.jobs.job import CheckpointRef, Job, JobRequest, State, utc_now
+from shared.jobs.models import Model, models_from, save_model
+from shared.jobs.pins import pins
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.store import JobStore
+from shared.jobs.wakeup import broker_list, celery_config
 from shared.settings import load_settings
-from shared.store import JobStore
-from shared.volume import Volume
-from shared.wakeup import broker_list, celery_config
+from shared.volume.copies import copy_records
+from shared.volume.volume import Volume
 from tests.faults.checker import History, check
 from tests.faults.dying import ROOT, die_at, lines_on_the_way
 from web import create_app
-from worker.drain import DrainPipe
-from worker.housekeeping import tidy
-from worker.presence import Status
-from worker.reaper import give_back, run_once
-from worker.spare import Crew
-from worker.supervisor import Supervisor
-from worker.wakeups import WakeUps
+from worker.supervision.drain import DrainPipe
+from worker.supervision.presence import Status
+from worker.supervision.spare import Crew
+from worker.supervision.supervisor import Supervisor
+from worker.supervision.wakeups import WakeUps
+from worker.upkeep.housekeeping import tidy
+from worker.upkeep.reaper import give_back, run_once
 
 TEXT = "The quick brown fox jumps over the lazy dog.\n" * 100
 
@@ -303,7 +303,7 @@ SCENES: dict[str, type[Scene]] = {
 
 def main(scene: str, redis_url: str, folder: str, stride: str = "1") -> None:
     logging.disable(logging.WARNING)
-    sys.executable = str(Path(__file__).with_name("stand_in.py"))  # what worker/child.py starts
+    sys.executable = str(Path(__file__).with_name("stand_in.py"))  # what worker/supervision/child.py starts
     print(json.dumps(SCENES[scene](redis_url, Path(folder)).play(int(stride)), ensure_ascii=False))
 
 

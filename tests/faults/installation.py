@@ -21,9 +21,9 @@ import redis
 from cli.client import Client
 from cli.server import EmbeddedServer, free_port
 from shared.errors import TrainyardError
+from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from tests.support.cutting_proxy import CuttingProxy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,7 +94,7 @@ class Installation:
             return False
 
     def _start_service(self, name: str) -> None:
-        module = ("worker.reaper",) if name == "reaper" else ("tests.faults.marked", name)
+        module = ("worker.upkeep.reaper",) if name == "reaper" else ("tests.faults.marked", name)
         self.services[name] = self._start(name, *module, TRAINYARD_PORT=str(self._port))
 
     def _start_worker(self, number: int) -> "subprocess.Popen[bytes]":
@@ -229,7 +229,7 @@ class Installation:
         """Send wake-ups nobody needs, as a message delivered twice or hours late would be."""
         from celery import Celery
 
-        from shared.wakeup import TASK_NAME, celery_config
+        from shared.jobs.wakeup import TASK_NAME, celery_config
 
         app = Celery("faults", set_as_current=False)
         app.conf.update(celery_config(self.settings))

@@ -16,20 +16,20 @@ from typing import Any
 # (module, class or "", function, before or after): a mark is "<before|after> <function>".
 POINTS = {
     "web": [
-        ("shared.store", "JobStore", "submit", "before"),
-        ("shared.store", "JobStore", "submit", "after"),
+        ("shared.jobs.store", "JobStore", "submit", "before"),
+        ("shared.jobs.store", "JobStore", "submit", "after"),
         ("web.waiting", "", "wait_for_end", "before"),
     ],
     "worker": [
-        ("shared.store", "JobStore", "claim", "after"),
-        ("shared.volume", "Volume", "start_attempt", "after"),
-        ("shared.store", "JobStore", "checkpoint", "before"),
-        ("shared.store", "JobStore", "checkpoint", "after"),
-        ("shared.volume", "Volume", "write_done", "before"),
-        ("shared.volume", "Volume", "write_done", "after"),
-        ("shared.store", "JobStore", "finish", "after"),
-        ("shared.store", "JobStore", "release", "before"),
-        ("shared.store", "JobStore", "release", "after"),
+        ("shared.jobs.store", "JobStore", "claim", "after"),
+        ("shared.volume.volume", "Volume", "start_attempt", "after"),
+        ("shared.jobs.store", "JobStore", "checkpoint", "before"),
+        ("shared.jobs.store", "JobStore", "checkpoint", "after"),
+        ("shared.volume.volume", "Volume", "write_done", "before"),
+        ("shared.volume.volume", "Volume", "write_done", "after"),
+        ("shared.jobs.store", "JobStore", "finish", "after"),
+        ("shared.jobs.store", "JobStore", "release", "before"),
+        ("shared.jobs.store", "JobStore", "release", "after"),
     ],
 }
 

@@ -13,12 +13,12 @@ import redis
 from celery import Celery
 
 from shared.ids import new_id
-from shared.job import Job, JobRequest, State
-from shared.pins import pin
+from shared.jobs.job import Job, JobRequest, State
+from shared.jobs.pins import pin
+from shared.jobs.store import JobStore
+from shared.jobs.wakeup import TASK_NAME, celery_config
 from shared.settings import Settings, load_settings
-from shared.store import JobStore
-from shared.volume import Volume
-from shared.wakeup import TASK_NAME, celery_config
+from shared.volume.volume import Volume
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobErrorInfo, State
+from shared.jobs.job import CheckpointRef, JobErrorInfo, State
 from shared.settings import Settings
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from web import create_app
 from web.representation import job_json
 from web.services import services

@@ -7,13 +7,13 @@ import pytest
 import redis
 
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobRequest, State
-from shared.models import Model, delete_model, get_model, save_model
-from shared.pins import pin, pins
+from shared.jobs.job import CheckpointRef, JobRequest, State
+from shared.jobs.models import Model, delete_model, get_model, save_model
+from shared.jobs.pins import pin, pins
 from tests.integration.test_api import problem
 from tests.support.callers import Caller, train, upload
 from web import create_app
-from worker.checkpoint_writer import prune
+from worker.training.checkpoint_writer import prune
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_a_generation_whose_checkpoint_cannot_be_kept_for_it_is_not_accepted(cli
     def full(path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("shared.pins._touch", full)
+    monkeypatch.setattr("shared.jobs.pins._touch", full)
     problem(generate(client, model_id=trained), 507, "full")
     assert store.list_jobs(kind="generate").jobs == []
 

@@ -11,7 +11,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from shared.ids import new_id
-from shared.job import utc_now
+from shared.jobs.job import utc_now
 from shared.recipes.image_classifier import MAX_IMAGE_BASE64
 from tests.support.callers import TEXT, Caller, train, upload
 from tests.support.uploads import picture

@@ -13,7 +13,7 @@ import pytest
 from cli.server import free_port
 from shared.api_keys import create_key
 from shared.ids import new_id
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from web.connections import BODY_S, LEAST_BYTES_PER_S, PatientSocket
 
 THREADS = 4

@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from shared.datasets import Limits, delete_dataset, import_dataset
-from shared.job import CheckpointRef, State
-from shared.models import get_model
-from shared.pins import pins
-from shared.readback import artifacts, log, series
+from shared.jobs.job import CheckpointRef, State
+from shared.jobs.models import get_model
+from shared.jobs.pins import pins
+from shared.volume.readback import artifacts, log, series
 from tests.integration.stack import Stack, children, is_alive
 from tests.support.tiny_pictures import idx_files
 
@@ -108,7 +108,7 @@ def test_a_killed_supervisor_takes_its_trainer_along_and_the_job_is_back_within_
 
 @killed_while_it_may_write
 def test_a_killed_worker_leaves_no_process_and_the_reaper_gives_its_job_to_another(stack, pictures):
-    stack.start("worker.reaper")
+    stack.start("worker.upkeep.reaper")
     worker = stack.start_worker()
     job = train(stack, pictures, epochs=5000)
     checkpoint_of(stack, job)

@@ -1,4 +1,4 @@
-"""worker/lease.py and worker/reaper.py against a real server, with clocks passed in."""
+"""worker/supervision/lease.py and worker/upkeep/reaper.py against a real server, with clocks passed in."""
 
 import pytest
 import redis
@@ -7,13 +7,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.errors import LeaseLost
-from shared.job import CheckpointRef, JobRequest, Progress, State
-from shared.presence import WorkerInfo
-from shared.store import JobStore
-from shared.wakeup import celery_config
-from worker.lease import Lease
-from worker.reaper import run_once
-from worker.wakeups import WakeUps
+from shared.jobs.job import CheckpointRef, JobRequest, Progress, State
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.store import JobStore
+from shared.jobs.wakeup import celery_config
+from worker.supervision.lease import Lease
+from worker.supervision.wakeups import WakeUps
+from worker.upkeep.reaper import run_once
 
 
 class Clock:

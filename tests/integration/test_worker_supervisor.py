@@ -1,4 +1,4 @@
-"""worker/supervisor.py at its edges: what an earlier attempt, or an earlier child, has left. No TensorFlow is started."""
+"""The supervisor at its edges: what an earlier attempt, or an earlier child, has left. No TensorFlow is started."""
 
 import os
 import select
@@ -8,16 +8,16 @@ import sys
 import pytest
 
 from shared.errors import LeaseLost
-from shared.job import JobErrorInfo, JobRequest, State
+from shared.jobs.job import JobErrorInfo, JobRequest, State
 from tests.integration.stack import ROOT, Stack, children
-from worker.attempt import Ending
-from worker.drain import DrainPipe
-from worker.presence import Status
-from worker.settle import Settlement
-from worker.spare import Crew
-from worker.supervisor import Supervisor
-from worker.volume_check import VolumeCheck
-from worker.wakeups import WakeUps
+from worker.supervision.attempt import Ending
+from worker.supervision.drain import DrainPipe
+from worker.supervision.presence import Status
+from worker.supervision.settle import Settlement
+from worker.supervision.spare import Crew
+from worker.supervision.supervisor import Supervisor
+from worker.supervision.volume_check import VolumeCheck
+from worker.supervision.wakeups import WakeUps
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import io
 
 from shared.ids import new_id
-from shared.job import CheckpointRef
-from shared.models import Model, save_model
+from shared.jobs.job import CheckpointRef
+from shared.jobs.models import Model, save_model
 
 TEXT = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 200
 

@@ -10,7 +10,7 @@ import redis
 MARK = "TRAINYARD_TEST_RUN"  # in the environment of every process this run has started, however deep
 _PATIENCE_S = 10.0  # for processes that are being ended right now
 
-# Kinds of keys (second part of their name, see shared/keys.py) and whether each must carry an expiry by itself.
+# Kinds of keys (second part of their name, see shared/jobs/keys.py) and whether each must carry an expiry by itself.
 # Those that need none die by a rule of their own: with a job, or entry by entry.
 KINDS = {
     "job": False, "events": False, "live": False, "jobs": False, "ended": False, "ready": False, "delayed": False, "fair": False,
@@ -100,7 +100,7 @@ def staging_left(folder: Path) -> list[Path]:
 
 
 def ownerless_keys(client: redis.Redis, prefix: str) -> list[str]:
-    """Keys below a prefix whose kind shared/keys.py does not know, or that should expire and do not."""
+    """Keys below a prefix whose kind shared/jobs/keys.py does not know, or that should expire and do not."""
     found = []
     for key in client.scan_iter(f"{prefix}:*", count=1000):
         name = key if isinstance(key, str) else key.decode()

@@ -9,8 +9,8 @@ from typing import TypeVar
 from cli.background import BackgroundStack
 from cli.client import Client
 from cli.stack import Plan, StackFailed
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.jobs.store import JobStore
+from shared.volume.volume import Volume
 
 T = TypeVar("T")
 

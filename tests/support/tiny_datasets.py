@@ -4,7 +4,7 @@ import io
 import zipfile
 
 from shared.datasets import DatasetManifest, Limits, import_dataset
-from shared.volume import Volume
+from shared.volume.volume import Volume
 
 
 def zipped(files: list[tuple[str, bytes]]) -> bytes:

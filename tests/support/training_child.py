@@ -17,13 +17,13 @@ from pathlib import Path
 from shared.errors import Drained, Interrupted, Paused
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
-from shared.volume import Volume
-from worker import checkpoint
-from worker import fit as fit_module
+from shared.volume.volume import Volume
 from worker.context import Context
-from worker.fit import fit
-from worker.keeping import Keeper
 from worker.recipe import recipe_code
+from worker.training import checkpoint
+from worker.training import fit as fit_module
+from worker.training.checkpoint_keeper import Keeper
+from worker.training.fit import fit
 
 
 class DisturbedContext(Context):

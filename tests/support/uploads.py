@@ -8,7 +8,7 @@ import zipfile
 from PIL import Image
 
 from shared.datasets import DatasetManifest, Limits, import_dataset
-from shared.volume import Volume
+from shared.volume.volume import Volume
 
 ANY_SIZE = Limits()
 

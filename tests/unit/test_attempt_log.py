@@ -1,8 +1,8 @@
-"""worker/attempt_log.py"""
+"""worker/supervision/attempt_log.py"""
 
 import re
 
-from worker.attempt_log import AttemptLog
+from worker.supervision.attempt_log import AttemptLog
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
 

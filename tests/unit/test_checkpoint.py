@@ -9,7 +9,7 @@ np = pytest.importorskip("numpy")
 keras = pytest.importorskip("keras")
 
 from shared.errors import CheckpointCorrupt  # noqa: E402
-from worker import checkpoint  # noqa: E402
+from worker.training import checkpoint  # noqa: E402
 
 
 def _trained(units: int = 4, steps: int = 3):

@@ -8,12 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared import staging
 from shared.datasets import delete_dataset, get_dataset, import_dataset, importer, list_datasets
 from shared.datasets.examples import import_example, list_examples
 from shared.datasets.importer import Limits, clean_name
 from shared.errors import NotFound, TooLarge
-from shared.volume import Volume
+from shared.volume.volume import Volume, staging
 from tests.support.uploads import left_behind, load
 
 POEM = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from tests.support.uploads import classes, idx, load, picture, zipped
 
 

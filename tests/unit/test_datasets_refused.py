@@ -10,7 +10,7 @@ import pytest
 
 from shared.datasets import Limits, importer
 from shared.errors import DatasetInvalid, TooLarge
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from tests.support.uploads import classes, idx, left_behind, load, picture, zipped
 
 POEM = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"

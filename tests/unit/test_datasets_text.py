@@ -7,7 +7,7 @@ import pytest
 
 from shared.datasets import encoding, importer, marks, text
 from shared.errors import DatasetInvalid
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from tests.support.uploads import load
 
 POEM = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"

@@ -1,10 +1,10 @@
-"""worker/devices.py against a small stand-in for NVML, since no GPU is here. Not run on a GPU."""
+"""worker/supervision/devices.py against a small stand-in for NVML, since no GPU is here. Not run on a GPU."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from worker.devices import Gpu, NoDevice, choose_slot, list_gpus
+from worker.supervision.devices import Gpu, NoDevice, choose_slot, list_gpus
 
 
 class FakeNvml:

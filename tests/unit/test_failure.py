@@ -1,4 +1,4 @@
-"""worker/failure.py: what ended an attempt, in the words of its record."""
+"""worker/supervision/failure.py: what ended an attempt, in the words of its record."""
 
 import errno
 import logging
@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from shared.errors import DatasetInvalid, InputMissing, NonFiniteLoss
-from worker.failure import describe_death, describe_failure, oom_kills
+from worker.supervision.failure import describe_death, describe_failure, oom_kills
 
 
 class ResourceExhaustedError(Exception):

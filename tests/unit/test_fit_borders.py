@@ -1,11 +1,11 @@
-"""Where a training halts, how fast it believes it goes, and when it gives up: pure parts of worker/fit.py."""
+"""Where a training halts, how fast it believes it goes, and when it gives up: pure parts of worker/training/fit.py."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.loop_state import Borders, LoopState
-from worker.pace import LOOK_S, Pace
+from worker.training.loop_state import Borders, LoopState
+from worker.training.pace import LOOK_S, Pace
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Schedules, penalties and class weights of worker/optimizer.py, against arithmetic done by hand."""
+"""Schedules, penalties and class weights of worker/training/optimizer.py, against arithmetic done by hand."""
 
 import math
 
@@ -8,7 +8,8 @@ np = pytest.importorskip("numpy")
 keras = pytest.importorskip("keras")
 
 from shared.recipes.base import TrainParams  # noqa: E402
-from worker.optimizer import balanced_class_weights, learning_rate, make_optimizer  # noqa: E402
+from worker.families.classification import balanced_class_weights  # noqa: E402
+from worker.training.optimizer import learning_rate, make_optimizer  # noqa: E402
 
 
 def _params(**values):

@@ -1,10 +1,10 @@
-"""The life of a job as pure data: the moves of shared/job.py, without Redis."""
+"""The life of a job as pure data: the moves of shared/jobs/job.py, without Redis."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.ids import is_id, new_id
-from shared.job import RETRY_BUDGET, TERMINAL, TRANSITIONS, Cause, State
+from shared.jobs.job import RETRY_BUDGET, TERMINAL, TRANSITIONS, Cause, State
 
 
 class Life(RuleBasedStateMachine):

@@ -1,9 +1,9 @@
-"""worker/narrator.py: what an owner reads in a job's log."""
+"""worker/supervision/log_lines.py: what an owner reads in a job's log."""
 
 import pytest
 
-from shared.job import Progress
-from worker.narrator import Narrator
+from shared.jobs.job import Progress
+from worker.supervision.log_lines import Narrator
 
 
 @pytest.fixture

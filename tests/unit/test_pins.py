@@ -2,12 +2,12 @@
 
 import pytest
 
-from shared import pins, staging
 from shared.errors import NotFound
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobRequest
-from shared.volume import Volume
-from worker.checkpoint_writer import prune
+from shared.jobs import pins
+from shared.jobs.job import CheckpointRef, JobRequest
+from shared.volume.volume import Volume, staging
+from worker.training.checkpoint_writer import prune
 
 TRAINING, NEEDING = new_id(), new_id()
 

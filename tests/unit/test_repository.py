@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.keys import Keys
+from shared.jobs.keys import Keys
 from shared.settings import Settings
 from tests.support import leaks
 

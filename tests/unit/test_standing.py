@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.ids import new_id
-from shared.job import Attempt, Job, Progress, State
-from shared.presence import WorkerInfo
-from shared.standing import describe
+from shared.jobs.job import Attempt, Job, Progress, State
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.standing import describe
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 

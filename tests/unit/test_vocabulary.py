@@ -12,7 +12,7 @@ from shared.datasets.manifest import DatasetFile, DatasetManifest
 from shared.recipes.base import TrainParams
 from shared.recipes.gpt import GptTrain
 from shared.recipes.text_params import check_text
-from worker.text.vocabulary import UnknownCharacters, learn_vocabulary, vocabulary_from_json
+from worker.families.text.vocabulary import UnknownCharacters, learn_vocabulary, vocabulary_from_json
 
 TANG = "床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n「何當共剪西窗燭」𠮷 — café 👍🏽 naïve\n"
 KINDS = ("char", "byte", "bpe")

@@ -5,12 +5,11 @@ import os
 
 import pytest
 
-from shared import staging
 from shared.errors import Conflict, NotFound, VolumeFull
 from shared.ids import new_id
-from shared.job import CheckpointRef, JobErrorInfo, State
-from shared.models import Model, delete_model, get_model, list_models, save_model
-from shared.volume import Volume
+from shared.jobs.job import CheckpointRef, JobErrorInfo, State
+from shared.jobs.models import Model, delete_model, get_model, list_models, save_model
+from shared.volume.volume import Volume, staging
 
 JOB = new_id()
 

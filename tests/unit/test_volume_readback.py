@@ -5,10 +5,10 @@ import os
 
 import pytest
 
-from shared import readback
 from shared.errors import NotFound
 from shared.ids import new_id
-from shared.volume import Volume
+from shared.volume import readback
+from shared.volume.volume import Volume
 
 JOB = new_id()
 

@@ -1,7 +1,7 @@
-"""worker/watchdog.py: a clock that is passed in."""
+"""worker/supervision/watchdog.py: a clock that is passed in."""
 
-from shared.job import Progress
-from worker.watchdog import START_S, Watchdog
+from shared.jobs.job import Progress
+from worker.supervision.watchdog import START_S, Watchdog
 
 
 def training(step: int) -> Progress:

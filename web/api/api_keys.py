@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.api_keys import OWNER, ApiKey, Scope, create_key, list_keys, read_key, revoke_key
 from shared.errors import NotFound
-from shared.job import utc_now
+from shared.jobs.job import utc_now
 from web.api.common import JOB_ID, Asked, Reply, resource
 from web.identity import identity, require
 from web.problems import documented

@@ -8,8 +8,8 @@ from shared.datasets import delete_dataset, import_dataset
 from shared.datasets.examples import import_example, list_examples
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import Conflict, InvalidParams, Problem
-from shared.job import utc_now
-from shared.store import JobStore
+from shared.jobs.job import utc_now
+from shared.jobs.store import JobStore
 from web import access
 from web.api.common import Asked, Reply, resource
 from web.api.shapes import DatasetList

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from shared.errors import Problem
-from shared.queues import queues as read_queues
-from shared.staging import STAGING_PREFIX
+from shared.jobs.queues import queues as read_queues
+from shared.volume.staging import STAGING_PREFIX
 from web.api.common import Reply, resource
 from web.api.shapes import Health
 from web.problems import answer

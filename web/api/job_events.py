@@ -9,7 +9,7 @@ from flask import Response, jsonify, request
 from pydantic import Field, field_validator
 
 from shared.errors import NotFound
-from shared.events import Event
+from shared.jobs.events import Event
 from web import access
 from web.api.common import Asked, JobPath, Query, Reply, resource
 from web.api.shapes import EventPage

@@ -3,8 +3,8 @@
 from flask import jsonify, send_file
 from pydantic import Field
 
-from shared import readback
 from shared.errors import NotFound
+from shared.volume import readback
 from web import access
 from web.api.common import JOB_ID, Asked, JobPath, Query, Reply, resource
 from web.api.shapes import ArtifactList, CheckpointList, MetricRows, SampleList

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from flask import Response, jsonify, request
 from pydantic import Field
 
-from shared.job import Job
+from shared.jobs.job import Job
 from web import access
 from web.api.common import (
     JOB_ID,

@@ -5,8 +5,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import InvalidParams, NotFound, Problem, VolumeFull
 from shared.ids import new_id
-from shared.models import Model, save_model
-from shared.pins import pin_for_model, unpin_model
+from shared.jobs.models import Model, save_model
+from shared.jobs.pins import pin_for_model, unpin_model
 from web import access
 from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList

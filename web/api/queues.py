@@ -2,7 +2,7 @@
 
 from flask import jsonify
 
-from shared.queues import queues as read_queues
+from shared.jobs.queues import queues as read_queues
 from web.api.common import Reply, resource
 from web.api.shapes import QueueList
 from web.services import services

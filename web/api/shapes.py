@@ -5,13 +5,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from shared.datasets import DatasetManifest
-from shared.events import Event
-from shared.job import CheckpointRef, Job
-from shared.models import Model
-from shared.presence import WorkerInfo
-from shared.queues import QueueInfo
-from shared.readback import ArtifactInfo, SampleInfo
-from shared.standing import Standing
+from shared.jobs.events import Event
+from shared.jobs.job import CheckpointRef, Job
+from shared.jobs.models import Model
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.queues import QueueInfo
+from shared.jobs.standing import Standing
+from shared.volume.readback import ArtifactInfo, SampleInfo
 
 
 class JobShape(Job):

@@ -9,7 +9,7 @@ from shared.datasets import delete_dataset as remove
 from shared.datasets import import_dataset
 from shared.datasets.examples import import_example, list_examples
 from shared.errors import ClientError, Conflict, NotFound, Problem
-from shared.job import Job
+from shared.jobs.job import Job
 from shared.recipes import RECIPES
 from web import access
 from web.api.datasets import refuse_if_needed

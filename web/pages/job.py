@@ -8,14 +8,14 @@ from typing import Any
 from flask import Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from shared import readback
 from shared.errors import Conflict, NotFound
-from shared.events import Event
-from shared.job import Job
-from shared.models import Model
-from shared.queues import placed
+from shared.jobs.events import Event
+from shared.jobs.job import Job
+from shared.jobs.models import Model
+from shared.jobs.queues import placed
+from shared.jobs.record import source_key
 from shared.recipes import RECIPES
-from shared.record import source_key
+from shared.volume import readback
 from web import access
 from web.deletion import delete_job as remove
 from web.forms import params_json, to_text

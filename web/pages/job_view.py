@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.job import Attempt, Job, State
+from shared.jobs.job import Attempt, Job, State
 
 _CAUSES = {
     "user_error": "stopped by an error",

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from flask import render_template, request
 
-from shared.job import Job, State
-from shared.queues import standings
+from shared.jobs.job import Job, State
+from shared.jobs.queues import standings
 from web import access
 from web.pages.datasets import examples
 from web.pages.formatting import metric

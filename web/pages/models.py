@@ -8,9 +8,9 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from shared.errors import ClientError, NotFound, Problem
-from shared.models import Model
+from shared.jobs.models import Model
+from shared.jobs.record import source_key
 from shared.recipes import RECIPES
-from shared.record import source_key
 from web import access
 from web.api.models import ModelBody, name_checkpoint
 from web.deletion import forget_model

@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response
 from shared.datasets.examples import import_example
 from shared.errors import ClientError, InvalidParams, NotFound, Problem
 from shared.ids import new_id
-from shared.job import Job, utc_now
-from shared.queues import queues
+from shared.jobs.job import Job, utc_now
+from shared.jobs.queues import queues
+from shared.jobs.record import source_key
 from shared.recipes import RECIPES, RecipeSpec, get_recipe
-from shared.record import source_key
 from web import access
 from web.forms import Form, build_form, read_values
 from web.identity import current_owner
@@ -28,7 +28,7 @@ from web.submission import submit
 
 _CHECKPOINT = re.compile(
     r"([0-9a-z]{1,64})/([1-9]\d{0,8})/(\d{1,9})", re.ASCII
-)  # as shared.record.source_key writes it
+)  # as shared.jobs.record.source_key writes it
 _MOST_HOURS = MOST_AHEAD // timedelta(hours=1)
 _SOURCES = 30  # models and trainings offered to generate with
 

@@ -2,10 +2,10 @@
 
 from flask import Blueprint
 
+from shared.jobs.store import JobStore
 from shared.recipes import RECIPES, RecipeSpec
 from shared.settings import Settings
-from shared.store import JobStore
-from shared.volume import Volume
+from shared.volume.volume import Volume
 from web.representation import API
 from web.services import services
 

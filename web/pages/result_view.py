@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.events import Event
-from shared.job import Job, State
+from shared.jobs.events import Event
+from shared.jobs.job import Job, State
 
 _BARS = 5
 _LARGEST_MATRIX = 40  # classes; beyond that the table is no longer read but downloaded
@@ -73,7 +73,7 @@ def _data_url(data: str) -> str:
 
 
 def confusion(path: Path) -> dict[str, Any] | None:
-    """A confusion matrix written by worker/classification.py, as {classes, rows}; None when it is too large to read.
+    """A confusion matrix written by worker/families/classification.py, as {classes, rows}; None when it is too large to read.
 
     Each row is (class, cells), each cell (count, tint): tint 0 to 9 by the share of the row. Names stay names in any
     script, which the picture of the same matrix cannot promise.

@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import render_template
 
-from shared.job import Job
-from shared.presence import WorkerInfo
-from shared.queues import QueueInfo, queues
+from shared.jobs.job import Job
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.queues import QueueInfo, queues
 from web import access
 from web.pages.formatting import duration, plural
 from web.pages.reach import pages, recipe_title, store

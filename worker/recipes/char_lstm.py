@@ -10,11 +10,11 @@ import keras
 from keras import layers
 
 from shared.recipes.char_lstm import CharLstmTrain
-from worker.decode.recurrent import RecurrentEngine
+from worker.families.text.data import TextData, load_text
+from worker.families.text.vocabulary import vocabulary_from_json
+from worker.families.text.writer import TextWriter, text_report, text_samples
+from worker.generation.decode.recurrent import RecurrentEngine
 from worker.recipe import Report, Sample
-from worker.text.data import TextData, load_text
-from worker.text.vocabulary import vocabulary_from_json
-from worker.text.writer import TextWriter, text_report, text_samples
 
 XLA_FASTER = False  # a guess: compiling an LSTM takes long and its loop gains little
 STEPS_PER_EXECUTION = 20

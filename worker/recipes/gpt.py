@@ -10,11 +10,11 @@ import keras
 from keras import layers
 
 from shared.recipes.gpt import GptTrain
-from worker.decode.transformer import TransformerEngine
+from worker.families.text.data import TextData, load_text
+from worker.families.text.vocabulary import vocabulary_from_json
+from worker.families.text.writer import TextWriter, text_report, text_samples
+from worker.generation.decode.transformer import TransformerEngine
 from worker.recipe import Report, Sample
-from worker.text.data import TextData, load_text
-from worker.text.vocabulary import vocabulary_from_json
-from worker.text.writer import TextWriter, text_report, text_samples
 
 XLA_FASTER = True  # a guess from other small Transformers; not measured on against off here
 STEPS_PER_EXECUTION = 20

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 
 from shared.recipes.image_classifier import ImageClassifierTrain
-from worker.classification import classification_metrics, confusion_csv, confusion_matrix, confusion_png
-from worker.images.data import PictureData
-from worker.images.drawing import prediction_grid
-from worker.images.labelling import Labeller, probabilities_of
-from worker.images.networks import classifier
-from worker.images.reading import read_pictures
-from worker.images.splitting import split_pictures
+from worker.families.classification import classification_metrics, confusion_csv, confusion_matrix, confusion_png
+from worker.families.images.data import PictureData
+from worker.families.images.drawing import prediction_grid
+from worker.families.images.labelling import Labeller, probabilities_of
+from worker.families.images.networks import classifier
+from worker.families.images.reading import read_pictures
+from worker.families.images.splitting import split_pictures
 from worker.recipe import Report, Sample
 
 XLA_FASTER = False  # measured: see benchmarks/RESULTS.md, image_classifier

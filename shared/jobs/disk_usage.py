@@ -1,0 +1,35 @@
+"""How many bytes the files of an owner's jobs take on the volume, as housekeeping last measured. A part of shared/jobs/store.py."""
+
+from collections.abc import Mapping
+
+import redis
+
+from shared.jobs.keys import Keys
+
+_DAY_S = 86_400  # a figure older than that is nobody's
+
+
+class Kept:
+    """What JobStore knows of the room jobs take."""
+
+    redis: redis.Redis
+    keys: Keys
+
+    def kept_bytes(self, owner: str) -> int:
+        """Bytes of all files of an owner's jobs; 0 before the first measurement."""
+        return int(self.redis.hget(self.keys.kept(), owner) or 0)  # type: ignore[arg-type]
+
+    def tell_kept(self, by_owner: Mapping[str, int]) -> None:
+        """Replace all figures by newly measured ones."""
+        key = self.keys.kept()
+        with self.redis.pipeline() as pipe:
+            pipe.delete(key)
+            if by_owner:
+                pipe.hset(key, items=[text for pair in by_owner.items() for text in pair])
+                pipe.expire(key, _DAY_S)
+            pipe.execute()
+
+    def less_kept(self, owner: str, count: int) -> None:
+        """Subtract what has just been deleted, so that it counts at once."""
+        if self.redis.hexists(self.keys.kept(), owner):
+            self.redis.hincrby(self.keys.kept(), owner, -count)

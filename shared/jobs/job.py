@@ -1,0 +1,164 @@
+"""What a job is: its fields, its states and the moves between them. Pure; no I/O.
+
+A job's request (kind, recipe, params, dataset, source, name, owner, priority) never changes once accepted.
+Everything else is written by shared/jobs/store.py alone.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class State(StrEnum):
+    queued = "queued"
+    running = "running"
+    paused = "paused"
+    succeeded = "succeeded"
+    failed = "failed"
+    cancelled = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({State.succeeded, State.failed, State.cancelled})
+
+# From each state, the states one move away. Terminal states never change.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.queued: frozenset({State.running, State.paused, State.cancelled, State.failed}),
+    State.running: frozenset({State.succeeded, State.failed, State.cancelled, State.paused, State.queued}),
+    State.paused: frozenset({State.queued, State.cancelled}),
+    State.succeeded: frozenset(),
+    State.failed: frozenset(),
+    State.cancelled: frozenset(),
+}
+
+Kind = Literal["train", "generate"]
+QUEUES: tuple[Kind, ...] = ("train", "generate")
+
+# Why an attempt ended without ending the job. "drained" and "paused" cost nothing.
+Cause = Literal[
+    "user_error", "out_of_memory", "process_lost", "worker_lost", "infrastructure", "volume_full", "drained", "paused"
+]
+
+# How many further attempts each cause allows. process_lost, worker_lost, infrastructure and volume_full are counted anew
+# whenever a newer checkpoint exists: a job that gets on is never given up. A volume without room is waited for: with the
+# pauses of worker/supervision/settle.py this is some three days.
+RETRY_BUDGET: dict[str, int] = {
+    "user_error": 0,
+    "out_of_memory": 1,
+    "process_lost": 5,
+    "worker_lost": 5,
+    "infrastructure": 5,
+    "volume_full": 1_000,
+}
+
+Request = Literal["", "cancel", "pause"]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore")  # a record written by a newer version stays readable
+
+
+class CheckpointRef(_Model):
+    """One checkpoint on the volume: jobs/<job_id>/attempt-<attempt>/checkpoints/<step>."""
+
+    job_id: str
+    attempt: int = Field(ge=1)
+    step: int = Field(ge=0)
+
+
+class Progress(_Model):
+    """What the running attempt is doing now.
+
+    phase: "starting", "loading", "compiling", "training", "evaluating", "generating" or "saving".
+    steps_per_s and remaining_s are measured over the last seconds; None until there is something to measure.
+    metrics: the newest value of each series ("loss", "val_loss", "learning_rate", ...).
+    """
+
+    phase: str = "starting"
+    step: int = 0
+    total_steps: int | None = None
+    epoch: int | None = None
+    total_epochs: int | None = None
+    steps_per_s: float | None = None
+    remaining_s: float | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+    at: datetime = Field(default_factory=utc_now)
+
+
+class Attempt(_Model):
+    """One try at the job. cause is set when it ended without ending the job; outcome when it ended it."""
+
+    number: int
+    worker: str
+    device: str = ""
+    started_at: datetime
+    ended_at: datetime | None = None
+    resumed_from_step: int | None = None
+    last_step: int | None = None
+    cause: str | None = None
+    outcome: str | None = None
+    message: str | None = None
+
+
+class JobErrorInfo(_Model):
+    """Why a job failed, as shown to its owner. The traceback is in the attempt's log.txt."""
+
+    code: str
+    message: str
+    step: int | None = None
+
+
+class JobRequest(_Model):
+    """What the user asked for, validated. params has been through the recipe's own model."""
+
+    kind: Kind
+    recipe: str
+    params: dict[str, Any]
+    dataset_id: str | None = None  # train
+    source: CheckpointRef | None = None  # generate: the checkpoint to use. train: start from this checkpoint
+    model_id: str | None = None  # generate: the model name the source was resolved from
+    name: str = ""
+    owner: str = "local"
+    priority: int = Field(default=0, ge=-10, le=10)
+    retry_of: str | None = None
+    after: list[str] = Field(default_factory=list)  # jobs that must have succeeded before this one is ready
+    deadline_at: datetime | None = None  # cancelled when it has not ended by then
+    recipe_version: int = 1
+
+
+class Job(JobRequest):
+    """The record. Times are UTC."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    state: State
+    queue: str
+    attempt: int = 0  # number of the newest attempt, 0 before the first: the fence
+    request: Request = ""  # what the owner has asked of a running job and has not happened yet
+    created_at: datetime
+    updated_at: datetime
+    queued_at: datetime | None = None  # last time it entered the queue
+    started_at: datetime | None = None  # first claim
+    finished_at: datetime | None = None
+    worker: str = ""  # who runs it now
+    progress: Progress | None = None
+    checkpoint: CheckpointRef | None = None  # newest published checkpoint of this job
+    attempts: list[Attempt] = Field(default_factory=list)
+    spent: dict[str, int] = Field(default_factory=dict)  # retries used, by cause
+    error: JobErrorInfo | None = None
+    result: dict[str, Any] | None = None  # recipe's summary; see docs/recipes.md
+    waits_for: str = (
+        ""  # what holds a queued job back: a fault (a full volume, say), or other jobs; "" when it can be claimed
+    )
+    revision: str = ""  # id of the newest event; changes with every change of the record

@@ -1,0 +1,65 @@
+"""Model names: models/<model id>.json names one checkpoint of one job. A finished training's model has the job's own id."""
+
+import contextlib
+import os
+from datetime import datetime
+
+from pydantic import BaseModel, Field, ValidationError
+
+from shared.errors import NotFound
+from shared.ids import is_id
+from shared.jobs.job import CheckpointRef, utc_now
+from shared.jobs.pins import unpin_model
+from shared.volume.volume import Volume, staging
+
+
+class Model(BaseModel):
+    """A name for one checkpoint."""
+
+    id: str
+    name: str
+    owner: str = "local"
+    recipe: str
+    recipe_version: int = 1
+    checkpoint: CheckpointRef
+    metrics: dict[str, float] = Field(default_factory=dict)
+    created_at: datetime = Field(default_factory=utc_now)
+
+
+def save_model(volume: Volume, model: Model) -> None:
+    """Write or replace a model's name, whole or not at all. Raises VolumeFull."""
+    staging.write_json(volume.root / "models" / f"{model.id}.json", model.model_dump(mode="json"))
+
+
+def get_model(volume: Volume, model_id: str) -> Model:
+    """Raises NotFound."""
+    found = staging.read_json(volume.root / "models" / f"{model_id}.json") if is_id(model_id) else None
+    if found is None:
+        raise NotFound(f"no model {model_id!r:.60}")
+    try:
+        return Model.model_validate(found)
+    except ValidationError as err:
+        raise NotFound(f"the file of model {model_id} is damaged") from err
+
+
+def list_models(volume: Volume) -> list[Model]:
+    """All models, newest first."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(volume.root / "models"):
+            with contextlib.suppress(NotFound):
+                found.append(get_model(volume, name.removesuffix(".json")))
+    return sorted(found, key=lambda model: model.created_at, reverse=True)
+
+
+def models_from(volume: Volume, job_id: str) -> list[Model]:
+    """All models that are checkpoints of a job, whoever made them."""
+    return [model for model in list_models(volume) if model.checkpoint.job_id == job_id]
+
+
+def delete_model(volume: Volume, model_id: str) -> None:
+    """Forget a name. Its checkpoint stays, until retention takes it. Raises NotFound."""
+    model = get_model(volume, model_id)
+    with contextlib.suppress(FileNotFoundError):
+        (volume.root / "models" / f"{model_id}.json").unlink()
+    unpin_model(volume, model.checkpoint, model_id)

@@ -1,0 +1,343 @@
+"""JobStore: the only code that reads or writes jobs in Redis.
+
+Every change of a job is one Lua script (shared/jobs/lua/), so a crash between two lines of Python leaves either the old record
+or the new one. Methods that may be retried after a lost reply say what repeating them costs.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull
+from shared.ids import is_id, new_id
+from shared.jobs import record
+from shared.jobs.disk_usage import Kept
+from shared.jobs.events import WORKER_EVENTS
+from shared.jobs.history import History
+from shared.jobs.job import (
+    RETRY_BUDGET,
+    CheckpointRef,
+    Job,
+    JobErrorInfo,
+    JobRequest,
+    Progress,
+    Request,
+    State,
+)
+from shared.jobs.keys import Keys
+from shared.jobs.listing import Listing
+from shared.jobs.presence import Presence
+from shared.settings import Settings
+from shared.volume.copies import Copies
+
+SCRIPTS = (
+    "submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines", "copied", "recover",
+    "delete", "unsettled",
+)  # fmt: skip
+_DELETED_MS = 7 * 86_400_000  # how long a deletion is remembered: a guess at how late a stopped machine wakes up
+WARM_PATIENCE_MS = 2_000  # a guess: how long a job may be passed by for one whose model is already loaded
+
+
+class JobStore(Listing, History, Copies, Kept):
+    """Jobs, their events and their queues. Thread-safe; one per process.
+
+    All methods raise redis.RedisError when Redis is out of reach; nothing has then been decided, except that a reply may
+    have been lost on the way back.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        prefix: str = "trainyard",
+        lease_s: float = 30,
+        retention_s: float = 90 * 86_400,
+        idempotency_ttl_s: float = 86_400,
+        max_queued: int = 100_000,
+        max_queued_per_owner: int = 100_000,
+        max_running_per_owner: int = 10_000,
+        max_job_bytes_per_owner: int = 1024**4,
+        events_kept: int = 2_000,
+    ):
+        self.redis = client
+        self.keys = Keys(prefix)
+        self.presence = Presence(client, self.keys)
+        self.lease_ms = int(lease_s * 1000)
+        self.retention_ms = int(retention_s * 1000)
+        self.idempotency_ttl_ms = int(idempotency_ttl_s * 1000)
+        self.max_queued = max_queued
+        self.max_queued_per_owner = max_queued_per_owner
+        self.max_running_per_owner = max_running_per_owner
+        self.max_job_bytes_per_owner = max_job_bytes_per_owner
+        self.events_kept = events_kept
+        folder = files("shared.jobs") / "lua"
+        common = (folder / "_common.lua").read_text()
+        self._scripts = {
+            name: client.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS
+        }
+
+    @classmethod
+    def connect(cls, settings: Settings, **connection: Any) -> "JobStore":
+        """Open a pool of connections that notice a dead link within seconds. Does not talk to Redis yet."""
+        options: dict[str, Any] = {
+            "decode_responses": True,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+            "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=1),
+            "max_connections": 2_048,
+        }
+        client = redis.Redis.from_url(settings.redis_url, **(options | connection))
+        return cls(
+            client,
+            prefix=settings.key_prefix,
+            lease_s=settings.lease_s,
+            retention_s=settings.retention_s,
+            idempotency_ttl_s=settings.idempotency_ttl_s,
+            max_queued=settings.max_queued,
+            max_queued_per_owner=settings.max_queued_per_owner,
+            max_running_per_owner=settings.max_running_per_owner,
+            max_job_bytes_per_owner=settings.max_job_bytes_per_owner,
+            events_kept=settings.events_kept,
+        )
+
+    def _run(self, script: str, *args: Any) -> list[str]:
+        return self._scripts[script](args=[self.keys.prefix, *args])  # type: ignore[return-value]
+
+    # --- the owner's side ------------------------------------------------------------------------------------------
+
+    def submit(
+        self, request: JobRequest, *, idempotency_key: str | None = None, asked: str = "", job_id: str = ""
+    ) -> tuple[Job, bool]:
+        """Accept a job. Returns it and whether it is new; the caller then sends the wake-up.
+
+        asked: what tells one use of a key from another when it is not the request itself, whose source may have been
+        resolved ("the newest checkpoint") to something else the second time. job_id: where the caller had to know it before.
+
+        Atomic. With an idempotency_key repeating is harmless: the same request returns the first job, another one raises
+        Conflict("idempotency_mismatch"). Raises QueueFull, Conflict("quota_exceeded"), and InvalidParams or Conflict for a
+        job in request.after that does not exist or has ended without success.
+        """
+        spec = record.encode_spec(request)
+        fingerprint = hashlib.sha256((asked or spec).encode()).hexdigest()[:32]
+        idem = ""
+        if idempotency_key:
+            idem = self.keys.idempotency(request.owner, hashlib.sha256(idempotency_key.encode()).hexdigest())
+        data = record.to_json({"kind": request.kind, "recipe": request.recipe, "owner": request.owner})
+        source = record.source_key(request.source) if request.kind == "generate" else ""
+        deadline = int(request.deadline_at.timestamp() * 1000) if request.deadline_at else ""
+        verdict, value, *more = self._run(
+            "submit", job_id or new_id(), request.kind, request.owner, request.priority, spec, data, self.events_kept,
+            self.max_queued, idem, fingerprint, self.idempotency_ttl_ms, source, self.max_queued_per_owner, deadline,
+            self.max_job_bytes_per_owner, *request.after,
+        )  # fmt: skip
+        if verdict == "full":
+            raise QueueFull(f"{value} jobs wait on {request.kind}, the limit is {self.max_queued}; try again later")
+        if verdict == "owner_full":
+            raise QueueFull(f"{value} of your jobs wait, your limit is {self.max_queued_per_owner}; try again later")
+        if verdict == "kept_full":
+            raise Conflict(
+                f"your jobs keep {int(value):,} bytes on the volume and may keep {self.max_job_bytes_per_owner:,}: "
+                "delete ended jobs you no longer need",
+                code="quota_exceeded",
+            )
+        if verdict == "no_dependency":
+            raise InvalidParams([Problem(field="after", message=f"no job {value!r:.60}")])
+        if verdict == "dependency_ended":
+            raise Conflict(f"job {value}, which this one is to wait for, has {more[0]}", code="dependency_failed")
+        if verdict == "mismatch":
+            raise Conflict(
+                f"this Idempotency-Key was used for another request (job {value}); use a new key",
+                code="idempotency_mismatch",
+            )
+        if verdict == "deleted":
+            raise Conflict(
+                f"this Idempotency-Key made job {value}, which has been deleted; use a new key",
+                code="idempotency_mismatch",
+            )
+        return self.get(value), verdict == "created"
+
+    def _control(self, job_id: str, verb: str, refused: str) -> Job:
+        reply = (
+            self._run("control", job_id, verb, self.events_kept, self.retention_ms) if is_id(job_id) else ["missing"]
+        )
+        if reply[0] == "missing":
+            raise NotFound(f"no job {job_id!r:.60}")
+        if reply[0] == "refused":
+            raise Conflict(f"job {job_id} is {reply[1]}: {refused}")
+        return self.get(job_id)
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel at once, or ask the worker to. Raises Conflict when it has ended otherwise. Repeating is harmless."""
+        return self._control(job_id, "cancel", "it has ended and cannot be cancelled any more")
+
+    def pause(self, job_id: str) -> Job:
+        """Pause at once, or ask the worker to after a checkpoint. Raises Conflict when it has ended."""
+        return self._control(job_id, "pause", "only a queued or running job can be paused")
+
+    def resume(self, job_id: str) -> Job:
+        """Put a paused job back into the queue (the caller then sends a wake-up), or withdraw a pause not yet obeyed."""
+        return self._control(job_id, "resume", "only a paused job can be resumed")
+
+    def delete(self, job_id: str) -> None:
+        """Forget an ended job: its record, its events, its places in all lists. Its files are the caller's to remove.
+
+        Raises NotFound, and Conflict when it has not ended. For a week deleted() knows it.
+        """
+        reply = self._run("delete", job_id, _DELETED_MS) if is_id(job_id) else ["missing"]
+        if reply[0] == "missing":
+            raise NotFound(f"no job {job_id!r:.60}")
+        if reply[0] == "refused":
+            raise Conflict(f"job {job_id} is {reply[1]}: only an ended job can be deleted; cancel it first")
+
+    # --- the worker's side ------------------------------------------------------------------------------------------
+
+    def claim(self, queue: str, *, worker: str, device: str, prefer: Sequence[str] = ()) -> Job | None:
+        """Take the best ready job, or None. prefer: source_keys of checkpoints held warm.
+
+        Atomic. If the reply is lost the job waits for one lease period until the reaper takes it back.
+        """
+        reply = self._run(
+            "claim", queue, worker, device, self.lease_ms, self.events_kept, WARM_PATIENCE_MS,
+            self.max_running_per_owner, *prefer,
+        )  # fmt: skip
+        if not reply:
+            return None
+        return record.decode_job(reply[0], dict(zip(reply[1::2], reply[2::2], strict=True)))
+
+    def beat(
+        self,
+        job_id: str,
+        fence: int,
+        *,
+        progress: Progress | None = None,
+        events: Sequence[tuple[str, dict[str, Any]]] = (),
+        checkpoint: CheckpointRef | None = None,
+        resumed_from_step: int | None = None,
+    ) -> Request:
+        """Renew the lease, publish progress and events, return what the owner has asked for ("", "cancel", "pause").
+
+        Raises LeaseLost when another attempt owns the job or it has ended. Repeating after a lost reply repeats events.
+        """
+        flat: list[str] = []
+        for kind, data in events:
+            if kind not in WORKER_EVENTS:
+                raise ValueError(f"event type {kind!r} is not a worker's to append")
+            flat += [kind, record.to_json(data)]
+        reply = self._run(
+            "beat", job_id, fence, self.lease_ms, self.events_kept,
+            progress.model_dump_json() if progress else "",
+            checkpoint.model_dump_json() if checkpoint else "",
+            checkpoint.step if checkpoint else "",
+            record.to_json({"resumed_from_step": resumed_from_step}) if resumed_from_step is not None else "",
+            *flat,
+        )  # fmt: skip
+        self._refuse_if_lost(reply, job_id, fence)
+        return reply[1]  # type: ignore[return-value]
+
+    def checkpoint(self, job_id: str, fence: int, ref: CheckpointRef, data: dict[str, Any]) -> Request:
+        """Publish a checkpoint that lies on the volume, with its event. Otherwise like beat()."""
+        return self.beat(job_id, fence, events=[("checkpoint", {"step": ref.step, **data})], checkpoint=ref)
+
+    def finish(
+        self,
+        job_id: str,
+        fence: int,
+        state: State,
+        *,
+        result: dict[str, Any] | None = None,
+        error: JobErrorInfo | None = None,
+    ) -> Job:
+        """End the job: succeeded (with result), failed (with error) or cancelled. Raises LeaseLost.
+
+        Compare-and-set on the fence; repeating by the same attempt is harmless.
+        """
+        if not state.terminal:
+            raise ValueError(f"{state} does not end a job")
+        job = self.get(job_id)
+        data: dict[str, Any] = error.model_dump() if error else {"result": result or {}}
+        reply = self._run(
+            "finish", job_id, fence, str(state),
+            record.to_json(result) if result is not None else "",
+            error.model_dump_json() if error else "",
+            record.to_json(data), self.events_kept, self.retention_ms,
+            self.keys.durations(job.kind, job.recipe), self.lease_ms,
+        )  # fmt: skip
+        self._refuse_if_lost(reply, job_id, fence)
+        return self.get(job_id)
+
+    def release(
+        self, job_id: str, fence: int, cause: str, message: str = "", *, delay_s: float = 0, error_code: str = ""
+    ) -> Job:
+        """End an attempt but not the job: queued again (after delay_s), paused, or failed when the cause's budget is spent.
+
+        cause: a Cause of shared/jobs/job.py. error_code: what the job fails with when the budget is spent. Raises LeaseLost.
+        """
+        return self._release(job_id, fence, cause, message, delay_s, error_code, only_expired=False)
+
+    def take_back(self, job_id: str, fence: int) -> Job | None:
+        """Release a job whose lease has run out (the reaper). None when it has been renewed or released meanwhile."""
+        message = "its worker has not been heard of for a whole lease"
+        try:
+            return self._release(job_id, fence, "worker_lost", message, 0, "", only_expired=True)
+        except LeaseLost:
+            return None
+
+    def _release(
+        self, job_id: str, fence: int, cause: str, message: str, delay_s: float, code: str, *, only_expired: bool
+    ) -> Job:
+        budget = -1 if cause in ("drained", "paused") else RETRY_BUDGET[cause]
+        tried = f" (and {budget} further attempt{'' if budget == 1 else 's'})" if budget > 0 else ""
+        error = JobErrorInfo(code=code or cause, message=(message or cause.replace("_", " ")) + tried)
+        reply = self._run(
+            "release", job_id, fence, cause, message, budget, int(delay_s * 1000), self.events_kept,
+            error.model_dump_json(), self.retention_ms, "1" if only_expired else "",
+        )  # fmt: skip
+        self._refuse_if_lost(reply, job_id, fence)
+        return self.get(job_id)
+
+    @staticmethod
+    def _refuse_if_lost(reply: Sequence[str], job_id: str, fence: int) -> None:
+        if reply[0] == "lost":
+            state, attempt = reply[1] or "gone", reply[2] or "none"
+            raise LeaseLost(f"attempt {fence} of job {job_id} may not speak: it is {state}, attempt {attempt}")
+
+    # --- the reaper's side --------------------------------------------------------------------------------------------
+
+    def expired(self, limit: int = 1_000) -> list[tuple[str, int]]:
+        """(job id, fence) of running jobs whose lease has run out by Redis' clock; pass each to take_back.
+
+        The first call after a restart of Redis extends all leases by one period instead.
+        """
+        run_id = self.redis.info("server")["run_id"]  # type: ignore[index]
+        reply = self._run("reap", run_id, self.lease_ms, limit)
+        return [(job_id, int(fence)) for job_id, fence in zip(reply[::2], reply[1::2], strict=True)]
+
+    def enforce_deadlines(self, limit: int = 1_000) -> int:
+        """Cancel jobs whose deadline has passed. Returns how many were cancelled or asked to stop."""
+        return int(self._run("deadlines", self.events_kept, self.retention_ms, limit))  # type: ignore[arg-type]
+
+    def settle_waiting(self) -> int:
+        """Tell some of the jobs that wait for ended ones. Returns how many ended ones still have some; call again then.
+
+        Nearly all are told by the script that ends a job; this is for those that more than a few hundred wait for.
+        """
+        return int(self._run("unsettled", self.events_kept, self.retention_ms))  # type: ignore[arg-type]
+
+    def ready_count(self, queue: str) -> int:
+        """How many jobs can be claimed now."""
+        return int(self._run("ready", queue))  # type: ignore[arg-type]
+
+    def forget_ended(self, limit: int = 1_000) -> int:
+        """Drop index entries of records that have died. Returns how many."""
+        return int(self._run("forget", limit))  # type: ignore[arg-type]
+
+    def ping(self) -> None:
+        """Ask Redis for a sign of life."""
+        self.redis.ping()

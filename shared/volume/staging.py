@@ -1,0 +1,195 @@
+"""How anything lasting gets onto the volume: staging folder, fsync, manifest of sizes and SHA-256 last, rename.
+
+Used by shared/volume/volume.py and shared/datasets. A folder without a manifest does not exist for a reader.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Conflict, VolumeFull
+from shared.ids import new_id
+
+MANIFEST = "manifest.json"
+STAGING_PREFIX = ".tmp-"
+TRASH_PREFIX = ".trash-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_AT_ONCE = 16  # files synced at a time: each waits for the disk or the file server, not for the processor
+
+
+@contextlib.contextmanager
+def full_is_said() -> Iterator[None]:
+    """Turn "no space left" and "quota exceeded" into VolumeFull."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno in _FULL:
+            raise VolumeFull(f"the volume is full: {err.strerror} ({err.filename or 'while writing'})") from err
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """fsync a folder, so that the names in it survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_file(path: Path) -> None:
+    """fsync a file already written. Errors that a network file system held back appear here."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:
+    """Write a JSON file whole or not at all: staging name, fsync, rename, fsync of the folder. mode: less the umask."""
+    staging = path.parent / f"{STAGING_PREFIX}{new_id()}"
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    with full_is_said():
+        try:
+            with open(staging, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(staging, path)
+        finally:
+            with contextlib.suppress(OSError):
+                staging.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def read_json(path: Path) -> Any | None:
+    """Read a JSON file; None when it is missing or no JSON (a reader on NFS may meet a file that is being replaced)."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Regular files below a folder, sorted, without the manifest. Links are not followed and not listed."""
+    found = [p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()]
+    return sorted(p for p in found if p != folder / MANIFEST)
+
+
+class Stage:
+    """A staging folder beside its destination. Made by staged()."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.published = False
+
+    def publish(self, final: Path, meta: dict[str, Any], known: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Sync every file, write the manifest last, rename to `final`. Returns the manifest.
+
+        meta: further keys of the manifest. known: SHA-256 by path, of files the caller has hashed already.
+        Raises Conflict when `final` exists with other content, VolumeFull.
+        """
+        known = known or {}
+
+        def settle(path: Path) -> dict[str, Any]:
+            sync_file(path)
+            name = path.relative_to(self.path).as_posix()
+            return {"path": name, "size": path.stat().st_size, "sha256": known.get(name) or sha256(path)}
+
+        with full_is_said():
+            paths = list_files(self.path)
+            with ThreadPoolExecutor(min(_AT_ONCE, len(paths) or 1)) as pool:
+                files = list(pool.map(settle, paths))
+            manifest = {"id": new_id(), **meta, "files": files}
+            for folder, _, _ in os.walk(self.path, topdown=False):
+                sync_folder(Path(folder))
+            write_json(self.path / MANIFEST, manifest)  # syncs its folder
+            try:
+                os.rename(self.path, final)
+            except OSError as err:
+                # A rename retransmitted over NFS may answer "exists" or "gone" although it was done: then nothing is left here.
+                there = read_json(final / MANIFEST)
+                if self.path.exists() or not (there and there.get("id") == manifest["id"]):
+                    if err.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise Conflict(f"{final.name} exists already") from err
+                    raise
+            self.published = True
+            sync_folder(final.parent)
+        return manifest
+
+
+@contextlib.contextmanager
+def staged(parent: Path) -> Iterator[Stage]:
+    """Make a staging folder in `parent`; whatever was not published is removed again. Raises VolumeFull."""
+    path = parent / f"{STAGING_PREFIX}{new_id()}"
+    with full_is_said():
+        path.mkdir()
+    stage = Stage(path)
+    try:
+        with full_is_said():
+            yield stage
+    finally:
+        if not stage.published:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a published folder, None where there is none."""
+    manifest = read_json(folder / MANIFEST)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    return manifest if isinstance(files, list) and all(_is_entry(entry) for entry in files) else None
+
+
+def _is_entry(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("path"), str)
+        and isinstance(entry.get("size"), int)
+        and isinstance(entry.get("sha256"), str)
+        and not entry["path"].startswith("/")
+        and ".." not in entry["path"].split("/")
+    )
+
+
+def verify(folder: Path) -> bool:
+    """True when every file of the manifest is there with its size and SHA-256."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return False
+    try:
+        return all(
+            (folder / entry["path"]).stat().st_size == entry["size"]
+            and sha256(folder / entry["path"]) == entry["sha256"]
+            for entry in manifest["files"]
+        )
+    except (OSError, ValueError):  # ValueError: a NUL in a damaged manifest's path
+        return False
+
+
+def remove(folder: Path, *, unless: Callable[[Path], bool] = lambda aside: False) -> bool:
+    """Take a folder away in one step (rename), then delete it. What cannot be deleted now, sweep() deletes later.
+
+    unless: asked once it is out of sight, with where it is now; True puts it back. Returns whether it is gone. Raises
+    FileNotFoundError when there is none.
+    """
+    trash = folder.parent / f"{TRASH_PREFIX}{new_id()}"
+    os.rename(folder, trash)
+    if unless(trash):
+        os.rename(trash, folder)
+        return False
+    shutil.rmtree(trash, ignore_errors=True)
+    return True

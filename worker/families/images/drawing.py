@@ -1,0 +1,65 @@
+"""Draws pictures with what a classifier says of them. Pillow only."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from worker.families.classification import drawable, png_bytes
+
+TILE = 112  # pixels of one picture in a grid
+MAP_SIDE = 336  # pixels of a class-activation map's picture
+
+
+def _shown(pixels: np.ndarray, side: int) -> Image.Image:
+    """A picture (height, width, 1 or 3) as RGB of about the given side, its pixels kept sharp when small."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+    share = side / max(image.size)
+    small = max(image.size) * 2 <= side
+    new_size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    return image.resize(new_size, Image.Resampling.NEAREST if small else Image.Resampling.BILINEAR)
+
+
+def prediction_grid(
+    pictures: Sequence[np.ndarray], true: Sequence[int], probabilities: np.ndarray, classes: Sequence[str]
+) -> bytes:
+    """Draw pictures four abreast with the predicted label below, green when right, red with the true one when wrong.
+
+    probabilities: (n, classes). Returns a PNG.
+    """
+    font = ImageFont.load_default(12)
+    columns = min(4, len(pictures))
+    rows = -(-len(pictures) // columns)
+    grid = Image.new("RGB", (columns * (TILE + 8) + 8, rows * (TILE + 40) + 8), "white")
+    draw = ImageDraw.Draw(grid)
+    for i, (pixels, label) in enumerate(zip(pictures, true, strict=True)):
+        x, y = 8 + i % columns * (TILE + 8), 8 + i // columns * (TILE + 40)
+        grid.paste(_shown(pixels, TILE), (x, y))
+        said = int(probabilities[i].argmax())
+        share = f"{100 * probabilities[i, said]:.0f} %"
+        draw.text((x, y + TILE + 2), f"{drawable(classes[said], said)[:11]} {share}", _ink(said == label), font)
+        if said != label:
+            draw.text((x, y + TILE + 16), f"is {drawable(classes[label], label)[:14]}", "black", font)
+    return png_bytes(grid)
+
+
+def _ink(right: bool) -> str:
+    return "#14692e" if right else "#b22222"
+
+
+def activation_map(pixels: np.ndarray, activation: np.ndarray) -> bytes:
+    """Draw a picture beside itself with warm colours where it spoke for the label.
+
+    pixels: uint8 (height, width, 1 or 3). activation: float (h, w), any scale; below zero counts as nothing.
+    """
+    base = _shown(pixels, MAP_SIDE)
+    positive = np.maximum(activation, 0)
+    strength = positive / max(float(positive.max()), 1e-9)
+    heat = Image.fromarray((strength * 255).astype(np.uint8)).resize(base.size, Image.Resampling.BICUBIC)
+    share = np.asarray(heat, dtype=np.float32)[..., None] / 255
+    warm = np.concatenate([np.full_like(share, 255), 255 * (1 - share), np.zeros_like(share)], axis=-1)
+    mixed = np.asarray(base, dtype=np.float32) * (1 - 0.6 * share) + warm * 0.6 * share
+    both = Image.new("RGB", (base.width * 2 + 8, base.height), "white")
+    both.paste(base, (0, 0))
+    both.paste(Image.fromarray(mixed.astype(np.uint8)), (base.width + 8, 0))
+    return png_bytes(both)

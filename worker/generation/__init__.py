@@ -1,0 +1,1 @@
+"""Uses of trained models: the warm generator and fast decoding."""

@@ -1,0 +1,107 @@
+"""The optimizer, its learning-rate schedule and weight penalties, for every recipe.
+
+L2 ("weight_decay"): adamw shrinks matrices apart from the gradient (Loshchilov, Hutter 2017, arXiv:1711.05101); adam
+and sgd add weight_decay * w to the gradient. L1 adds l1 * sign(w) to the gradient. All of it touches matrices
+only (two or more axes, not named "bias"), and comes after the gradient was clipped.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="trainyard")
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """Rise linearly over warmup_steps, then stay at peak or fall along half a cosine to final at total_steps.
+
+    Step s counts from 0; its rate is peak * (s + 1) / (warmup_steps + 1) while s < warmup_steps, as in nanoGPT.
+    """
+
+    def __init__(self, peak: float, final: float, warmup_steps: int, total_steps: int, kind: str):
+        self.peak, self.final, self.kind = float(peak), float(final), kind
+        self.warmup_steps, self.total_steps = int(warmup_steps), int(total_steps)
+
+    def __call__(self, iteration: Any) -> Any:
+        step: Any = ops.cast(iteration, "float32")
+        warm = self.peak * (step + 1.0) / (self.warmup_steps + 1.0)
+        if self.kind == "constant":
+            after = ops.full_like(step, self.peak)
+        else:
+            span = max(self.total_steps - self.warmup_steps, 1)
+            share: Any = ops.clip((step - self.warmup_steps) / span, 0.0, 1.0)
+            cosine: Any = ops.cos(math.pi * share)
+            after = self.final + 0.5 * (self.peak - self.final) * (1.0 + cosine)
+        return ops.where(step < self.warmup_steps, warm, after)
+
+    def at(self, step: int) -> float:
+        """The rate of step `step`, computed on the host (for the series; differs from the graph's by rounding)."""
+        if step < self.warmup_steps:
+            return self.peak * (step + 1) / (self.warmup_steps + 1)
+        if self.kind == "constant":
+            return self.peak
+        share = min(max((step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1), 0.0), 1.0)
+        return self.final + 0.5 * (self.peak - self.final) * (1 + math.cos(math.pi * share))
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("peak", "final", "warmup_steps", "total_steps", "kind")
+        return {name: getattr(self, name) for name in names}
+
+
+def learning_rate(params: Any, total_steps: int) -> LearningRate:
+    """Make the schedule params ask for. Warm-up takes at most a tenth of the run; final never exceeds the peak."""
+    return LearningRate(
+        peak=params.learning_rate,
+        final=min(params.final_learning_rate, params.learning_rate),
+        warmup_steps=min(params.warmup_steps, total_steps // 10),
+        total_steps=total_steps,
+        kind=params.schedule,
+    )
+
+
+def is_matrix(variable: Any) -> bool:
+    """True for variables that penalties apply to: kernels and embeddings, not biases, norms and scales."""
+    return len(variable.shape) >= 2 and variable.name != "bias"
+
+
+def _penalised(base: type[Any]) -> type[Any]:
+    """Derive from a Keras optimizer one whose gradient of matrices gains l1 * sign(w) + l2 * w after clipping."""
+
+    class Penalised(base):
+        l1 = 0.0
+        l2 = 0.0
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            if is_matrix(variable):
+                if self.l1:
+                    sign: Any = ops.sign(variable)
+                    gradient = gradient + ops.cast(self.l1, variable.dtype) * sign
+                if self.l2:
+                    gradient = gradient + ops.cast(self.l2, variable.dtype) * variable
+            super().update_step(gradient, variable, learning_rate)
+
+    Penalised.__name__ = base.__name__
+    return Penalised
+
+
+def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> keras.optimizers.Optimizer:
+    """Make the optimizer params ask for. trainable: the model's trainable variables, to tell matrices from the rest.
+
+    float16 needs no care here: Keras wraps the optimizer in a LossScaleOptimizer when it compiles the model.
+    """
+    common: dict[str, Any] = {
+        "learning_rate": learning_rate(params, total_steps),
+        "global_clipnorm": params.clip_norm or None,
+    }
+    if params.optimizer == "sgd":
+        optimizer = _penalised(keras.optimizers.SGD)(momentum=0.9, nesterov=True, **common)
+    elif params.optimizer == "adam":
+        optimizer = _penalised(keras.optimizers.Adam)(beta_2=params.beta_2, **common)
+    else:
+        optimizer = _penalised(keras.optimizers.AdamW)(beta_2=params.beta_2, weight_decay=params.weight_decay, **common)
+        optimizer.exclude_from_weight_decay(var_list=[v for v in trainable if not is_matrix(v)])
+    optimizer.l1 = params.l1
+    optimizer.l2 = params.weight_decay if params.optimizer != "adamw" else 0.0
+    return optimizer

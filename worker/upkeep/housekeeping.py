@@ -1,0 +1,141 @@
+"""Keeps the volume in order: removes what nobody needs any more, and measures what each owner's jobs keep.
+
+A thread of the reaper; see worker/upkeep/reaper.py. Every step may be repeated and may run in several reapers at once.
+"""
+
+import logging
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from shared.jobs.job import TERMINAL
+from shared.jobs.models import models_from
+from shared.jobs.pins import pins
+from shared.jobs.store import JobStore
+from shared.volume.volume import Volume, staging
+
+log = logging.getLogger(__name__)
+
+_AT_A_TIME = 200  # jobs
+_ORPHAN_S = 3600.0  # staging folders and pins of unknown jobs that are older belong to nobody
+
+
+@dataclass
+class Tidied:
+    """left_over: staging folders and trash removed. pins: removed. expired: jobs whose files were removed. deleted: jobs of which
+    something had come back after their deletion.
+    """
+
+    left_over: int = 0
+    pins: int = 0
+    expired: int = 0
+    deleted: int = 0
+
+
+def keep_tidy(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:
+    """Tidy until told to leave. What cannot be done now is done the next time."""
+    while True:
+        try:
+            done = tidy(store, volume)
+            if done != Tidied():
+                log.info("removed from the volume: %s", done)
+        except OSError as err:
+            log.warning("the volume cannot be tidied: %s", err)
+        except redis.RedisError:
+            pass  # the reaper's passes say it
+        if leaving.wait(pause_s):
+            return
+
+
+def tidy(store: JobStore, volume: Volume) -> Tidied:
+    """One walk over the volume. Raises redis.RedisError, and OSError when the volume as a whole cannot be read.
+
+    The files of a job are removed when its record says that it ended longer than retention_s ago, Redis has forgotten it, no
+    job that has not ended needs them, and no model is made of it. Times are the volume's own. A job without a readable copy
+    of its record is never touched, unless Redis says that it was deleted.
+    """
+    done = Tidied(left_over=volume.sweep(older_than_s=_ORPHAN_S))
+    now = volume.now()
+    kept: dict[str, tuple[str, int]] = {}
+    ids = volume.job_ids()
+    for start in range(0, len(ids), _AT_A_TIME):
+        some = ids[start : start + _AT_A_TIME]
+        known = store.states_of(some)
+        deleted = store.deleted([job_id for job_id in some if job_id not in known])
+        for job_id in some:
+            try:
+                done.pins += _drop_pins(store, volume, job_id, now)
+                if job_id in deleted:
+                    done.deleted += volume.delete_job(job_id)
+                elif job_id in known:
+                    kept[job_id] = known[job_id][0], volume.job_bytes(job_id)
+                else:
+                    owner, ended_at = _last_word(volume, job_id)
+                    old = ended_at is not None and now - ended_at > store.retention_ms / 1000
+                    if old and not store.known([job_id]) and _remove_unneeded(volume, job_id):
+                        done.expired += 1
+                    else:
+                        kept[job_id] = owner, volume.job_bytes(job_id)
+            except OSError as err:
+                log.warning("the files of job %s cannot be tidied: %s", job_id, err)
+    store.tell_kept(_by_owner(volume, kept))
+    return done
+
+
+def _remove_unneeded(volume: Volume, job_id: str) -> bool:
+    """Remove a job's files unless a job or a model needs them; looked at once more when they are out of sight."""
+
+    def needed(folder: Path) -> bool:
+        return bool(pins(folder) or models_from(volume, job_id))
+
+    return not needed(volume.job_dir(job_id)) and volume.delete_job(job_id, unless=needed)
+
+
+def _by_owner(volume: Volume, kept: dict[str, tuple[str, int]]) -> Counter[str]:
+    """Bytes by owner, without what has been deleted since it was measured."""
+    total: Counter[str] = Counter()
+    for job_id, (owner, count) in kept.items():
+        if volume.job_dir(job_id).exists():
+            total[owner] += count
+    return total
+
+
+def _last_word(volume: Volume, job_id: str) -> tuple[str, float | None]:
+    """(owner, when it ended) of a job Redis does not know; ("", None) if nobody can say."""
+    path = volume.job_dir(job_id) / "record.json"
+    record = staging.read_json(path)
+    if not isinstance(record, dict) or record.get("state") not in TERMINAL:
+        return "", None
+    try:
+        return str(record.get("owner", "")), path.stat().st_mtime
+    except FileNotFoundError:
+        return "", None
+
+
+def _drop_pins(store: JobStore, volume: Volume, job_id: str, now: float) -> int:
+    """Remove the pins of jobs that have ended, and old ones of what never came to be."""
+    found = pins(volume.job_dir(job_id))
+    states = store.states_of(sorted(set(found.values()))) if found else {}
+    dropped = 0
+    for path, needing in found.items():
+        try:
+            if needing in states:
+                over = states[needing][1].terminal
+            else:
+                over = now - path.stat().st_mtime > _ORPHAN_S and not _may_come_back(volume, needing)
+            if over:
+                path.unlink()
+                dropped += 1
+        except FileNotFoundError:
+            continue  # its job has just taken it away
+    return dropped
+
+
+def _may_come_back(volume: Volume, needing: str) -> bool:
+    """A model that is there; or a job that Redis does not know and the volume does, as after a loss of Redis."""
+    if (volume.root / "models" / f"{needing}.json").exists():
+        return True
+    return volume.job_dir(needing).exists() and _last_word(volume, needing)[1] is None
