@@ -110,11 +110,23 @@ class TooLarge(ClientError):
     code = "too_large"
 
 
+class Choice(BaseModel):
+    """A way on that the user may choose: the same upload again with this option of its format. title: what it does."""
+
+    option: str
+    value: str
+    title: str
+
+
 class DatasetInvalid(ClientError):
-    """An upload, or a dataset on the volume, that cannot be used. problems name file, line and value."""
+    """An upload, or a dataset on the volume, that cannot be used. problems name file, line and value; choices: ways on."""
 
     status = 422
     code = "dataset_invalid"
+
+    def __init__(self, message: str, *, problems: list[Problem] | None = None, choices: list[Choice] | None = None):
+        super().__init__(message, problems=problems)
+        self.choices = choices or []
 
 
 # --- what ends an attempt -------------------------------------------------------------------------------------

@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     hang_floor_s: float = Field(600, gt=0, description="Nothing is called hung before this many seconds of silence.")
     checkpoint_interval_s: float = Field(60, gt=0, description="Longest time between two checkpoints of a training.")
     keep_checkpoints: int = Field(3, ge=1, description="Newest checkpoints kept, beside the best one.")
+    max_cache_bytes: int = Field(
+        8 * 1024**3,
+        ge=0,
+        description="Most bytes of prepared data (tokens, decoded pictures) one training keeps on the volume.",
+    )
     spare: bool = Field(True, description="Keep one process with TensorFlow imported ready for the next job.")
     warm_models: int = Field(4, ge=0, description="Models a generator keeps loaded.")
     events_kept: int = Field(2_000, ge=100, description="Newest events kept per job.")

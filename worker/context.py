@@ -26,6 +26,8 @@ class Context:
     job_id, attempt: name the checkpoints written here.
     checkpoint_interval_s: longest time between two checkpoints; math.inf: only at the end and on a stop.
     keep_checkpoints: how many of the newest stay, beside the best one.
+    cache_dir: where what is made of datasets (token files, decoded pictures) is kept for the next training; None: a temporary
+        folder of this process. max_cache_bytes: how much of it one training may make; beyond, it decodes as it reads.
     """
 
     attempt_dir: Path | None = None
@@ -34,6 +36,8 @@ class Context:
     attempt: int = 1
     checkpoint_interval_s: float = 60.0
     keep_checkpoints: int = 3
+    cache_dir: Path | None = None
+    max_cache_bytes: int = 8 * 1024**3
 
     def check(self) -> None:
         """Raise the Interrupted that was asked for, if any. Called at step borders: must cost microseconds."""
@@ -52,6 +56,18 @@ class Context:
         if self.attempt_dir is not None:
             with full_is_said(), (self.attempt_dir / "series.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def file(self, file_id: str) -> tuple[Any, Path]:
+        """Return (its manifest, path of its bytes) of an uploaded file. Raises InputMissing when it is gone."""
+        if self.volume is None:
+            raise InputMissing(f"file {file_id}: no volume here")
+        from shared.errors import NotFound
+        from shared.volume.files import get_file
+
+        try:
+            return get_file(self.volume, file_id)
+        except NotFound as err:
+            raise InputMissing(f"file {file_id} is no longer on the volume") from err
 
     def dataset(self, dataset_id: str) -> tuple[Any, Path]:
         """Return (manifest, folder) of a dataset on the volume. Raises InputMissing when it is gone."""

@@ -1,42 +1,82 @@
-"""What the code of a recipe must offer: the contract between worker/recipes/<name>.py and everything that runs one.
+"""What the code of a recipe must offer: the contract between a recipe's module and everything that runs one.
 
-A recipe's code is a *module* with the names listed in RecipeCode. worker/training/ trains it and reports,
-worker/generation/ generates. tests/contract/test_recipes.py holds every recipe to this file.
+A recipe's code is a *module* with the names listed in RecipeCode, spec.code_module. worker/training/ trains it and reports,
+worker/generation/ uses its models. tests/contract/test_recipes.py holds every recipe to this file.
 """
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from shared.outputs import Output
 from shared.recipes import get_recipe
 
 if TYPE_CHECKING:  # TensorFlow and Keras take eight seconds to import: only who builds or trains pays that
     import keras
+    import numpy as np
     import tensorflow as tf
 
+    from worker.artifacts import Files
     from worker.context import Context
+
+XlaChoice = Literal["faster", "slower", "never"]
+
+
+@dataclass(frozen=True)
+class OpenInput:
+    """What a job was given in one role, ready to be read.
+
+    folder: a dataset's (the one holding files/ and manifest.json), or a checkpoint's. dataset: its DatasetManifest. checkpoint:
+    its CheckpointInfo, verified. Exactly one of both is set. hash: changes with the content.
+    """
+
+    folder: Path
+    dataset: Any = None
+    checkpoint: Any = None
+    hash: str = ""
+
+
+Inputs = Mapping[str, OpenInput]
+
+
+@dataclass
+class Assets:
+    """All that using a model needs besides its weights. Written once per job and stage, referenced by hash in checkpoints.
+
+    json: small and JSON-able (class names, image size, a vocabulary). arrays: by name, of any size (item vectors, graphs); plain
+    NumPy types. Equal assets have equal hashes, in every process.
+    """
+
+    json: dict[str, Any] = field(default_factory=dict)
+    arrays: "dict[str, np.ndarray]" = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        """An entry of json."""
+        return self.json[name]
 
 
 class Data:
     """A dataset made ready for one training: cleaned, split by the seed, and turned into batches.
 
-    Made by a recipe's load(); must be the same, byte for byte, whenever it is made from the same dataset and params.
+    Made by a recipe's load(), or one of its stages(); must be the same, byte for byte, whenever it is made from the same inputs and
+    params. Its memory is bounded by settings, not by the dataset: texts, rows and pictures are read as they are needed.
 
-    assets: JSON-able dict with all that using the model needs besides its weights (vocabulary, class names, image
-        size ...) and the split's sizes. Saved inside every checkpoint and handed to build, sample and open_generator.
-    total_steps: steps of the whole training, >= 1.
+    total_steps: steps of the whole training (of this stage), >= 1.
     steps_per_epoch: steps of one pass over the training part, >= 1. For recipes that draw at random and know no
         epochs: 0; then eval_every must be set and rows carry no epoch.
     eval_every: steps between two evaluations; 0: once an epoch. An evaluation always follows the last step.
+    split: examples by part ("train", "val", "test"), kept with the model.
     notes: sentences for the user ("3 duplicate images dropped").
     """
 
-    assets: dict[str, Any]
+    assets: Assets
     total_steps: int
     steps_per_epoch: int = 0
     eval_every: int = 0
+    split: dict[str, int]
     notes: list[str]
 
     def train(self, start_step: int) -> "tf.data.Dataset":
@@ -56,59 +96,67 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One thing to look at while training goes on: text, or a PNG file's bytes. Exactly one of both is set."""
-
-    title: str
-    text: str | None = None
-    png: bytes | None = None
-
-
-@dataclass(frozen=True)
 class Report:
     """The final, full evaluation of a trained model.
 
-    metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and kept with models.
-    artifacts: file name -> bytes ("confusion_matrix.csv", "confusion_matrix.png"); plain names without folders.
+    metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and kept with models. outputs: what
+    there is to see besides (a confusion matrix, worst mistakes); their files were written through `files`.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
-    artifacts: dict[str, bytes] = field(default_factory=dict)
+    outputs: list[Output] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class GenerateResult:
-    """What one generation job made.
+class Baseline:
+    """A trivial or classical answer to the same task, measured on the same part, with the names of metrics the report uses."""
 
-    summary: JSON-able; becomes job.result. Text recipes: {"texts": [...], ...}; classifiers:
-        {"predictions": [{"file", "label", "probability", "probabilities": {label: p}}], ...}.
-    artifacts: file name -> bytes, as in Report.
-    """
-
-    summary: dict[str, Any]
-    artifacts: dict[str, bytes] = field(default_factory=dict)
+    name: str
+    metrics: dict[str, float]
 
 
 class Generator(Protocol):
-    """A loaded model ready for many generation jobs; may keep compiled functions between them."""
+    """A loaded model ready for many jobs; may keep compiled functions between them. A method for each use of the spec.
 
-    def generate(self, gparams: Any, context: "Context") -> GenerateResult:
-        """Carry out one generation job.
+    "export" needs none: worker/generation/export.py does it for every recipe.
+    All call context.check() at least about once a second, context.progress() as they go and, when the use streams,
+    context.event("output", {"index": row, "text": piece}) for each further piece of text.
+    """
 
-        gparams: the recipe's validated GenerateParams.
-        Calls context.check() at least about once a second, context.progress() as it goes and, when the spec says
-        streams=True, context.event("output", {"index": row, "text": piece}) for each further piece of text.
-        Raises InputMissing when a dataset it needs is gone, RecipeFailed when the input cannot be used.
+    def generate(self, params: Any, context: "Context", files: "Files") -> list[Output]:
+        """Carry out one generation. params: validated. files: where the files of outputs are written.
+
+        Raises InputMissing when a file it needs is gone, RecipeFailed when the input cannot be used.
+        """
+        ...
+
+    def batch(self, params: Any, inputs: Inputs, context: "Context", files: "Files") -> list[Output]:
+        """Use the model on a whole dataset, in its order. Memory does not grow with it: rows go to a file as they come.
+
+        The first output is a Table whose file holds all rows; a row that cannot be used has its reason in the column "error" and
+        fails nothing else.
         """
         ...
 
 
 class RecipeCode(Protocol):
-    """The names a module worker/recipes/<name>.py defines. All functions are deterministic."""
+    """The names a recipe's module defines. All functions are deterministic.
+
+    Optional ones, looked up by worker/training/ and left out by most recipes:
+      compile(model, params, assets, total_steps, xla)   instead of compile_args; a GAN makes its two optimizers here
+      evaluate(model, data, look) -> dict                 metrics by the names the criterion and the series use ("val_loss", ...);
+                                                          calls look(batches done) after each few batches
+      stages(data) -> list[Data]                          k folds and a last stage on everything; fresh model, optimizer, schedule
+                                                          and assets each, on one global axis of steps. The last one's model is kept
+      fixed(model) -> list of variables                   those that build() restores by itself from an input: no checkpoint holds
+                                                          them; the input's hash is kept and compared on resume
+      baselines(data, params, context) -> list[Baseline]
+    """
 
     @property
-    def XLA_FASTER(self) -> bool:
-        """A constant: what params.xla == "auto" means on the CPU. Measured; say where."""
+    def XLA(self) -> XlaChoice:
+        """A constant: what params.xla == "auto" means on the CPU ("faster": on; measured, say where); "never": it cannot
+        compile its step, params.xla == "on" is refused."""
         ...
 
     @property
@@ -116,51 +164,57 @@ class RecipeCode(Protocol):
         """A constant: most steps run in the graph between two looks at the clock; fit takes fewer when they are slow."""
         ...
 
-    def load(self, dataset: Any, folder: Path, params: Any) -> Data:
-        """Read, clean and split a dataset.
+    def load(self, inputs: Inputs, params: Any, context: "Context") -> Data:
+        """Read, clean and split the inputs. context.check() at least once a second, context.progress in phase "loading".
 
-        dataset: shared.datasets.DatasetManifest. folder: where its files are (the folder holding manifest.json).
         Raises DatasetInvalid with every problem found: file, line, value.
         """
         ...
 
-    def build(self, params: Any, assets: dict[str, Any]) -> "keras.Model":
-        """Return the model, uncompiled but with all variables made, from params and assets alone.
+    def build(self, params: Any, assets: Assets, inputs: Inputs) -> "keras.Model":
+        """Return the model, uncompiled but with all variables made, from params, assets and inputs alone.
 
+        inputs: of the training, those that fixed() needs; {} of a model whose recipe has no fixed().
         Called through worker.recipe.build_model, which sets the seed and the precision policy first. Random layers
         (Dropout) use Keras' SeedGenerator state, which checkpoints hold; tf.random.* with hidden state is forbidden.
         Outputs that enter a loss are float32 whatever the precision.
         """
         ...
 
-    def compile_args(self, params: Any, assets: dict[str, Any]) -> dict[str, Any]:
+    def compile_args(self, params: Any, assets: Assets) -> dict[str, Any]:
         """Return loss, metrics (and loss_weights) for model.compile. The optimizer and XLA are fit's business."""
         ...
 
-    def sample(self, model: Any, params: Any, assets: dict[str, Any], *, seed: int) -> list[Sample]:
-        """Return a few samples after an evaluation. Changes no variable of the model. May return []."""
+    def sample(self, model: Any, params: Any, assets: Assets, *, seed: int, files: "Files") -> list[Output]:
+        """Return a few outputs to look at after an evaluation. Changes no variable of the model. May return []."""
         ...
 
-    def report(self, model: Any, data: Any, params: Any) -> Report:
-        """Evaluate the finished model in full. data is what load returned."""
+    def report(
+        self, model: Any, data: Any, params: Any, context: "Context", files: "Files", stages: list[dict[str, float]]
+    ) -> Report:
+        """Evaluate the finished model in full. data: the last stage's. stages: the metrics each stage ended with, in order."""
         ...
 
-    def open_generator(self, model: Any, params: Any, assets: dict[str, Any]) -> Generator:
+    def open_generator(self, model: Any, params: Any, assets: Assets) -> Generator:
         """Return a Generator for a model whose weights are loaded."""
         ...
 
 
 def recipe_code(name: str) -> RecipeCode:
     """Return the code module of a recipe. Raises UnknownRecipe. Imports TensorFlow."""
-    get_recipe(name)
-    return cast(RecipeCode, import_module(f"worker.recipes.{name}"))
+    return cast(RecipeCode, import_module(get_recipe(name).code_module))
+
+
+def optional(code: RecipeCode, name: str) -> Callable[..., Any] | None:
+    """One of the optional functions of a recipe, None where it has none."""
+    return getattr(code, name, None)
 
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 def build_model(
-    code: RecipeCode, params: Any, assets: dict[str, Any], *, scope: AbstractContextManager[Any] | None = None
+    code: RecipeCode, params: Any, assets: Assets, inputs: Inputs, *, scope: AbstractContextManager[Any] | None = None
 ) -> "keras.Model":
     """Build a recipe's model as training and generation both must: same seed, same precision policy.
 
@@ -171,9 +225,9 @@ def build_model(
 
     keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(params.seed)
-    keras.config.set_dtype_policy(POLICIES[params.precision])
+    keras.config.set_dtype_policy(POLICIES[getattr(params, "precision", "float32")])
     try:
         with scope or nullcontext():
-            return code.build(params, assets)
+            return code.build(params, assets, inputs)
     finally:
         keras.config.set_dtype_policy("float32")

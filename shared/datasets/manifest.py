@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, Field, ValidationError
 
+from shared.datasets.report import DatasetReport
 from shared.errors import NotFound
 from shared.volume.volume import Volume, staging
 
@@ -28,10 +29,8 @@ class DatasetFile(BaseModel):
 class DatasetManifest(BaseModel):
     """A dataset. Its files lie below datasets/<id>/files/.
 
-    stats: text: characters, distinct_characters, lines, documents, encoding; pictures: images, classes {name: count},
-        splits {part: count}, width and height as [smallest, largest], channels.
-    notes: what was changed or dropped on import, for the user. preview: the first lines, or {file, label} of a few
-        pictures.
+    report: what its format found when it was imported (get_report has a newer one where that tells more). notes: what was changed
+    or left out on import, for the user. options: what the user chose. kept: its format's own (Arranged.kept).
     """
 
     id: str
@@ -41,9 +40,10 @@ class DatasetManifest(BaseModel):
     created_at: datetime
     bytes: int
     files: list[DatasetFile]
-    stats: dict[str, Any] = Field(default_factory=dict)
+    report: DatasetReport = Field(default_factory=DatasetReport)
     notes: list[str] = Field(default_factory=list)
-    preview: list[Any] = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
+    kept: dict[str, Any] = Field(default_factory=dict)
 
 
 def content_id(owner: str, format: str, files: list[dict[str, Any]]) -> str:

@@ -1,6 +1,6 @@
 """What a job is: its fields, its states and the moves between them. Pure; no I/O.
 
-A job's request (kind, recipe, params, dataset, source, name, owner, priority) never changes once accepted.
+A job's request (kind, recipe, use, params, inputs, name, owner, priority) never changes once accepted.
 Everything else is written by shared/jobs/store.py alone.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of records and of the volume; older ones are refused (shared/volume/schema.py)
 
 
 class State(StrEnum):
@@ -77,6 +77,22 @@ class CheckpointRef(_Model):
     step: int = Field(ge=0)
 
 
+class InputRef(_Model):
+    """What a job is given in one role. Exactly one of dataset_id, and of checkpoint or model_id, is what counts.
+
+    dataset_id: a dataset. checkpoint: a state of a model; model_id: the name it was asked by, alone when the training that will
+    leave that model has not ended yet (it then stands in the job's `after`).
+    """
+
+    dataset_id: str | None = None
+    checkpoint: CheckpointRef | None = None
+    model_id: str | None = None
+
+
+# Roles that mean the same in every recipe. Further ones are a recipe's own (shared/recipes/base.py, Input).
+DATA, START_FROM, MODEL = "data", "start_from", "model"
+
+
 class Progress(_Model):
     """What the running attempt is doing now.
 
@@ -125,9 +141,9 @@ class JobRequest(_Model):
     kind: Kind
     recipe: str
     params: dict[str, Any]
-    dataset_id: str | None = None  # train
-    source: CheckpointRef | None = None  # generate: the checkpoint to use. train: start from this checkpoint
-    model_id: str | None = None  # generate: the model name the source was resolved from
+    use: str = ""  # of a generation: which of the recipe's uses
+    inputs: dict[str, InputRef] = Field(default_factory=dict)  # by role
+    files: list[str] = Field(default_factory=list)  # ids of uploaded files that params name; kept as long as the job
     name: str = ""
     owner: str = "local"
     priority: int = Field(default=0, ge=-10, le=10)
@@ -135,6 +151,23 @@ class JobRequest(_Model):
     after: list[str] = Field(default_factory=list)  # jobs that must have succeeded before this one is ready
     deadline_at: datetime | None = None  # cancelled when it has not ended by then
     recipe_version: int = 1
+
+    @property
+    def source(self) -> CheckpointRef | None:
+        """The checkpoint a generation uses, a training starts from."""
+        ref = self.inputs.get(MODEL if self.kind == "generate" else START_FROM)
+        return ref.checkpoint if ref else None
+
+    @property
+    def model_id(self) -> str | None:
+        """The name of the model a generation was asked for by."""
+        ref = self.inputs.get(MODEL)
+        return ref.model_id if ref else None
+
+    @property
+    def dataset_ids(self) -> list[str]:
+        """All datasets it needs."""
+        return [ref.dataset_id for ref in self.inputs.values() if ref.dataset_id]
 
 
 class Job(JobRequest):
@@ -157,7 +190,7 @@ class Job(JobRequest):
     attempts: list[Attempt] = Field(default_factory=list)
     spent: dict[str, int] = Field(default_factory=dict)  # retries used, by cause
     error: JobErrorInfo | None = None
-    result: dict[str, Any] | None = None  # recipe's summary; see docs/recipes.md
+    result: dict[str, Any] | None = None  # small: headline, how many outputs, metrics; outputs lie on the volume
     waits_for: str = (
         ""  # what holds a queued job back: a fault (a full volume, say), or other jobs; "" when it can be claimed
     )

@@ -1,10 +1,14 @@
-"""What a recipe's spec is made of. Each spec is one file beside this one; shared/recipes/__init__.py lists them."""
+"""What a recipe's spec is made of. Each spec is one file beside this one; shared/recipes/__init__.py lists them.
 
-from collections.abc import Callable
+From the spec alone come the form, the API's schema, the command line's flags, every check before a job is queued, and a page of
+the docs. shared/recipes/fields.py has the kinds of params beyond numbers, choices and texts.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared.errors import MOST_PROBLEMS, Further, InvalidParams, Problem
 
@@ -12,8 +16,8 @@ from shared.errors import MOST_PROBLEMS, Further, InvalidParams, Problem
 class Params(BaseModel):
     """Base of all params: unknown names are refused, values never change, NaN and infinity are refused.
 
-    A field's json_schema_extra may hold "unit" (shown after the input), "group" (heading in the form) and
-    "advanced" (folded away at first).
+    A field's json_schema_extra may hold "unit" (shown after the input), "group" (heading in the form), "advanced" (folded away
+    at first) and "short" (shown in the small form beside a model).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -24,8 +28,14 @@ def advanced(group: str, unit: str = "") -> dict[str, Any]:
     return {"group": group, "unit": unit, "advanced": True}
 
 
-class TrainParams(Params):
-    """Params every training shares; worker/training/fit.py gives them their meaning."""
+class SharedParams(Params):
+    """Params every training has, with gradients or without."""
+
+    seed: int = Field(0, ge=0, lt=2**31, description="Same seed, data and params: same model, on the CPU to the bit.")
+
+
+class TrainParams(SharedParams):
+    """Params of every training by gradients; worker/training/ gives them their meaning."""
 
     batch_size: int = Field(
         32, ge=1, le=65_536, description="Examples per step.", json_schema_extra={"unit": "examples"}
@@ -71,8 +81,13 @@ class TrainParams(Params):
         0,
         ge=0,
         le=10_000,
-        description="Stop after this many evaluations without a better validation loss; 0: never.",
+        description="Stop after this many evaluations without a better one; 0: never.",
         json_schema_extra=advanced("Run", "evaluations"),
+    )
+    keep: Literal["last", "best"] = Field(
+        "best",
+        description="The state the model is made of: the last, or the one that was best in its evaluations.",
+        json_schema_extra=advanced("Run"),
     )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="Arithmetic of the layers; weights stay float32.", json_schema_extra=advanced("Run")
@@ -82,18 +97,75 @@ class TrainParams(Params):
         description="Compile the step with XLA. auto: what was measured to be faster for this recipe.",
         json_schema_extra=advanced("Run"),
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Same seed, data and params: same model, on the CPU to the bit.")
+
+
+def with_defaults(base: type[Params], **defaults: Any) -> type[Any]:
+    """A params model like base whose named fields have other defaults: with_defaults(TrainParams, learning_rate=2e-3).
+
+    A value may also be a pair (default, description). Ranges, units and groups stay. Raises KeyError for an unknown field.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in defaults.items():
+        known = base.model_fields[name]
+        default, description = value if isinstance(value, tuple) else (value, known.description)
+        changed = known._copy() if hasattr(known, "_copy") else known.__copy__()
+        changed.default, changed.description = default, description
+        changed._attributes_set |= {"default": default, "description": description}
+        fields[name] = (known.annotation, changed)
+    return create_model(f"{base.__name__}WithDefaults", __base__=base, **fields)
+
+
+@dataclass(frozen=True)
+class Input:
+    """Something a job is given besides params, by its role ("data", "style", "base").
+
+    formats: names of dataset formats it accepts (shared/datasets/formats). recipes: recipes whose checkpoints it accepts; "*": the
+    recipe's own. title, help: for the form.
+    """
+
+    role: str
+    title: str
+    help: str = ""
+    formats: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Use:
+    """Something to do with a trained model. verb: on the button ("Classify"). inputs: beside the model itself.
+
+    streams: it publishes "output" events as it goes.
+    """
+
+    params: type[Params]
+    verb: str
+    inputs: tuple[Input, ...] = ()
+    streams: bool = False
+    help: str = ""
+
+
+class ExportParams(Params):
+    """Nothing to choose: everything that the model is made of."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What "better" means in an evaluation: a metric it yields, and whether less or more of it is better."""
+
+    metric: str = "val_loss"
+    mode: Literal["min", "max"] = "min"
+
+    def better(self, value: float, than: float | None) -> bool:
+        return than is None or (value < than if self.mode == "min" else value > than)
 
 
 @dataclass(frozen=True)
 class RecipeSpec:
-    """A named, versioned way to train and use a model. Its code is worker/recipes/<name>.py.
+    """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
-    formats: dataset formats accepted (names of shared/datasets.py), first is the usual one.
-    generates: "text" or "labels": how outputs are shown.
-    streams: True when generate publishes "output" events as it goes.
-    check: (params, dataset manifest) -> problems that only show when both are known.
-    generate_dataset: generate may name files of a dataset as its input.
+    inputs: of a training, the main one first. uses: by name; "generate" is the usual one, "batch" a whole dataset in and a table
+    or zip out, "export" the model to take away. check: (params, datasets by role) -> problems that only show when both are known.
     """
 
     name: str
@@ -101,16 +173,50 @@ class RecipeSpec:
     title: str
     summary: str
     family: str
-    train_params: type[TrainParams]
-    generate_params: type[Params]
-    formats: tuple[str, ...]
-    generates: Literal["text", "labels"]
+    train_params: type[SharedParams]
+    inputs: tuple[Input, ...]
+    uses: Mapping[str, Use]
     source: str
-    streams: bool = False
-    check: Callable[[Any, Any], list[Problem]] = field(default=lambda params, dataset: [])
+    criterion: Criterion = Criterion()
+    check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
+    code: str = ""
 
-    def params_model(self, kind: str) -> type[Params]:
-        return self.train_params if kind == "train" else self.generate_params
+    @property
+    def code_module(self) -> str:
+        return self.code or f"worker.recipes.{self.name}"
+
+    @property
+    def verb(self) -> str:
+        """What its models do, for buttons."""
+        return self.uses["generate"].verb
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Dataset formats of the main input."""
+        return self.inputs[0].formats
+
+    def params_model(self, kind: str, use: str = "") -> type[Params]:
+        """Params of a training, or of a use. Raises InvalidParams."""
+        return self.train_params if kind == "train" else self.use(use).params
+
+    def use(self, name: str) -> Use:
+        """Raises InvalidParams naming the known uses."""
+        found = self.uses.get(name or "generate")
+        if found is None:
+            known = ", ".join(self.uses)
+            raise InvalidParams(
+                [Problem(field="use", message=f"{name!r:.40} is no use of {self.name}; known are {known}")]
+            )
+        return found
+
+    def inputs_of(self, kind: str, use: str = "") -> tuple[Input, ...]:
+        """Every role of a training or a use, those that all recipes have included."""
+        if kind == "train":
+            return (*self.inputs, Input("start_from", "Start from", START_HELP, recipes=("*",), required=False))
+        return (Input("model", "Model", recipes=("*",)), *self.use(use).inputs)
+
+
+START_HELP = "Begin with the weights of an earlier training instead of random ones."
 
 
 def validate_params(model: type[Params], values: dict[str, Any]) -> Params:

@@ -7,11 +7,18 @@ A dataset row: any line of a .txt file, such as
 
 from pydantic import Field
 
-from shared.recipes.base import RecipeSpec, advanced
-from shared.recipes.text_params import TextGenerate, TextTrain, check_text
+from shared.recipes.base import RecipeSpec, advanced, with_defaults
+from shared.recipes.text_params import TEXT, TEXT_USES, TextTrain, check_text
+
+_Base = with_defaults(
+    TextTrain,
+    context=(100, "Length of the windows it learns from."),
+    batch_size=(32, "Windows per step."),
+    learning_rate=3e-3,
+)
 
 
-class CharLstmTrain(TextTrain):
+class CharLstmTrain(_Base):
     """As char-rnn: two layers of 128 units, read in windows of 100 characters."""
 
     width: int = Field(
@@ -29,17 +36,6 @@ class CharLstmTrain(TextTrain):
         default=0.0, ge=0, lt=1, description="Share of activations dropped between layers while training.",
         json_schema_extra=advanced("Regularisation"),
     )  # fmt: skip
-    context: int = Field(
-        default=100,
-        ge=2,
-        le=4096,
-        description="Length of the windows it learns from.",
-        json_schema_extra={"unit": "tokens"},
-    )
-    batch_size: int = Field(
-        default=32, ge=1, le=4096, description="Windows per step.", json_schema_extra={"unit": "windows"}
-    )
-    learning_rate: float = Field(default=3e-3, gt=0, le=10, description="Peak step size of the optimizer.")
 
 
 SPEC = RecipeSpec(
@@ -49,10 +45,8 @@ SPEC = RecipeSpec(
     summary="Learns to continue a text character by character with two LSTM layers: small, and steady on little text.",
     family="text",
     train_params=CharLstmTrain,
-    generate_params=TextGenerate,
-    formats=("text",),
-    generates="text",
+    inputs=(TEXT,),
+    uses=TEXT_USES,
     source="Hochreiter, Schmidhuber 1997; sizes as in char-rnn, github.com/karpathy/char-rnn",
-    streams=True,
     check=check_text,
 )

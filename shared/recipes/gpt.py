@@ -7,11 +7,19 @@ A dataset row: any line of a .txt file, such as
 
 from pydantic import Field, model_validator
 
-from shared.recipes.base import RecipeSpec, advanced
-from shared.recipes.text_params import TextGenerate, TextTrain, check_text
+from shared.recipes.base import RecipeSpec, advanced, with_defaults
+from shared.recipes.text_params import TEXT, TEXT_USES, TextTrain, check_text
+
+_Base = with_defaults(
+    TextTrain,
+    batch_size=(16, "Windows per step."),
+    learning_rate=1e-3,
+    warmup_steps=100,
+    weight_decay=(0.1, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
+)
 
 
-class GptTrain(TextTrain):
+class GptTrain(_Base):
     """A GPT-2 in miniature: the defaults learn the look of a text in two minutes on two cores."""
 
     layers: int = Field(default=4, ge=1, le=48, description="Transformer blocks.")
@@ -25,18 +33,6 @@ class GptTrain(TextTrain):
     )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="Share of activations dropped while training; helps small texts.",
-        json_schema_extra=advanced("Regularisation"),
-    )  # fmt: skip
-    batch_size: int = Field(
-        default=16, ge=1, le=4096, description="Windows per step.", json_schema_extra={"unit": "windows"}
-    )
-    learning_rate: float = Field(default=1e-3, gt=0, le=10, description="Peak step size of the optimizer.")
-    warmup_steps: int = Field(
-        default=100, ge=0, le=1_000_000, description="Steps over which the rate rises from zero.",
-        json_schema_extra=advanced("Optimizer", "steps"),
-    )  # fmt: skip
-    weight_decay: float = Field(
-        default=0.1, ge=0, le=10, description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
         json_schema_extra=advanced("Regularisation"),
     )  # fmt: skip
 
@@ -56,10 +52,8 @@ SPEC = RecipeSpec(
     summary="Learns to continue texts like yours: a small Transformer trained from scratch, in any language.",
     family="text",
     train_params=GptTrain,
-    generate_params=TextGenerate,
-    formats=("text",),
-    generates="text",
+    inputs=(TEXT,),
+    uses=TEXT_USES,
     source="Radford et al. 2019 (GPT-2); sizes and schedule as in nanoGPT, github.com/karpathy/nanoGPT",
-    streams=True,
     check=check_text,
 )

@@ -3,19 +3,32 @@
 A dataset row: the file train/cat/0001.jpg of a zip is one picture of class "cat" in the part that trains.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from shared.errors import Problem
-from shared.recipes.base import Params, RecipeSpec, TrainParams, advanced
+from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
+from shared.recipes.fields import FileId, Files
 
 _AUGMENT: dict[str, Any] = {"group": "Augmentation"}
-MAX_IMAGES = 32  # of one generation job by upload; more belong into a dataset
-MAX_IMAGE_BASE64 = 700_000  # characters, about 525 kB decoded: what fits the JSON body's usual 1 MiB
+MAX_IMAGES = 32  # of one generation; more belong into a dataset
 
 
-class ImageClassifierTrain(TrainParams):
+_Base = with_defaults(
+    TrainParams,
+    batch_size=(64, "Pictures per step."),
+    learning_rate=2e-3,
+    final_learning_rate=1e-5,
+    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
+    weight_decay=(0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
+    beta_2=0.999,
+    keep="last",
+)
+
+
+class ImageClassifierTrain(_Base):
     """How to train. The defaults suit a few hundred to some ten thousand pictures of up to about 64 pixels."""
 
     epochs: int = Field(
@@ -23,34 +36,6 @@ class ImageClassifierTrain(TrainParams):
         ge=0,
         le=10_000,
         description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100.",
-    )
-    batch_size: int = Field(
-        default=64, ge=1, le=65_536, description="Pictures per step.", json_schema_extra={"unit": "pictures"}
-    )
-    learning_rate: float = Field(default=2e-3, gt=0, le=10, description="Peak step size of the optimizer.")
-    final_learning_rate: float = Field(
-        default=1e-5,
-        ge=0,
-        le=10,
-        description="Where the cosine schedule ends.",
-        json_schema_extra=advanced("Optimizer"),
-    )
-    warmup_steps: int = Field(
-        default=100,
-        ge=0,
-        le=1_000_000,
-        description="Steps over which the rate rises from zero; at most a tenth of the run.",
-        json_schema_extra=advanced("Optimizer", "steps"),
-    )
-    weight_decay: float = Field(
-        default=0.02,
-        ge=0,
-        le=10,
-        description="Decoupled weight decay (L2) of matrices; not of biases and norms.",
-        json_schema_extra=advanced("Regularisation"),
-    )
-    beta_2: float = Field(
-        default=0.999, gt=0, lt=1, description="Adam's second-moment decay.", json_schema_extra=advanced("Optimizer")
     )
 
     architecture: Literal["resnet", "vgg", "inception"] = Field(
@@ -131,73 +116,38 @@ class ImageClassifierTrain(TrainParams):
     )
 
 
-class UploadedImage(Params):
-    """One picture sent with the request."""
-
-    name: str = Field(default="", max_length=200, description="Shown beside the result.")
-    data: str = Field(
-        min_length=4,
-        max_length=MAX_IMAGE_BASE64,
-        pattern=r"^[A-Za-z0-9+/\s]+={0,2}\s*$",
-        description="A PNG, JPEG, GIF, BMP or WebP file as base64.",
-        json_schema_extra={"widget": "file"},
-    )
-
-
 class ImageClassifierGenerate(Params):
-    """What to label: pictures sent along, or a dataset on the server. Exactly one of both."""
+    """What to label, and what to say of it."""
 
-    images: list[UploadedImage] = Field(
-        default_factory=list,
-        max_length=MAX_IMAGES,
-        description=f"Up to {MAX_IMAGES} pictures to label.",
-        json_schema_extra={"widget": "images"},
-    )
-    dataset_id: str = Field(
-        default="",
-        pattern=r"^([0-9a-f]{32})?$",
-        description="A dataset whose pictures are labelled, instead of images.",
-        json_schema_extra={"widget": "dataset"},
-    )
-    part: Literal["all", "train", "val", "test"] = Field(
-        default="all", description="Which part of the dataset.", json_schema_extra=advanced("Dataset")
-    )
-    offset: int = Field(
-        default=0,
-        ge=0,
-        description="Pictures of the dataset passed over first.",
-        json_schema_extra=advanced("Dataset", "pictures"),
-    )
-    limit: int = Field(
-        default=100,
-        ge=1,
-        le=10_000,
-        description="Most pictures of the dataset labelled.",
-        json_schema_extra=advanced("Dataset", "pictures"),
-    )
+    images: list[FileId] = Files(f"Up to {MAX_IMAGES} pictures to label.", accepts=("image/*",), most=MAX_IMAGES)
     top_k: int = Field(default=5, ge=1, le=1_000, description="How many labels are given with their probability.")
     activation_map: bool = Field(
         default=True, description="Also draw which places of a picture spoke for its label (first 8 pictures)."
     )
 
-    @model_validator(mode="after")
-    def _one_source(self) -> "ImageClassifierGenerate":
-        if bool(self.images) == bool(self.dataset_id):
-            raise ValueError("give either images or dataset_id" + ("; both are given" if self.images else ""))
-        return self
+
+class ImageClassifierBatch(Params):
+    """Which pictures of a dataset to label."""
+
+    part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
+    top_k: int = Field(default=5, ge=1, le=1_000, description="How many labels are given with their probability.")
 
 
-def check(params: Any, dataset: Any) -> list[Problem]:
+PICTURES = Input("data", "Pictures", "One folder per class.", formats=("pictures", "idx"))
+
+
+def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     """Problems that show only when params and dataset are known together."""
-    problems = []
-    stats = dataset.stats or {}
-    classes = stats.get("classes") or {}
-    if len(classes) == 1:
-        problems.append(Problem(field="dataset_id", message="has one class; a classifier needs at least two"))
-    images = sum(classes.values()) if classes else stats.get("images", 0)
-    if images and images < 2 * max(len(classes), 1):
-        problems.append(Problem(field="dataset_id", message=f"has {images} pictures; needs two of each class at least"))
-    return problems
+    report = datasets["data"].report
+    if not report.classes:
+        message = "has no classes: a classifier learns from pictures in one folder per class"
+        return [Problem(field="inputs.data", message=message)]
+    if len(report.classes) == 1:
+        return [Problem(field="inputs.data", message="has one class; a classifier needs at least two")]
+    if report.rows < 2 * len(report.classes):
+        message = f"has {report.rows} pictures; needs two of each of its {len(report.classes)} classes at least"
+        return [Problem(field="inputs.data", message=message)]
+    return []
 
 
 SPEC = RecipeSpec(
@@ -207,9 +157,17 @@ SPEC = RecipeSpec(
     summary="Tells which of your classes a picture shows: a small convolutional network trained from scratch.",
     family="images",
     train_params=ImageClassifierTrain,
-    generate_params=ImageClassifierGenerate,
-    formats=("image_folder", "idx"),
-    generates="labels",
+    inputs=(PICTURES,),
+    uses={
+        "generate": Use(ImageClassifierGenerate, "Classify"),
+        "batch": Use(
+            ImageClassifierBatch,
+            "Classify a dataset",
+            (Input("data", "Pictures", "With or without class folders.", formats=("pictures", "idx")),),
+            help="Label every picture of a dataset; a table comes back, in the same order.",
+        ),
+        "export": Use(ExportParams, "Export", help="Weights, class names and settings as one zip."),
+    },
     source="ResNet: He et al. 2015, arXiv:1512.03385; VGG: Simonyan, Zisserman 2014, arXiv:1409.1556; Inception: "
     "Szegedy et al. 2014, arXiv:1409.4842; class-activation maps: Zhou et al. 2016, arXiv:1512.04150",
     check=check,

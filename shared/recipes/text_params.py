@@ -1,11 +1,13 @@
-"""Params and checks that all text generators share."""
+"""Params, uses and checks that all text generators share."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from shared.errors import Problem
-from shared.recipes.base import Params, TrainParams, advanced
+from shared.recipes.base import ExportParams, Input, Params, TrainParams, Use, advanced
+from shared.recipes.fields import Column
 
 
 class TextTrain(TrainParams):
@@ -47,10 +49,14 @@ class TextGenerate(Params):
         min_length=1,
         max_length=100_000,
         description="Text to go on from.",
-        json_schema_extra={"multiline": True},
+        json_schema_extra={"short": True},
     )
     max_tokens: int = Field(
-        default=200, ge=1, le=100_000, description="Most tokens to write.", json_schema_extra={"unit": "tokens"}
+        default=200,
+        ge=1,
+        le=100_000,
+        description="Most tokens to write.",
+        json_schema_extra={"unit": "tokens", "short": True},
     )
     temperature: float = Field(
         default=0.8,
@@ -87,19 +93,39 @@ class TextGenerate(Params):
         return value
 
 
+class TextBatch(TextGenerate):
+    """How to continue every row of a table."""
+
+    prompt: str = Column("Column whose texts are gone on from.", kinds=("text", "category", "id"))
+
+
+TEXT = Input("data", "Text", "What it learns to continue.", formats=("text",))
+TEXT_USES = {
+    "generate": Use(TextGenerate, "Generate", streams=True),
+    "batch": Use(
+        TextBatch,
+        "Generate for every row",
+        (Input("data", "Table", "One prompt a row.", formats=("table",)),),
+        help="Go on from each text of a column; a table comes back, in the same order.",
+    ),
+    "export": Use(ExportParams, "Export", help="Weights, vocabulary and settings as one zip."),
+}
+
+
 def _shorter_part(size: int, params: Any) -> int:
     """Tokens of the shorter of both parts, cut as worker/families/text/data.py cuts."""
     cut = int(size * (1 - params.validation_fraction))
     return min(cut, size - cut)
 
 
-def check_text(params: Any, dataset: Any) -> list[Problem]:
+def check_text(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     """Name what is wrong between a text and the params: both parts must be longer than the context.
 
     Exact for char and byte. A bpe text has at most as many tokens as bytes; it is looked at again when it has been cut.
     """
+    dataset = datasets["data"]
     in_bytes = params.vocabulary != "char"
-    size = sum(file.size for file in dataset.files) if in_bytes else (dataset.stats or {}).get("characters")
+    size = sum(file.size for file in dataset.files) if in_bytes else dataset.report.facts.get("characters")
     if not size:
         return []
     if _shorter_part(size, params) > params.context:
