@@ -7,10 +7,10 @@ from typing import Literal
 
 from shared.datasets.boxes.annotation import Annotation, BadAnnotation
 from shared.datasets.boxes.coco import looks_like_coco, read_coco
-from shared.datasets.boxes.matching import is_split_list
 from shared.datasets.boxes.voc import read_voc
 from shared.datasets.boxes.yolo import name_files, read_names, read_yolo
 from shared.datasets.pictures.annotated import NO_ANNOTATIONS, stem
+from shared.datasets.pictures.splits import is_split_list
 from shared.datasets.problems import Problems
 from shared.errors import Choice
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.datasets.boxes.annotation import Annotation, BadAnnotation
 from shared.datasets.boxes.annotations import Program, read_annotations
-from shared.datasets.boxes.matching import PictureIndex, parts_of, read_split_lists
+from shared.datasets.boxes.matching import PictureIndex, parts_of
 from shared.datasets.boxes.placing import Placed, place
 from shared.datasets.boxes.storing import BoxedPicture, write_boxes
 from shared.datasets.formats.base import Arranged, HasLimits, Received
@@ -21,6 +21,7 @@ from shared.datasets.pictures.decoding import Unreadable
 from shared.datasets.pictures.kinds import SAID_SUFFIXES
 from shared.datasets.pictures.layout import PARTS
 from shared.datasets.pictures.sorting import left_out_note, sort_out
+from shared.datasets.pictures.splits import read_split_lists
 from shared.datasets.problems import Problems, refuse
 from shared.datasets.receiving import put_all
 from shared.errors import Choice, DatasetInvalid

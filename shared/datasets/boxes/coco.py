@@ -42,13 +42,17 @@ def read_coco(path: Path, name: str) -> list[Annotation]:
     }
     found: dict[Any, Annotation] = {}
     for entry in _list(whole, "images"):
-        width, height = entry.get("width"), entry.get("height")
-        known = isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0
         file_name = str(_of(entry, "file_name", "images")).replace("\\", "/")
-        found[_of(entry, "id", "images")] = Annotation(name, file_name, (width, height) if known else None)
+        found[_of(entry, "id", "images")] = Annotation(name, file_name, _size(entry))
     for number, entry in enumerate(_list(whole, "annotations"), 1):
         _add(found, classes, entry, number)
     return list(found.values())
+
+
+def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """Of a picture as its entry says; None where it says nothing, or zero."""
+    width, height = entry.get("width"), entry.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0 else None
 
 
 def _add(found: dict[Any, Annotation], classes: dict[Any, str], entry: dict[str, Any], number: int) -> None:

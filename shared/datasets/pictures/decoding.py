@@ -79,6 +79,11 @@ def _orientation(image: Image.Image) -> int:
     return said if isinstance(said, int) and 1 <= said <= 8 else 1
 
 
+def transpose_of(image: Image.Image) -> Image.Transpose | None:
+    """How the picture as it is stored is turned to stand upright; None where it does."""
+    return _TURNS.get(turn_of(image))
+
+
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """(width, height) of a picture once it stands upright; reads its head alone."""
     return image.size if turn_of(image) < 5 else (image.height, image.width)
