@@ -115,7 +115,12 @@ def _hidden(message: str) -> Any:
     raise NotFound(message)
 
 
-_BY_ARGUMENT: dict[str, Callable[[str], Any]] = {"job_id": job, "dataset_id": dataset, "model_id": model, "file_id": file}
+_BY_ARGUMENT: dict[str, Callable[[str], Any]] = {
+    "job_id": job,
+    "dataset_id": dataset,
+    "model_id": model,
+    "file_id": file,
+}
 
 
 def register(app: Flask) -> None:

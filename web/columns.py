@@ -14,7 +14,9 @@ from shared.datasets.report import ColumnReport
 from shared.errors import Problem
 from shared.recipes.base import Params
 
-_MOST_SUGGESTED = 50  # wrong names for which a nearest one is looked for: a name against 1,000 columns takes milliseconds
+_MOST_SUGGESTED = (
+    50  # wrong names for which a nearest one is looked for: a name against 1,000 columns takes milliseconds
+)
 _LONGEST_COMPARED = 100  # characters
 _NAMED = 8  # columns listed where none is near
 _KINDS = {

@@ -92,7 +92,9 @@ class JobBody(BaseModel):
     use: str = Field(default="", max_length=40, description="Of a generation: one of the recipe's uses.")
     params: dict[str, Any] = Field(default_factory=dict, description="As the recipe's schema says; left out: defaults.")
     inputs: dict[str, InputChoice] = Field(
-        default_factory=dict, max_length=MOST_INPUTS, description="What it works on, by role; see /recipes for the roles."
+        default_factory=dict,
+        max_length=MOST_INPUTS,
+        description="What it works on, by role; see /recipes for the roles.",
     )
     name: str = Field(default="", max_length=200, description="For people.")
     priority: int = Field(default=0, ge=-10, le=10, description="Higher goes first.")

@@ -5,7 +5,7 @@ import logging
 import redis
 from pydantic import BaseModel
 
-from shared.errors import Conflict, InvalidParams, NotFound, Problem, TrainyardError, VolumeFull
+from shared.errors import Conflict, NotFound, TrainyardError, VolumeFull
 from shared.ids import new_id
 from shared.jobs import pins
 from shared.jobs.job import START_FROM, CheckpointRef, InputRef, Job, JobRequest
@@ -28,7 +28,7 @@ def submit(
     """
     said = f"{request.retry_of or ''} {asked.model_dump_json()}" if asked else ""
     job_id = new_id()
-    _pin(services, request, job_id)
+    pins.pin(services.volume, request, job_id)  # or OSError: a job that may find what it needs gone is not accepted
     try:
         job, created = services.store.submit(request, idempotency_key=idempotency_key, asked=said, job_id=job_id)
     except TrainyardError:
@@ -51,20 +51,9 @@ def _copy(services: Services, job: Job) -> None:
         log.warning("job %s has no copy on the volume yet, the reaper will write it: %s", job.id, err)
 
 
-def _pin(services: Services, request: JobRequest, job_id: str) -> None:
-    """Keep retention and deletion away from what the job needs, as long as it needs it.
-
-    Raises OSError when the volume cannot be written: a job that may find what it needs gone is not accepted.
-    """
-    try:
-        pins.pin(services.volume, request, job_id)
-    except NotFound as err:
-        raise InvalidParams([Problem(field="inputs", message=err.message)]) from err
-
-
 def _unpin(services: Services, request: JobRequest, job_id: str) -> None:
     try:
-        pins.unpin(services.volume, request, job_id)
+        pins.unpin_all(services.volume, request, job_id)
     except OSError as err:
         log.warning("a pin is left for the reaper to remove: %s", err)
 

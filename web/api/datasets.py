@@ -135,9 +135,7 @@ def _imported(dataset: Imported) -> Reply:
     responses={"200": DatasetManifest, "201": DatasetManifest, **documented(413, 415, 507)},
 )
 def add_example(path: ExamplePath) -> Reply:
-    return _imported(
-        import_example(services().volume, path.name, owner=current_owner(), limits=services().settings)
-    )
+    return _imported(import_example(services().volume, path.name, owner=current_owner(), limits=services().settings))
 
 
 @blueprint.get("/datasets", summary="List datasets", responses={"200": DatasetList})
