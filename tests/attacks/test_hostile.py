@@ -71,9 +71,10 @@ def test_no_path_leaves_its_folder(target, place):
 def test_text_stays_text_in_every_answer_and_page(target, field):
     for text in inputs.TEXTS:
         if field == "name":
-            body = {"kind": "train", "recipe": "char_lstm", "dataset_id": target.ids["dataset_id"], "name": text}
+            inputs_ = {"data": target.ids["dataset_id"]}
+            body = {"kind": "train", "recipe": "char_lstm", "inputs": inputs_, "name": text}
         else:
-            body = {"kind": "generate", "model_id": target.ids["model_id"], "params": {"prompt": text}}
+            body = {"kind": "generate", "inputs": {"model": target.ids["model_id"]}, "params": {"prompt": text}}
         answer = safe(target.call("POST", "/api/v1/jobs", json=body), text)
         if answer.status_code != 202:
             assert answer.status_code == 422 and answer.json["problems"], text
@@ -87,9 +88,10 @@ def test_text_stays_text_in_every_answer_and_page(target, field):
         target.call("POST", f"/api/v1/jobs/{job['id']}/cancel")
 
 
-@pytest.mark.parametrize("kind", ["types", "params"])
+@pytest.mark.parametrize("kind", ["types", "params", "inputs"])
 def test_a_wrong_value_is_named_and_nothing_is_queued(target, kind):
-    for body in inputs.TYPES if kind == "types" else inputs.PARAMS:
+    given = [{"kind": "train", "recipe": "char_lstm", "inputs": value} for value in inputs.INPUTS]
+    for body in {"types": inputs.TYPES, "params": inputs.PARAMS, "inputs": given}[kind]:
         sent = json.loads(json.dumps(body).replace("DATASET", target.ids["dataset_id"]))
         answer = safe(target.call("POST", "/api/v1/jobs", json=sent), body)
         if answer.status_code == 202:  # null, an empty list and the like may stand for what is left out
@@ -127,6 +129,28 @@ def test_the_name_of_an_upload_is_no_path_and_no_format(target):
             assert target.call("DELETE", f"/api/v1/datasets/{kept['id']}").status_code == 204
 
 
+def test_options_of_an_upload_are_named_where_they_cannot_be_used_and_nothing_is_kept(target):
+    table = "".join(f"a,{n}\n" for n in range(20)).encode()
+    for text in inputs.OPTIONS:
+        sent = {"file": (io.BytesIO(b"city,amount\n" + table), "t.csv"), "options": text}
+        answer = safe(target.call("POST", "/api/v1/datasets", data=sent), text)
+        assert answer.status_code in (413, 422), (text[:100], answer.status_code)
+        if answer.status_code == 422:
+            assert all(problem["field"].startswith("options") for problem in answer.json["problems"]), answer.json
+
+
+def test_a_file_is_taken_as_bytes_and_given_back_as_bytes_whatever_it_says_of_itself(target):
+    for kind, query, body in inputs.FILES:
+        sent = {"data": body, "headers": {"Content-Type": kind} if kind else {}}
+        answer = safe(target.call("POST", f"/api/v1/files{query}", **sent), (kind, query, body))
+        assert answer.status_code in (201, 400, 413, 415, 422), (kind, query, body, answer.status_code)
+        if answer.status_code == 201:
+            assert not re.search(r"[/\\\x00-\x1f]", answer.json["name"]), answer.json
+            back = safe(target.call("GET", f"{answer.headers['Location']}/content", buffered=True), (kind, query))
+            assert back.headers["Content-Disposition"].startswith("attachment")
+            assert back.mimetype == "application/octet-stream" and back.data == body
+
+
 def chunk(kind, data):
     return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -139,7 +163,6 @@ def png(width, height):
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (2**31 - 1, 2**31 - 1), (1, 2**31 - 1), (0, 0), (65_500, 65_500)])
 def test_a_picture_that_would_not_fit_into_memory_is_refused_by_name(target, size):
-    import base64
     import zipfile
 
     bomb = png(*size)
@@ -150,9 +173,9 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused_by_name(target, siz
     out.seek(0)
     answer = safe(target.call("POST", "/api/v1/datasets", data={"file": (out, "bombs.zip")}), size)
     assert answer.status_code == 422 and "png" in answer.get_data(as_text=True)
-    image = {"name": "bomb.png", "data": base64.b64encode(bomb).decode()}
-    body = {"kind": "generate", "model_id": target.ids["model_id"], "params": {"images": [image]}}
-    assert safe(target.call("POST", "/api/v1/jobs", json=body), size).status_code == 422
+    sent = target.call("POST", "/api/v1/files", data={"file": (io.BytesIO(bomb), "bomb.png")})
+    body = {"kind": "generate", "inputs": {"model": target.ids["model_id"]}, "params": {"images": [sent.json["id"]]}}
+    assert safe(target.call("POST", "/api/v1/jobs", json=body), size).status_code == 422, "its recipe takes no pictures"
 
 
 @pytest.mark.parametrize("packed", [False, True])

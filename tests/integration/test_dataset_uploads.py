@@ -97,7 +97,7 @@ def test_the_files_of_a_preview_are_shown_and_no_others(call):
     names = [o.get("file") or o.get("picture") for o in outputs]
     assert names
     for name in names:
-        shown = call("GET", f"{place}/files/{name}")
+        shown = call("GET", f"{place}/files/{name}", buffered=True)
         assert shown.status_code == 200 and shown.mimetype.startswith("image/") and shown.data, name
     for name in ("nope.png", "..%2fmanifest.json", "../manifest.json", "%2e%2e/%2e%2e/x"):
         assert call("GET", f"{place}/files/{name}").status_code == 404, name

@@ -43,7 +43,7 @@ def test_an_ended_job_comes_with_what_it_made(call, store, volume, job_id):
     assert [o["kind"] for o in shown["outputs"]] == ["text", "scores", "picture"] and not shown["outputs_omitted"]
     assert shown["outputs"][1]["items"] == [{"name": "猫", "value": 0.75, "note": "ears"}]
     assert call("GET", shown["links"]["outputs"]).json == {"outputs": shown["outputs"]}
-    file = call("GET", f"{shown['links']['artifacts']}/a.png")
+    file = call("GET", f"{shown['links']['artifacts']}/a.png", buffered=True)
     assert file.data == PNG and file.mimetype == "image/png"
 
 
@@ -92,7 +92,7 @@ def test_samples_of_a_training_are_outputs_with_their_files(call, volume, job_id
         (1, 5, ["text", "picture"]),
         (1, 10, ["text", "picture"]),
     ]
-    file = call("GET", f"/api/v1/jobs/{job_id}/samples/1/10/grid.png")
+    file = call("GET", f"/api/v1/jobs/{job_id}/samples/1/10/grid.png", buffered=True)
     assert file.data == PNG and file.mimetype == "image/png"
     for place in (
         "1/10/outputs.json",
