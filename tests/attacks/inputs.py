@@ -126,7 +126,9 @@ _WRONG: list[Any] = [
 TYPES = [_TRAIN | {field: value} for field in _FIELDS for value in _WRONG]
 
 # Inputs of POST /api/v1/jobs.
-INPUTS: list[Any] = [{"data": value} for value in _WRONG] + [{"data": "DATASET", "start_from": value} for value in _WRONG]
+INPUTS: list[Any] = [{"data": value} for value in _WRONG] + [
+    {"data": "DATASET", "start_from": value} for value in _WRONG
+]
 INPUTS += [{"data": {name: value}} for name in ("id", "dataset_id", "model_id", "job_id", "step") for value in _WRONG]
 INPUTS += [
     {"data": "DATASET", "model": "DATASET"}, {"data": {"job_id": "DATASET", "step": 10**30}}, {"data": "../../keys"}, {"": "DATASET"},
@@ -147,9 +149,32 @@ OPTIONS = [
 # Bodies of POST /api/v1/files: (content type, query, body).
 FILES = [
     (kind, query, body)
-    for kind in ("application/octet-stream", "", "text/html", "application/json", "application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=x")
-    for query in ("", "?name=", "?name=a&name=b", "?name=%00%0a", "?name=..%2f..%2fkeys", "?name=" + "n" * 2_000, "?name=a&x=1", "?name=%ff")
-    for body in (b"", b"\0" * 100, b"<svg onload='x()'/>", b"--x\r\n\r\n--x--", b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nabc')
+    for kind in (
+        "application/octet-stream",
+        "",
+        "text/html",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+    )
+    for query in (
+        "",
+        "?name=",
+        "?name=a&name=b",
+        "?name=%00%0a",
+        "?name=..%2f..%2fkeys",
+        "?name=" + "n" * 2_000,
+        "?name=a&x=1",
+        "?name=%ff",
+    )
+    for body in (
+        b"",
+        b"\0" * 100,
+        b"<svg onload='x()'/>",
+        b"--x\r\n\r\n--x--",
+        b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nabc',
+    )
 ]
 
 _PARAMS = [

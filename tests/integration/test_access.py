@@ -18,7 +18,15 @@ OPEN = ("/healthz", "/readyz", "/sign-in", "/static/", "/openapi")
 
 def routes(app, values):
     """(method, path, rule) of every route, its arguments filled in."""
-    others = {"attempt": 1, "step": 1, "number": 1, "verb": "cancel", "name": "x", "file": "x", "filename": "style.css"} | values
+    others = {
+        "attempt": 1,
+        "step": 1,
+        "number": 1,
+        "verb": "cancel",
+        "name": "x",
+        "file": "x",
+        "filename": "style.css",
+    } | values
     found = []
     with app.test_request_context():
         adapter = app.url_map.bind("localhost")
@@ -64,9 +72,7 @@ def test_an_admin_and_the_owner_reach_every_one_of_them(app, hers, ann, admin):
         if method == "GET" and rule.arguments & set(hers) and not rule.arguments & {"name", "file", "number"}:
             for caller in (ann, admin):
                 answer = caller(method, path, buffered=True)
-                assert (
-                    not re.search("no (job|dataset|file) '", answer.text) and answer.status_code < 500
-                ), path
+                assert not re.search("no (job|dataset|file) '", answer.text) and answer.status_code < 500, path
 
 
 def test_lists_hold_ones_own_only(ann, bob, admin, hers):

@@ -118,7 +118,8 @@ BAD_SUBMITS = {
     "a role of a generation": ({"inputs": {"model": UNKNOWN}}, 422, "inputs.model"),
     "an input that is a number": ({"inputs": {"data": 7}}, 422, "must be an id"),
     "an input that names nothing": ({"inputs": {"data": {}}}, 422, "not nothing"),
-    "an input that names two things": ({"inputs": {"data": {"dataset_id": "a", "model_id": "b"}}}, 422, "not dataset_id and model_id"),
+    "an input that names two things": (
+        {"inputs": {"data": {"dataset_id": "a", "model_id": "b"}}}, 422, "not dataset_id and model_id"),
     "a step of no job": ({"inputs": {"data": {"dataset_id": "a", "step": 3}}}, 422, "belong to a job_id"),
     "a model for a dataset": ({"inputs": {"data": {"model_id": UNKNOWN}}}, 422, "takes a dataset"),
     "a dataset for a model": ({"inputs": {"start_from": {"dataset_id": "0" * 32}}}, 422, "takes a model"),

@@ -49,7 +49,9 @@ def test_an_upload_of_many_files_needs_no_more_open_files_than_one(call):
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert reply.status_code == 201, reply.text
     each = [len(f"{i} {TEXT[:260]}") for i in range(900)]
-    assert reply.json["report"]["facts"]["characters"] == sum(each) + 899, "every part is its own, a new line between two"
+    assert reply.json["report"]["facts"]["characters"] == sum(each) + 899, (
+        "every part is its own, a new line between two"
+    )
     many = [(io.BytesIO(b"x"), f"{i}.txt") for i in range(1_100)]
     problem(call("POST", "/api/v1/datasets", data={"file": many}), 413, "more than 1,000 files", "zip")
 

@@ -73,8 +73,8 @@ class ExamplePath(Asked):
 @blueprint.post(
     "/datasets",
     summary="Upload a dataset",
-    description="multipart/form-data: file (repeatable), name, format, options. 201, or 200 when the same content is there already. "
-    "A refusal may hold choices: the same upload again with that option.",
+    description="multipart/form-data: file (repeatable), name, format, options. 201, or 200 when the same content is there. A "
+    "refusal may hold choices: the same upload again with that option.",
     responses={"200": DatasetManifest, "201": DatasetManifest, **documented(413, 415, 507)},
     openapi_extensions=_UPLOAD,
 )
