@@ -20,8 +20,8 @@ def call(settings, store):
     return Caller(create_app(settings))
 
 
-def send(call, content, name, **fields):
-    data = {"file": (io.BytesIO(content if isinstance(content, bytes) else content.encode()), name)} | fields
+def send(call, content, filename, **fields):
+    data = {"file": (io.BytesIO(content if isinstance(content, bytes) else content.encode()), filename)} | fields
     return call("POST", "/api/v1/datasets", data=data)
 
 

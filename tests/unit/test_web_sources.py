@@ -18,13 +18,15 @@ ALLOWED = {
 
 
 def reads(path):
-    """Names of reading calls: of the functions above, and `get` of anything called store."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Names of reading calls: of the functions above, unless the file has one of that name itself, and `get` of any store."""
+    tree = ast.parse(path.read_text())
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         of = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-        if of == "access":
+        if of == "access" or (not of and name in own):
             continue
         if name in READERS or (name == "get" and of.rstrip("()").endswith("store")):
             yield name
