@@ -1,7 +1,6 @@
 """What is too much, too far away or not what it should be is refused in few words, and costs the server little."""
 
 import io
-import json
 import os
 import resource
 from datetime import datetime, timedelta, timezone
