@@ -3,11 +3,13 @@
 from shared.datasets.formats.base import Format
 from shared.datasets.formats.idx import IdxFormat
 from shared.datasets.formats.pictures import PicturesFormat
+from shared.datasets.formats.table import TableFormat
 from shared.datasets.formats.text import TextFormat
 from shared.errors import NotFound
 
 _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the earlier one takes it
     TextFormat(),
+    TableFormat(),
     IdxFormat(),
     PicturesFormat(),
 )
