@@ -18,7 +18,15 @@ EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "20"))  # of each operation
 
 @pytest.fixture(scope="module")
 def document(target):
-    return schemathesis.openapi.from_wsgi("/openapi.json", target.app)
+    def read_whole(environ, start_response):
+        """The application with answers read to their end and closed, as a server does; schemathesis leaves files open."""
+        answer = target.app(environ, start_response)
+        try:
+            return [b"".join(answer)]
+        finally:
+            answer.close()
+
+    return schemathesis.openapi.from_wsgi("/openapi.json", read_whole)
 
 
 def attack(document, target, *, known):

@@ -11,7 +11,7 @@ from tests.support.callers import Caller
 from tests.support.uploads import classes, zipped
 from web import create_app
 
-ORDERS = "city,amount\n" + "".join(f"{('北京', '上海')[i % 2]},{i}\n" for i in range(30))
+ORDERS = "city,amount\n" + "".join(f"{('北京', '上海')[i % 2]},{i % 7 + 0.5}\n" for i in range(30))
 TORN = "city,amount\n" + "".join(f"a,{i}\n" for i in range(30)) + "b,1,2,3\n"
 
 

@@ -95,7 +95,6 @@ def test_samples_of_a_training_are_outputs_with_their_files(call, volume, job_id
     file = call("GET", f"/api/v1/jobs/{job_id}/samples/1/10/grid.png", buffered=True)
     assert file.data == PNG and file.mimetype == "image/png"
     for place in (
-        "1/10/outputs.json",
         "1/10/manifest.json",
         "1/11/grid.png",
         "2/10/grid.png",
