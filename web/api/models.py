@@ -12,7 +12,8 @@ from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList
 from web.deletion import forget_model
 from web.identity import current_owner
-from web.job_request import CheckpointChoice, resolve_checkpoint
+from web.job_body import CheckpointChoice
+from web.job_inputs import resolve_checkpoint
 from web.problems import documented
 from web.representation import API
 from web.services import Services, services
@@ -47,14 +48,20 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         metrics = here.volume.checkpoint(ref).metrics
     except NotFound as err:
         raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
+    training = access.job(ref.job_id)
+    own = _own_model(training.id)
     model = Model(
         id=model_id,
         name=body.name.strip(),
         owner=current_owner(),
         recipe=recipe,
-        recipe_version=access.job(ref.job_id).recipe_version,
+        recipe_version=training.recipe_version,
         checkpoint=ref,
         metrics=metrics,
+        params=training.params,
+        inputs=training.inputs,
+        split=own.split if own else {},
+        baselines=own.baselines if own else {},
     )
     try:
         save_model(here.volume, model)
@@ -62,6 +69,14 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         unpin_model(here.volume, ref, model_id)
         raise
     return model
+
+
+def _own_model(job_id: str) -> Model | None:
+    """The model that a training has left under its own id: it knows how the data were split."""
+    try:
+        return access.model(job_id)
+    except NotFound:
+        return None
 
 
 @blueprint.get("/models", summary="List models, newest first", responses={"200": ModelList})
