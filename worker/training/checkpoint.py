@@ -196,26 +196,30 @@ def _require_same(folder: Path, stored: list[dict[str, Any]], found: list[dict[s
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model ready to be used."""
+    """A trained model ready to be used. params: of its training. recipe: its name."""
 
     code: RecipeCode
     params: Any
-    assets: dict[str, Any]
+    assets: Assets
     model: keras.Model
     step: int
+    recipe: str
 
 
-def load_model(folder: Path) -> LoadedModel:
-    """Rebuild the model of a verified checkpoint folder with its weights, for generation.
+def load_model(folder: Path, context: Context) -> LoadedModel:
+    """Rebuild the model of a verified checkpoint folder with its weights, for any use of it.
 
-    Raises CheckpointCorrupt when anything differs, UnknownRecipe when the recipe is not installed.
+    Its assets are read from jobs/<id>/assets, found from the folder's path; inputs it cannot be built without are opened through
+    context. Raises CheckpointCorrupt when anything differs, InputMissing when such an input is gone, UnknownRecipe when the recipe
+    is not installed.
     """
     from shared.recipes import get_recipe
     from shared.recipes.base import validate_params
 
-    state, assets = read_state(folder)
+    state = read_state(folder)
     code = recipe_code(state["recipe"])
     params = validate_params(get_recipe(state["recipe"]).train_params, state["params"])
-    model = build_model(code, params, assets)
-    restore(model, folder, state, weights_only=True)
-    return LoadedModel(code, params, assets, model, state["step"])
+    assets = read_assets(folder.parents[2], state["assets"])
+    model = build_model(code, params, assets, open_recorded(state, context))
+    restore(model, folder, state, fixed=fixed_variables(code, model), weights_only=True)
+    return LoadedModel(code, params, assets, model, state["step"], state["recipe"])
