@@ -46,7 +46,7 @@ class RowFile:
         return rows
 
     def _fill(self, target: np.ndarray, start: int) -> None:
-        room = memoryview(target).cast("B")
+        room = memoryview(target.data).cast("B")
         offset = start * self._row_bytes
         while room:
             read = os.preadv(self._fd, [room], offset)

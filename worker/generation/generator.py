@@ -20,7 +20,11 @@ from worker.inputs import checkpoint_of, open_input, open_inputs
 from worker.recipe import Generator, Report
 from worker.training.checkpoint import LoadedModel, load_model
 
-_ON_TOP = ("tokens", "seconds", "tokens_per_s")  # figures of a use that stand in job.result itself, not among its metrics
+_ON_TOP = (
+    "tokens",
+    "seconds",
+    "tokens_per_s",
+)  # figures of a use that stand in job.result itself, not among its metrics
 
 
 class WarmModel:

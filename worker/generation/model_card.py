@@ -37,7 +37,9 @@ def model_card(spec: RecipeSpec, loaded: LoadedModel, model: Model | None, array
 def _inputs(inputs: dict[str, Any]) -> dict[str, str]:
     """{role: what was given there}."""
     return {
-        role: ", ".join(f"{name} {value}" for name, value in given.items() if value) if isinstance(given, dict) else given
+        role: ", ".join(f"{name} {value}" for name, value in given.items() if value)
+        if isinstance(given, dict)
+        else given
         for role, given in inputs.items()
     }
 

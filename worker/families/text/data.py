@@ -29,9 +29,7 @@ class TextData(Data):
         self.cut = int(count * (1 - params.validation_fraction))  # the first token of the validation part
         self.split = {"train": self.cut, "val": count - self.cut}
         self._refuse_short(count)
-        self.assets = Assets(
-            {"vocabulary": self.vocabulary.to_json(), "beginning": text.beginning[: params.context]}
-        )
+        self.assets = Assets({"vocabulary": self.vocabulary.to_json(), "beginning": text.beginning[: params.context]})
         self.total_steps = params.steps
         self.eval_every = min(params.eval_every, params.steps)
         self.notes = [

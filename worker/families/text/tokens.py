@@ -1,4 +1,4 @@
-"""A text becomes a file of tokens, once per dataset and vocabulary. Read and written in pieces: memory does not grow with the text."""
+"""A text becomes a file of tokens, once per dataset and vocabulary, in pieces: memory does not grow with the text."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import numpy as np
 from shared.errors import DatasetInvalid, Problem
 from shared.volume.staging import full_is_said
 from worker.context import Context
+from worker.families.going import Going
 from worker.families.kept import kept
-from worker.families.loading import Loading
 from worker.families.rows import RowFile
 from worker.families.text.vocabulary import learn_vocabulary, vocabulary_from_json
 from worker.recipe import OpenInput
@@ -88,13 +88,13 @@ def token_text(opened: OpenInput, params: Any, context: Context) -> TokenText:
 
 def _write(source: Path, target: Path, params: Any, context: Context) -> dict[str, Any]:
     size = source.stat().st_size
-    loading = Loading(context, size if params.vocabulary == "byte" else 2 * size)
+    going = Going(context, "loading", size if params.vocabulary == "byte" else 2 * size)
 
     def watched(every: int = 1) -> Iterator[str]:
         for number, piece in enumerate(pieces(source)):
             if number % every == 0:
                 yield piece
-            loading.done(len(piece.encode()))
+            going.done(len(piece.encode()))
 
     every = 1 if params.vocabulary != "bpe" else max(1, -(-size // LEARNT_FROM))
     vocabulary = learn_vocabulary(params.vocabulary, watched(every), params.vocabulary_size)

@@ -64,7 +64,9 @@ class TextWriter:
         rows = self.write(as_imported(params.prompt), params, went_on)
         seconds = max(time.monotonic() - began, 1e-9)
         context.progress(
-            Progress(phase="generating", step=written, total_steps=written, steps_per_s=written / seconds, remaining_s=0)
+            Progress(
+                phase="generating", step=written, total_steps=written, steps_per_s=written / seconds, remaining_s=0
+            )
         )
         tokens = sum(row.tokens for row in rows)
         figures = {"tokens": tokens, "seconds": round(seconds, 4), "tokens_per_s": round(tokens / seconds, 1)}
@@ -95,6 +97,7 @@ class TextWriter:
             if all(row.stopped for row in rows):
                 break
         return rows
+
 
 class _Row:
     """One text as it grows."""
