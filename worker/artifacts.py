@@ -32,7 +32,7 @@ class Files:
         return name
 
     def names(self) -> list[str]:
-        """Names of the files written so far."""
+        """What has been written so far."""
         return sorted(path.name for path in self._folder.iterdir())
 
     @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from shared.outputs import Output
 from shared.recipes import get_recipe
+from shared.recipes.base import RecipeSpec
 
 if TYPE_CHECKING:  # TensorFlow and Keras take eight seconds to import: only who builds or trains pays that
     import keras
@@ -204,7 +205,12 @@ class RecipeCode(Protocol):
 
 def recipe_code(name: str) -> RecipeCode:
     """Return the code module of a recipe. Raises UnknownRecipe. Imports TensorFlow."""
-    return cast(RecipeCode, import_module(get_recipe(name).code_module))
+    return code_of(get_recipe(name))
+
+
+def code_of(spec: RecipeSpec) -> RecipeCode:
+    """Return the code module that belongs to a spec. Imports TensorFlow."""
+    return cast(RecipeCode, import_module(spec.code_module))
 
 
 def optional(code: RecipeCode, name: str) -> Callable[..., Any] | None:
