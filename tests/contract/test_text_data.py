@@ -153,7 +153,7 @@ def test_the_next_training_finds_the_tokens_and_another_vocabulary_makes_its_own
     assert first.told and not again.told and other.told
     assert one.tokens.read(0, len(one.tokens)).tolist() == two.tokens.read(0, len(two.tokens)).tolist()
     assert one.assets == two.assets
-    assert len([path for path in (tmp_path / "cache").rglob("tokens.bin")]) == 2
+    assert len(list((tmp_path / "cache").rglob("tokens.bin"))) == 2
 
 
 def test_damaged_tokens_are_made_anew(tmp_path):

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-
 from pathlib import Path
 
 from shared.datasets import DatasetManifest, Limits, import_dataset
