@@ -30,6 +30,7 @@ class StepRunner:
     def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy | None):
         self._model = model
         self._strategy = strategy
+        self._graph: Any = None
         self._run = self._make_run()
         self._results = tf.function(lambda: dict(model.get_metrics_result()), autograph=False)
 
@@ -44,6 +45,7 @@ class StepRunner:
                 local = strategy.experimental_local_results
                 logs = strategy.run(model.train_step, args=(data,))
                 logs = tree.map_structure(lambda value: tf.reduce_mean(local(value), 0), logs)
+            self._graph = tf.compat.v1.get_default_graph()
             flat = [tf.cast(logs[name], tf.float32) for name in _loss_names(logs)]
             return tf.reduce_all(tf.math.is_finite(tf.stack(flat)))
 
@@ -62,6 +64,11 @@ class StepRunner:
             )
 
         return run
+
+    @property
+    def variables(self) -> list[Any]:
+        """The TensorFlow variables that a step uses, known once one has run. [] under a strategy: replicas have their own."""
+        return [] if self._graph is None or self._strategy is not None else list(self._graph.variables)
 
     def iterator(self, dataset: tf.data.Dataset) -> Iterator[Any]:
         """Return an iterator over training batches, read ahead of the steps."""
