@@ -105,10 +105,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Report:
-    """The final, full evaluation of a trained model.
+    """The final, full evaluation of a trained model, or what a use of one has made.
 
-    metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and kept with models. outputs: what
-    there is to see besides (a confusion matrix, worst mistakes); their files were written through `files`.
+    metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and, of a training, kept with models.
+    outputs: what there is to see besides (a confusion matrix, worst mistakes); their files were written through `files`.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -124,21 +124,23 @@ class Baseline:
 
 
 class Generator(Protocol):
-    """A loaded model ready for many jobs; may keep compiled functions between them. A method for each use of the spec.
+    """A loaded model ready for many jobs; may keep compiled functions between them. A method for each use of the spec,
+    called with inputs when the use has some.
 
     "export" needs none: worker/generation/export.py does it for every recipe.
     All call context.check() at least about once a second, context.progress() as they go and, when the use streams,
-    context.event("output", {"index": row, "text": piece}) for each further piece of text.
+    context.event("output", {"index": row, "text": piece}) for each further piece of text. They return a Report where there are
+    figures of the whole ("accuracy", "tokens_per_s"), else outputs alone.
     """
 
-    def generate(self, params: Any, context: "Context", files: "Files") -> list[Output]:
+    def generate(self, params: Any, context: "Context", files: "Files") -> list[Output] | Report:
         """Carry out one generation. params: validated. files: where the files of outputs are written.
 
         Raises InputMissing when a file it needs is gone, RecipeFailed when the input cannot be used.
         """
         ...
 
-    def batch(self, params: Any, inputs: Inputs, context: "Context", files: "Files") -> list[Output]:
+    def batch(self, params: Any, inputs: Inputs, context: "Context", files: "Files") -> list[Output] | Report:
         """Use the model on a whole dataset, in its order. Memory does not grow with it: rows go to a file as they come.
 
         The first output is a Table whose file holds all rows; a row that cannot be used has its reason in the column "error" and

@@ -19,7 +19,7 @@ class Model(BaseModel):
 
     metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
     value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
-    ended with, where there was more than one.
+    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Model(BaseModel):
     inputs: dict[str, InputRef] = Field(default_factory=dict)
     split: dict[str, int] = Field(default_factory=dict)
     stages: list[dict[str, float]] = Field(default_factory=list)
+    baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 
 

@@ -163,6 +163,7 @@ class Supervisor:
                 "keep_checkpoints": settings.keep_checkpoints,
                 "max_cache_bytes": settings.max_cache_bytes,
                 "warm_models": settings.warm_models,
+                "max_cache_bytes": settings.max_cache_bytes,
             },
         }
         try:
