@@ -1,4 +1,4 @@
-"""Trains in processes that can be killed. One server imports TensorFlow once and forks for every order; it touches no device itself.
+"""Trains in processes that can be killed: one server imports TensorFlow once, touches no device, and forks for every order.
 
 TrainingServer is its other end, used by tests/contract. An order: volume (folder), recipe, params, inputs (role -> InputRef as
 JSON), runs, and optionally generate.
