@@ -6,18 +6,21 @@ web/app.py calls register(app) once. Views read through the same store, volume a
 from flask import Flask
 
 from web.pages import api_keys, assets, datasets, formatting, job, jobs, models, new_job, pictures, sign_in, workers
+from web.pages import outputs as outputs_shown
+from web.pages.outputs import gallery
 from web.pages.reach import API, pages, recipe_title
 
 __all__ = ["register"]
 
 # importing them adds their routes to the blueprint
-_VIEWS = (api_keys, assets, datasets, job, jobs, models, new_job, pictures, sign_in, workers)
+_VIEWS = (api_keys, assets, datasets, gallery, job, jobs, models, new_job, pictures, sign_in, workers)
 
 
 def register(app: Flask) -> None:
     """Add the pages to an application."""
     app.jinja_env.filters.update(formatting.FILTERS)
     app.jinja_env.filters.update(datasets.FILTERS)
+    app.jinja_env.filters.update(outputs_shown.FILTERS)
     app.jinja_env.globals.update(
         static_url=assets.static_url, plotly_url=assets.plotly_url, recipe_title=recipe_title, api=API
     )
