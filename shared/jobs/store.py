@@ -13,7 +13,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull
+from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull, SchemaMismatch
 from shared.ids import is_id, new_id
 from shared.jobs import record
 from shared.jobs.disk_usage import Kept
@@ -21,6 +21,7 @@ from shared.jobs.events import WORKER_EVENTS
 from shared.jobs.history import History
 from shared.jobs.job import (
     RETRY_BUDGET,
+    SCHEMA_VERSION,
     CheckpointRef,
     Job,
     JobErrorInfo,
@@ -37,7 +38,7 @@ from shared.volume.copies import Copies
 
 SCRIPTS = (
     "submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines", "copied", "recover",
-    "delete", "unsettled",
+    "delete", "unsettled", "schema",
 )  # fmt: skip
 _DELETED_MS = 7 * 86_400_000  # how long a deletion is remembered: a guess at how late a stopped machine wakes up
 WARM_PATIENCE_MS = 2_000  # a guess: how long a job may be passed by for one whose model is already loaded
@@ -75,8 +76,9 @@ class JobStore(Listing, History, Copies, Kept):
         self.max_running_per_owner = max_running_per_owner
         self.max_job_bytes_per_owner = max_job_bytes_per_owner
         self.events_kept = events_kept
+        self._schema_known = False
         folder = files("shared.jobs") / "lua"
-        common = (folder / "_common.lua").read_text()
+        common = f"local SCHEMA = '{SCHEMA_VERSION}'\n" + (folder / "_common.lua").read_text()
         self._scripts = {
             name: client.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS
         }
@@ -107,7 +109,23 @@ class JobStore(Listing, History, Copies, Kept):
             events_kept=settings.events_kept,
         )
 
+    def require_schema(self) -> None:
+        """Raise SchemaMismatch when Redis holds jobs of another version, of which nothing is changed; mark it when it holds none.
+
+        The first change of anything asks by itself, for a Redis that was out of reach when the process began.
+        """
+        found = self._scripts["schema"](args=[self.keys.prefix])
+        if found != str(SCHEMA_VERSION):
+            raise SchemaMismatch(
+                f"the jobs in Redis under {self.keys.prefix!r} (TRAINYARD_KEY_PREFIX) were written by version {found} of "
+                f"Trainyard's format; this is version {SCHEMA_VERSION}, which cannot use them: go on with the version they were "
+                "made by, or choose another prefix or database. They were left as they are"
+            )
+        self._schema_known = True
+
     def _run(self, script: str, *args: Any) -> list[str]:
+        if not self._schema_known:
+            self.require_schema()
         return self._scripts[script](args=[self.keys.prefix, *args])  # type: ignore[return-value]
 
     # --- the owner's side ------------------------------------------------------------------------------------------

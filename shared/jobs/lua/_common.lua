@@ -3,6 +3,7 @@
 local P = ARGV[1]
 local function job_key(id) return P .. ':job:' .. id end
 local function events_key(id) return P .. ':events:' .. id end
+local function feed_key(id) return P .. ':feed:' .. id end
 local function live_key(id) return P .. ':live:' .. id end
 local function state_key(state) return P .. ':jobs:' .. state end
 local function ready_key(queue) return P .. ':ready:' .. queue end
@@ -17,6 +18,7 @@ local LEASES, JOBS, ENDED, ACTIVITY = P .. ':leases', P .. ':jobs', P .. ':ended
 local DEADLINES, UNCOPIED = P .. ':deadlines', P .. ':uncopied'
 local QUEUES = { 'train', 'generate' }
 local UNSETTLED = P .. ':unsettled'
+local SCHEMA_KEY = P .. ':schema'
 local GRACE_MS = 86400000
 local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another: some milliseconds
 
@@ -24,6 +26,11 @@ local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another:
 local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Say which version's jobs these are, before the first of them: a Redis may have lost everything while all processes went on.
+local function mark_schema()
+  if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', SCHEMA_KEY, SCHEMA) end
 end
 
 -- Add to one of a job's two streams; the id becomes the record's revision. Ids rise over both streams together, so that a reader

@@ -27,6 +27,7 @@ end
 redis.call('DEL', deleted_key(id))
 local hash = block()
 for n = 1, #hash, 2 do redis.call('HSET', job, hash[n], hash[n + 1]) end
+mark_schema()
 redis.call('ZADD', JOBS, created, id)
 redis.call('ZADD', kind_key(queue), created, id)
 redis.call('ZADD', owned_key(owner), created, id)
