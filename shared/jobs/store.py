@@ -33,6 +33,7 @@ from shared.jobs.job import (
 from shared.jobs.keys import Keys
 from shared.jobs.listing import Listing
 from shared.jobs.presence import Presence
+from shared.jobs.small import end_data, small_error, small_message, small_progress, small_result
 from shared.settings import Settings
 from shared.volume.copies import Copies
 
@@ -250,7 +251,7 @@ class JobStore(Listing, History, Copies, Kept):
             flat += [kind, record.to_json(data)]
         reply = self._run(
             "beat", job_id, fence, self.lease_ms, self.events_kept,
-            progress.model_dump_json() if progress else "",
+            small_progress(progress).model_dump_json() if progress else "",
             checkpoint.model_dump_json() if checkpoint else "",
             checkpoint.step if checkpoint else "",
             record.to_json({"resumed_from_step": resumed_from_step}) if resumed_from_step is not None else "",
@@ -274,18 +275,20 @@ class JobStore(Listing, History, Copies, Kept):
     ) -> Job:
         """End the job: succeeded (with result), failed (with error) or cancelled. Raises LeaseLost.
 
-        Compare-and-set on the fence; repeating by the same attempt is harmless.
+        Compare-and-set on the fence; repeating by the same attempt is harmless. The record keeps of both what is small
+        (shared/jobs/small.py), the event of a result only its headline.
         """
         if not state.terminal:
             raise ValueError(f"{state} does not end a job")
         job = self.get(job_id)
-        data: dict[str, Any] = error.model_dump() if error else {"result": result or {}}
+        error, result = small_error(error) if error else None, small_result(result) if result is not None else None
+        told = small_message(error.message) if error else ""
         reply = self._run(
             "finish", job_id, fence, str(state),
             record.to_json(result) if result is not None else "",
             error.model_dump_json() if error else "",
-            record.to_json(data), self.events_kept, self.retention_ms,
-            self.keys.durations(job.kind, job.recipe), self.lease_ms,
+            record.to_json(end_data(error, result)), self.events_kept, self.retention_ms,
+            self.keys.durations(job.kind, job.recipe), self.lease_ms, told,
         )  # fmt: skip
         self._refuse_if_lost(reply, job_id, fence)
         return self.get(job_id)
@@ -312,6 +315,7 @@ class JobStore(Listing, History, Copies, Kept):
     ) -> Job:
         budget = -1 if cause in ("drained", "paused") else RETRY_BUDGET[cause]
         tried = f" (and {budget} further attempt{'' if budget == 1 else 's'})" if budget > 0 else ""
+        message = small_message(message)
         error = JobErrorInfo(code=code or cause, message=(message or cause.replace("_", " ")) + tried)
         reply = self._run(
             "release", job_id, fence, cause, message, budget, int(delay_s * 1000), self.events_kept,

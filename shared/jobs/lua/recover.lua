@@ -43,6 +43,7 @@ redis.call('HSET', job, 'revision', revision)
 move(id, '', state)
 
 if dies ~= '' then
+  slim(id)
   redis.call('ZADD', ENDED, dies, id)
   local gone = string.format('%.0f', tonumber(dies) + GRACE_MS)
   redis.call('PEXPIREAT', job, gone)
