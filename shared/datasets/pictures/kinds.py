@@ -80,4 +80,4 @@ def other_kind(head: bytes) -> str | None:
             return kind
     if head[4:8] == b"ftyp":
         return "HEIC" if head[8:12] in _HEIC_BRANDS else "AVIF" if head[8:12] in (b"avif", b"avis") else None
-    return "SVG" if b"<svg" in head.lower() else None
+    return "SVG" if head.lstrip()[:1] == b"<" and b"<svg" in head.lower() else None
