@@ -3,18 +3,22 @@
 import contextlib
 import os
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.errors import NotFound
 from shared.ids import is_id
-from shared.jobs.job import CheckpointRef, utc_now
+from shared.jobs.job import CheckpointRef, InputRef, utc_now
 from shared.jobs.pins import unpin_model
 from shared.volume.volume import Volume, staging
 
 
 class Model(BaseModel):
-    """A name for one checkpoint."""
+    """A name for one checkpoint, with all that a card about it says.
+
+    params, inputs: of its training. split: examples by part. baselines: other answers to the same task, as name -> metrics.
+    """
 
     id: str
     name: str
@@ -23,6 +27,10 @@ class Model(BaseModel):
     recipe_version: int = 1
     checkpoint: CheckpointRef
     metrics: dict[str, float] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, InputRef] = Field(default_factory=dict)
+    split: dict[str, int] = Field(default_factory=dict)
+    baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 
 

@@ -7,7 +7,7 @@ import pytest
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.jobs import pins
-from shared.jobs.job import CheckpointRef, JobRequest, State
+from shared.jobs.job import MODEL, START_FROM, CheckpointRef, InputRef, JobRequest, State
 from shared.jobs.models import Model, save_model
 from shared.volume.reindex import reindex
 from worker.upkeep.housekeeping import Tidied, tidy
@@ -39,6 +39,12 @@ def age(volume, store, job_id):
 
 def ref_of(job):
     return CheckpointRef(job_id=job.id, attempt=1, step=10)
+
+
+def generation(job):
+    """Of the checkpoint of a training."""
+    model = {MODEL: InputRef(checkpoint=ref_of(job))}
+    return JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", inputs=model)
 
 
 def test_the_files_of_a_job_go_when_its_time_is_over(store, volume):
@@ -77,7 +83,7 @@ def test_what_a_lost_redis_could_still_need_is_never_removed(store, volume, loss
 
 def test_pins_go_with_the_jobs_that_needed_them(store, volume):
     job = ended(store, volume)
-    request = JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    request = generation(job)
     waiting, lost = store.submit(request)[0], new_id()
     pins.pin(volume, request, waiting.id)
     pins.pin(volume, request, lost)  # its web was killed before the job came to be
@@ -93,7 +99,8 @@ def test_pins_go_with_the_jobs_that_needed_them(store, volume):
 
 def test_a_training_whose_time_is_over_stays_while_another_job_needs_it(store, volume):
     job = ended(store, volume)
-    request = JobRequest(kind="train", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    start_from = {START_FROM: InputRef(checkpoint=ref_of(job))}
+    request = JobRequest(kind="train", recipe="gpt", params={}, owner="ann", inputs=start_from)
     second, _ = store.submit(request)
     pins.pin(volume, request, second.id)
     store.pause(second.id)
@@ -116,7 +123,7 @@ def test_a_pin_or_a_model_that_comes_at_the_last_moment_brings_the_files_back(st
 
 def test_pins_of_a_lost_redis_stay_until_the_jobs_are_back(store, volume):
     job = ended(store, volume)
-    request = JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    request = generation(job)
     waiting, _ = store.submit(request)
     pins.pin(volume, request, waiting.id)
     volume.write_record(waiting)
