@@ -99,9 +99,11 @@ def draw(series: Series, limit: int, paint: Paint, *, overlaid: bool) -> list[st
     ]
     if not curves:
         return ["(no values)"]
+    everywhere = [p for points in (*(curve.points for curve in curves), *edges) for p in points if p is not None]
+    axis = _axis(series, curves)
     drawn: list[str] = []
-    for group in [curves] if overlaid else [[curve] for curve in curves]:
-        drawn += _block(series, group, edges, limit, paint)
+    for group in [curves] if overlaid else [[curve] for curve in curves]:  # all blocks have the same scale
+        drawn += _block(series, group, edges, everywhere, axis, limit, paint)
     if series.band is not None:
         drawn.append(paint(cut(one_line(f"between the grey lines: {series.band.name}"), limit), "grey"))
     return drawn
@@ -121,8 +123,15 @@ class Curve:
         return next(point[1] for point in reversed(self.points) if point is not None)
 
 
-def _block(series: Series, curves: list[Curve], edges: list[list[Point | None]], limit: int, paint: Paint) -> list[str]:
-    everywhere = [p for points in (*(c.points for c in curves), *edges) for p in points if p is not None]
+def _block(
+    series: Series,
+    curves: list[Curve],
+    edges: list[list[Point | None]],
+    everywhere: list[Point],
+    axis: str,
+    limit: int,
+    paint: Paint,
+) -> list[str]:
     xs, ys = [point[0] for point in everywhere], [point[1] for point in everywhere]
     top, bottom = f"{max(ys):.4g}", f"{min(ys):.4g}"
     left = max(len(top), len(bottom))
@@ -136,7 +145,7 @@ def _block(series: Series, curves: list[Curve], edges: list[list[Point | None]],
         canvas.upright(place(series.split), "grey")
     scale = [top, *[""] * (_HEIGHT - 2), bottom]
     drawn = [f"{number.rjust(left)} │ {line}".rstrip() for number, line in zip(scale, canvas.lines(paint), strict=True)]
-    drawn.append(_axis(series, curves, left, limit))
+    drawn.append(f"{' ' * left} └ {cut(axis, limit - left - 3)}")
     for curve in curves:
         drawn.append(paint(cut(one_line(f"{curve.name}: {curve.last:.4g} at the end"), limit), curve.colour))
     return drawn
@@ -153,13 +162,12 @@ def _edges(series: Series) -> list[list[Point | None]]:
     return [[(place(x), y) for x, y in zip(band.x, edge, strict=False)] for edge in (band.low, band.high)]
 
 
-def _axis(series: Series, curves: list[Curve], left: int, limit: int) -> str:
-    """What stands below a block: where the axis begins and ends, and its name."""
+def _axis(series: Series, curves: list[Curve]) -> str:
+    """Where the axis begins and ends, and its name."""
     ends = sorted({place(x): x for curve in curves for x in curve.x}.items())
     title = f" ({series.x_title})" if series.x_title else ""
     split = f", known up to {_short(series.split)}" if series.split is not None else ""
-    text = one_line(f"{_short(ends[0][1])} to {_short(ends[-1][1])}{title}{split}")
-    return f"{' ' * left} └ {cut(text, limit - left - 3)}"
+    return one_line(f"{_short(ends[0][1])} to {_short(ends[-1][1])}{title}{split}")
 
 
 def _short(value: Place) -> str:

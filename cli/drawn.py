@@ -143,7 +143,7 @@ def _matrix(matrix: Matrix, limit: int, paint: Paint) -> list[str]:
 
 
 def _confused(names: list[str], counts: list[list[int]], limit: int) -> list[str]:
-    size = min(max(map(width, names), default=0), _MOST_NAME, max(limit // 3, 6))
+    size = min(max(map(width, names), default=0), _MOST_NAME, max(limit // 2, 6))
     drawn = []
     for i, (name, row) in enumerate(zip(names, counts, strict=False)):
         wrong = sorted(((count, names[j]) for j, count in enumerate(row) if j != i and count), reverse=True)

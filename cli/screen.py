@@ -133,8 +133,8 @@ def bar(share: float, size: int) -> str:
     share = min(max(share, 0.0), 1.0)
     eighths = int(share * size * 8)
     full, rest = divmod(eighths, 8)
-    partial = " ▏▎▍▌▋▊▉"[rest] if full < size else ""
-    return ("█" * full + partial).ljust(size, "·") if rest or full else "·" * size
+    partial = " ▏▎▍▌▋▊▉"[rest] if rest and full < size else ""
+    return ("█" * full + partial).ljust(size, "·")
 
 
 def seconds(value: float | None) -> str:
