@@ -184,6 +184,12 @@ class VolumeFull(JobError):
     cause = "volume_full"
 
 
+class SchemaMismatch(TrainyardError):
+    """The volume or Redis holds what another version has written; it was left untouched."""
+
+    code = "schema_mismatch"
+
+
 # --- out of reach ----------------------------------------------------------------------------------------------
 
 

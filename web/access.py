@@ -1,15 +1,17 @@
-"""What the current request may see: its owner's jobs, datasets and models; an admin sees all.
+"""What the current request may see: its owner's jobs, datasets, models and files; an admin sees all.
 
 What belongs to another owner answers as if it were not there. Views and submission read through these functions;
 tests/unit/test_web_sources.py makes sure that none of them goes around.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, g, request
 
 from shared import datasets as _datasets
+from shared.datasets.looking import get_report
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
 from shared.jobs import models as _models
@@ -17,6 +19,8 @@ from shared.jobs.job import Job
 from shared.jobs.listing import JobPage
 from shared.jobs.models import Model
 from shared.jobs.presence import WorkerInfo
+from shared.volume import files as _files
+from shared.volume.files import FileInfo
 from web.identity import identity
 from web.services import services
 
@@ -54,6 +58,15 @@ def dataset(dataset_id: str) -> DatasetManifest:
     return found if _mine(found.owner) else _hidden(f"no dataset {dataset_id!r:.60}")
 
 
+def dataset_with_report(dataset_id: str) -> DatasetManifest:
+    """A dataset with all that this installation can tell of it, even where an earlier one has imported it.
+
+    Raises NotFound, and DatasetInvalid when it is damaged.
+    """
+    found = dataset(dataset_id)
+    return found.model_copy(update={"report": get_report(services().volume, found)})
+
+
 def datasets() -> list[DatasetManifest]:
     return [found for found in _datasets.list_datasets(services().volume) if _mine(found.owner)]
 
@@ -67,6 +80,12 @@ def model(model_id: str) -> Model:
 def models() -> list[Model]:
     """Newest first."""
     return [found for found in _models.list_models(services().volume) if _mine(found.owner)]
+
+
+def file(file_id: str) -> tuple[FileInfo, Path]:
+    """An uploaded file and where its bytes lie. Raises NotFound."""
+    found, path = _files.get_file(services().volume, file_id)
+    return (found, path) if _mine(found.owner) else _hidden(f"no file {file_id!r:.60}")
 
 
 def workers() -> list[WorkerInfo]:
@@ -96,7 +115,12 @@ def _hidden(message: str) -> Any:
     raise NotFound(message)
 
 
-_BY_ARGUMENT: dict[str, Callable[[str], Any]] = {"job_id": job, "dataset_id": dataset, "model_id": model}
+_BY_ARGUMENT: dict[str, Callable[[str], Any]] = {
+    "job_id": job,
+    "dataset_id": dataset,
+    "model_id": model,
+    "file_id": file,
+}
 
 
 def register(app: Flask) -> None:

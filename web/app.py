@@ -84,8 +84,9 @@ def _also_wrong() -> list[Problem]:
     """What is wrong with a submission's params, so that a body with other problems names all of them at once."""
     body = request.get_json(silent=True) if request.endpoint == "api_jobs.submit_job" else None
     kind, recipe, params = (body.get(name) for name in ("kind", "recipe", "params")) if body else (None, None, None)
-    if kind in ("train", "generate") and isinstance(recipe, str) and isinstance(params, dict):
-        return problems_of_params(kind, recipe, params)
+    use = body.get("use", "") if body else ""
+    if kind in ("train", "generate") and isinstance(recipe, str) and isinstance(params, dict) and isinstance(use, str):
+        return problems_of_params(kind, recipe, params, use)
     return []
 
 

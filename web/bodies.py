@@ -12,8 +12,11 @@ from shared.settings import Settings
 from web.connections import PatientSocket
 
 _FORM_SLACK_BYTES = 1 << 20  # a multipart upload's own lines, beside its files
-# What takes files: only these may send more than any other request. The form of a job takes pictures, or a dataset.
-_UPLOADS = frozenset(("api_datasets.upload_dataset", "pages.upload_dataset", "pages.submit_job"))
+# What takes files: only these may send more than any other request. The form of a job takes files, or a dataset.
+_UPLOADS = frozenset(
+    ("api_datasets.upload_dataset", "api_files.upload_file", "pages.upload_dataset", "pages.submit_job")
+)
+_RAW_UPLOADS = frozenset(("api_files.upload_file",))  # where a whole body may be one file
 _PIECE_BYTES = 1 << 17  # what the reader of forms holds at a time, whatever one field may have
 _MOST_PARTS = 1_000  # files and fields of one form; a guess: beyond, a zip is quicker for everybody
 _NOBODY_S = 5.0  # and how long these are waited for
@@ -30,8 +33,12 @@ class MalformedJson(ClientError):
 
 
 def is_upload(req: Request) -> bool:
-    """True for requests that carry files."""
+    """True for requests that carry files in a form."""
     return req.mimetype == "multipart/form-data"
+
+
+def _takes_files(req: Request) -> bool:
+    return req.endpoint in (_UPLOADS if is_upload(req) else _RAW_UPLOADS)
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -42,7 +49,7 @@ def register(app: Flask, settings: Settings) -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
         in_api = request.path.startswith("/api/")
-        upload = is_upload(request) and request.endpoint in _UPLOADS
+        upload = _takes_files(request)
         request.max_content_length = (
             settings.max_upload_bytes + _FORM_SLACK_BYTES if upload else settings.max_body_bytes
         )

@@ -1,11 +1,14 @@
-"""Deleting an ended job with its files, or a model's name. Plain functions; API and pages share them."""
+"""Deleting an ended job with its files, a model's name, or a dataset. Plain functions; API and pages share them."""
 
 import contextlib
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
+from shared.datasets import manifest
 from shared.errors import Conflict, NotFound
 from shared.jobs.models import delete_model, models_from
-from shared.jobs.pins import pins, pins_for_the_outcome
+from shared.jobs.pins import pins, pins_for_the_outcome, plain_pins
 from web import access
 from web.services import Services
 
@@ -40,6 +43,27 @@ def forget_model(services: Services, model_id: str) -> None:
     delete_model(services.volume, model_id)
 
 
+def delete_dataset(services: Services, dataset_id: str) -> None:
+    """Remove a dataset. Models trained from it stay. Raises NotFound, and Conflict while a job that has not ended needs it."""
+    access.dataset(dataset_id)
+    if needing := _needing_dataset(services, services.volume.dataset_dir(dataset_id)):
+        raise Conflict(needing)
+    gone = manifest.delete_dataset(
+        services.volume, dataset_id, unless=lambda aside: bool(_needing_dataset(services, aside))
+    )
+    if not gone:
+        raise Conflict(f"dataset {dataset_id} was needed at this very moment: try again")
+
+
+def _needing_dataset(services: Services, folder: Path) -> str:
+    """Who needs a dataset, in a sentence; "" when nobody does. folder: where it is now."""
+    found = {path: path.name for path in plain_pins(folder)}
+    waiting = _unfinished(services, set(found.values()))
+    if waiting:
+        return f"{_some(waiting, 'job')} has not ended and needs this dataset; cancel it or wait"
+    return _being_submitted(services, found, "this dataset")
+
+
 def _refuse_if_needed(services: Services, job_id: str, folder: Path) -> None:
     if needing := _needing(services, job_id, folder):
         raise Conflict(needing)
@@ -55,11 +79,24 @@ def _needing(services: Services, job_id: str, folder: Path) -> str:
     if named:
         names = [f"“{model.name:.60}” ({model.id})" for model in named]
         return f"{_some(names, 'model')} is one of its checkpoints: delete the model first"
+    return _being_submitted(services, found, "its files")
+
+
+def _being_submitted(services: Services, found: Mapping[Path, str], what: str) -> str:
+    """That a job which nobody knows yet has pinned this a moment ago; "" when none has. found: pins and the jobs they name."""
     known = services.store.states_of(sorted(set(found.values())))
     now = services.volume.now()
-    if any(now - path.stat().st_mtime < _SUBMITTING_S for path, needing in found.items() if needing not in known):
-        return "a job that is just being submitted needs its files: try again in a minute"
+    if any(_age_s(path, now) < _SUBMITTING_S for path, needing in found.items() if needing not in known):
+        return f"a job that is just being submitted needs {what}: try again in a minute"
     return ""
+
+
+def _age_s(path: Path, now: float) -> float:
+    """Seconds since a pin was made; infinite for one that has just been taken away."""
+    try:
+        return now - path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _unfinished(services: Services, job_ids: set[str]) -> list[str]:

@@ -16,7 +16,9 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from shared.errors import (
     MOST_PROBLEMS,
+    Choice,
     ClientError,
+    DatasetInvalid,
     Further,
     InvalidParams,
     Problem,
@@ -58,7 +60,10 @@ _AWAY = (
 
 
 class ProblemDocument(BaseModel):
-    """application/problem+json (RFC 9457) with two further members: code for programs, problems one by one."""
+    """application/problem+json (RFC 9457) with three further members: code for programs, problems one by one, choices.
+
+    choices: ways on that the caller may choose: the same upload again with that option.
+    """
 
     type: str = Field(default="about:blank", description="Always about:blank; use code.")
     title: str
@@ -66,6 +71,7 @@ class ProblemDocument(BaseModel):
     detail: str = ""
     code: str = Field(description="Stable word for programs, such as invalid_params.")
     problems: list[Problem] = Field(default_factory=list)
+    choices: list[Choice] = Field(default_factory=list)
 
 
 def answer(
@@ -74,6 +80,7 @@ def answer(
     detail: str,
     problems: list[Problem] | None = None,
     headers: dict[str, str] | None = None,
+    choices: list[Choice] | None = None,
 ) -> Response:
     """Build the response for an error: problem+json, or a page when a browser asked for one."""
     title = _TITLES.get(status, "Error")
@@ -83,7 +90,9 @@ def answer(
         body = render_template("error.html", status=status, title=title, detail=detail, problems=problems, back=_back())
         response = make_response(body, status)
     else:
-        document = ProblemDocument(title=title, status=status, detail=detail, code=code, problems=problems)
+        document = ProblemDocument(
+            title=title, status=status, detail=detail, code=code, problems=problems, choices=choices or []
+        )
         text = json.dumps(document.model_dump(mode="json"), ensure_ascii=False)
         response = make_response(text.encode("utf-8", "backslashreplace"), status)
         response.content_type = "application/problem+json"
@@ -126,7 +135,8 @@ def _client_error(err: ClientError) -> Response:
         headers = {"Retry-After": str(getattr(err, "retry_after_s", 10))}
     elif err.status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="trainyard"'}
-    return answer(err.status, err.code, err.message, err.problems, headers)
+    choices = err.choices if isinstance(err, DatasetInvalid) else []
+    return answer(err.status, err.code, err.message, err.problems, headers, choices)
 
 
 def register(app: Flask) -> None:

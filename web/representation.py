@@ -1,15 +1,18 @@
-"""How the API shows a job: the record, where it stands, where to go from here; and the etag of that."""
+"""How the API shows a job: the record, where it stands, where to go from here, what it made; and the etag of the first three."""
 
 import hashlib
+import json
 import re
 from typing import Any
 
 from shared.jobs.job import Job
 from shared.jobs.queues import placed
+from shared.outputs import MOST_INLINE_BYTES, dump_outputs
+from shared.volume import readback
 from web.services import Services
 
 API = "/api/v1"
-_PARTS = ("events", "metrics", "log", "artifacts", "checkpoints", "samples")
+_PARTS = ("events", "metrics", "log", "outputs", "artifacts", "checkpoints", "samples")
 
 
 def job_json(here: Services, job: Job) -> dict[str, Any]:
@@ -21,6 +24,17 @@ def job_json(here: Services, job: Job) -> dict[str, Any]:
         "standing": place.model_dump(mode="json"),
         "links": links,
     }
+
+
+def outputs_json(here: Services, job: Job) -> dict[str, Any]:
+    """What an ended job made, to stand beside its record: read from the volume, and left out where it is long."""
+    if not job.state.terminal or not (job.result or {}).get("outputs"):
+        return {"outputs": [], "outputs_omitted": False}
+    made = readback.outputs(here.volume, job.id)
+    written = dump_outputs(made)
+    if len(written) > MOST_INLINE_BYTES:
+        return {"outputs": [], "outputs_omitted": True}
+    return {"outputs": json.loads(written), "outputs_omitted": False}
 
 
 def etag(body: dict[str, Any]) -> str:

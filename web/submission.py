@@ -5,12 +5,13 @@ import logging
 import redis
 from pydantic import BaseModel
 
-from shared.errors import Conflict, InvalidParams, NotFound, Problem, TrainyardError, VolumeFull
+from shared.errors import Conflict, NotFound, TrainyardError, VolumeFull
 from shared.ids import new_id
 from shared.jobs import pins
-from shared.jobs.job import CheckpointRef, Job, JobRequest
+from shared.jobs.job import START_FROM, CheckpointRef, InputRef, Job, JobRequest
 from web import access
-from web.job_request import CheckpointChoice, JobBody, RetryBody, build_request
+from web.job_body import InputChoice, JobBody, RetryBody
+from web.job_request import build_request
 from web.services import Services
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def submit(
     """
     said = f"{request.retry_of or ''} {asked.model_dump_json()}" if asked else ""
     job_id = new_id()
-    _pin(services, request, job_id)
+    pins.pin(services.volume, request, job_id)  # or OSError: a job that may find what it needs gone is not accepted
     try:
         job, created = services.store.submit(request, idempotency_key=idempotency_key, asked=said, job_id=job_id)
     except TrainyardError:
@@ -50,20 +51,9 @@ def _copy(services: Services, job: Job) -> None:
         log.warning("job %s has no copy on the volume yet, the reaper will write it: %s", job.id, err)
 
 
-def _pin(services: Services, request: JobRequest, job_id: str) -> None:
-    """Keep retention and deletion away from what the job needs, as long as it needs it.
-
-    Raises OSError when the volume cannot be written: a job that may find its checkpoint gone is not accepted.
-    """
-    try:
-        pins.pin(services.volume, request, job_id)
-    except NotFound as err:
-        raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
-
-
 def _unpin(services: Services, request: JobRequest, job_id: str) -> None:
     try:
-        pins.unpin(services.volume, request, job_id)
+        pins.unpin_all(services.volume, request, job_id)
     except OSError as err:
         log.warning("a pin is left for the reaper to remove: %s", err)
 
@@ -76,25 +66,29 @@ def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:
     if not job.state.terminal:
         raise Conflict(f"job {job.id} is {job.state}: only an ended job can be retried; cancel it first")
     params = {**job.params, **body.params}
-    start, model_id = job.source, None
+    inputs = {role: _again(ref) for role, ref in job.inputs.items()}
     if job.kind == "train" and not body.from_start and params == job.params:
         newest = services.volume.newest_checkpoint(job.id)
-        start = newest.ref if newest else job.source
-    elif job.kind == "generate" and (start is None or _still_names(job.model_id, start)):
-        start, model_id = None, job.model_id  # which outlives the record of its training
-    choice = CheckpointChoice(**start.model_dump()) if start else None
+        inputs |= {START_FROM: InputChoice.model_validate(newest.ref)} if newest else {}
     again = JobBody(
         kind=job.kind,
         recipe=job.recipe,
+        use=job.use,
         params=params,
-        dataset_id=job.dataset_id,
+        inputs=inputs,
         name=job.name,
         priority=job.priority,
-        start_from=choice if job.kind == "train" else None,
-        checkpoint=choice if job.kind == "generate" else None,
-        model_id=model_id,
     )
     return build_request(services, again, retry_of=job.id)
+
+
+def _again(ref: InputRef) -> InputChoice:
+    """How the same thing is asked for a second time: by its model's name, which outlives the record of its training."""
+    if ref.dataset_id:
+        return InputChoice(dataset_id=ref.dataset_id)
+    if ref.checkpoint is None or _still_names(ref.model_id, ref.checkpoint):
+        return InputChoice(model_id=ref.model_id)
+    return InputChoice.model_validate(ref.checkpoint)
 
 
 def _still_names(model_id: str | None, source: CheckpointRef) -> bool:

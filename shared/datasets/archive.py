@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from shared.datasets.marks import TOO_MANY, long_run
 from shared.datasets.problems import Problems, refuse
+from shared.datasets.zip_names import names_of
 from shared.errors import TooLarge
 from shared.volume.staging import full_is_said
 
@@ -33,13 +34,13 @@ def unpack(
 ) -> tuple[list[str], list[str]]:
     """Unpack into target. Returns (names written, notes). Raises DatasetInvalid, or TooLarge beyond a limit.
 
-    Limits hold for what really comes out, not for what the archive's directory claims.
+    Limits hold for what really comes out, not for what the archive's directory claims. Folders that are empty are made, too: to
+    some formats they say something.
     """
     with opened(path, name, max_files=max_files) as archive:
-        entries = [e for e in archive.infolist() if not e.filename.endswith("/")]
-        wanted = list(zip(entries, _names(entries), strict=True))
-        hidden = [n for _, n in wanted if _IGNORED.search(n)]
-        wanted = [(e, n) for e, n in wanted if not _IGNORED.search(n)]
+        entries = [(e, e.filename) for e in archive.infolist()]
+        hidden = [n for _, n in entries if _IGNORED.search(n) and not n.endswith("/")]
+        wanted = [(e, n) for e, n in entries if not n.endswith("/") and not _IGNORED.search(n)]
         if len(wanted) > max_files:
             raise TooLarge(f"{name} holds {len(wanted)} files; {max_files} are allowed")
         if sum(e.file_size for e, _ in wanted) > max_bytes:
@@ -47,13 +48,18 @@ def unpack(
         if (whole := sum(e.file_size for e, _ in wanted)) > 1 << 26 and whole > MOST_RATIO * path.stat().st_size:
             raise refuse(f"unpacks to more than {MOST_RATIO} times its size: refused as a zip bomb", file=name)
         _refuse_bad_entries(wanted, name)
-        if (folders := len(folders_of(inner for _, inner in wanted))) > max_folders:
+        empty = _empty_folders(entries)
+        if (
+            folders := len(folders_of(inner for _, inner in wanted) | folders_of(f"{folder}/" for folder in empty))
+        ) > max_folders:
             raise TooLarge(f"{name} holds {folders} folders; {max_folders} are allowed")
         left = max_bytes
         for entry, inner in wanted:
             left -= _extract(archive, entry, inner, name, target, left)
+        for folder in empty:
+            _make(target / folder, f"{name}/{folder}")
     notes = [f"{name}: {len(hidden)} hidden files ignored ({hidden[0]} ...)"] if hidden else []
-    return [inner for _, inner in wanted], notes
+    return [inner for _, inner in wanted], archive.notes + notes
 
 
 def folders_of(names: Iterable[str]) -> set[str]:
@@ -84,65 +90,84 @@ class _Directory(io.FileIO):
         return data
 
 
+class _Archive(zipfile.ZipFile):
+    """A zip whose entries have the names that were meant. notes: what had to be found out about them."""
+
+    notes: list[str]
+
+    def mend_names(self, shown: str) -> None:
+        """Names in their encoding, composed (NFC: a Mac writes é as two characters), folders set apart by "/".
+
+        Those that will be refused are left uncomposed.
+        """
+        found = names_of(self.filelist)
+        note = found.note(shown)
+        self.notes = [note] if note else []
+        if turned := sum("\\" in name for name in found.names):
+            self.notes.append(f"{shown}: {turned} names with \\ between folders, read as /")
+        for entry, name in zip(self.filelist, found.names, strict=True):
+            name = name.replace("\\", "/")
+            entry.filename = name if long_run(name) is not None else unicodedata.normalize("NFC", name)
+
+
 @contextlib.contextmanager
-def opened(path: Path, name: str, *, max_files: int) -> Iterator[zipfile.ZipFile]:
-    """Open an archive for reading. Raises DatasetInvalid for what is none, TooLarge for one with too many entries."""
+def opened(path: Path, name: str, *, max_files: int) -> Iterator[_Archive]:
+    """Open an archive for reading; its entries have the names that were meant.
+
+    Raises DatasetInvalid for what is none, TooLarge for one with too many entries.
+    """
     with _Directory(path) as file:
         try:
             file.most = 2 * max_files + 1000  # folders and what a Mac adds count among the entries
-            archive = zipfile.ZipFile(file)
+            archive = _Archive(file)
             file.most = None
         except (zipfile.BadZipFile, ValueError, OverflowError, OSError, NotImplementedError) as err:
             raise refuse(f"is no readable zip archive: {err}", file=name) from err
         with archive:
+            archive.mend_names(name)
             yield archive
 
 
-def _names(entries: list[zipfile.ZipInfo]) -> list[str]:
-    """The entries' names, composed (NFC): a Mac writes é as two characters. Those that will be refused are left as they are."""
-    names = _decoded_names(entries)
-    return [name if long_run(name) is not None else unicodedata.normalize("NFC", name) for name in names]
+def _empty_folders(entries: list[tuple[zipfile.ZipInfo, str]]) -> list[str]:
+    """Folders that the archive lists and that hold nothing. Those with a name that no file may have are none."""
+    full = folders_of(name.removesuffix("/") for _, name in entries)
+    names = (name[:-1] for _, name in entries if name.endswith("/") and not _IGNORED.search(name))
+    plain = (name for name in names if name not in full and PurePosixPath(name).parts and _unfit(name) is None)
+    return list(dict.fromkeys(plain))
 
 
-def _decoded_names(entries: list[zipfile.ZipInfo]) -> list[str]:
-    """The entries' names. Without the UTF-8 flag zip means code page 437; Chinese Windows writes GBK, Linux UTF-8 instead.
-
-    One program wrote them all, so the first encoding that fits every unflagged name is taken.
-    """
-    names = [e.filename for e in entries]
-    plain = [i for i, e in enumerate(entries) if not e.flag_bits & 0x800]
+def _make(folder: Path, where: str) -> None:
     try:
-        raw = [names[i].encode("cp437") for i in plain]
-    except UnicodeEncodeError:
-        return names
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            decoded = [name.decode(encoding) for name in raw]
-        except UnicodeDecodeError:
-            continue
-        for i, name in zip(plain, decoded, strict=True):
-            names[i] = name
-        return names
-    return names
+        with full_is_said():
+            folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as err:
+        raise refuse("clashes with another name in the archive", file=where) from err
+
+
+def _unfit(inner: str) -> str | None:
+    """What is wrong with a name in an archive; None for nothing."""
+    parts = PurePosixPath(inner).parts
+    if inner.startswith("/") or re.match(r"^[A-Za-z]:", inner) or ".." in parts:
+        return "the name leads out of the archive; only plain relative names are accepted"
+    if UNFIT.search(inner):
+        return "the name holds control characters"
+    if long_run(inner) is not None:
+        return f"the name {TOO_MANY}"
+    if any(len(part.encode()) > 255 for part in parts) or len(inner.encode()) > 1000:
+        return "the name is too long for a file system"
+    if len(parts) - 1 > MOST_LEVELS:
+        return f"lies {len(parts) - 1} folders deep; {MOST_LEVELS} are allowed"
+    return None
 
 
 def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str) -> None:
     problems, seen = Problems(), set()
     for entry, inner in wanted:
-        parts = PurePosixPath(inner).parts
         where = f"{archive}/{inner}"
-        if not parts:
+        if not PurePosixPath(inner).parts:
             problems.add("has an entry without a name", file=archive)
-        elif inner.startswith("/") or "\\" in inner or re.match(r"^[A-Za-z]:", inner) or ".." in parts:
-            problems.add("the name leads out of the archive; only plain relative names are accepted", file=where)
-        elif UNFIT.search(inner):
-            problems.add("the name holds control characters", file=UNFIT.sub("?", where))
-        elif long_run(inner) is not None:
-            problems.add(f"the name {TOO_MANY}", file=where[:200])
-        elif any(len(part.encode()) > 255 for part in parts) or len(inner.encode()) > 1000:
-            problems.add("the name is too long for a file system", file=where[:200])
-        elif len(parts) - 1 > MOST_LEVELS:
-            problems.add(f"lies {len(parts) - 1} folders deep; {MOST_LEVELS} are allowed", file=where[:200])
+        elif unfit := _unfit(inner):
+            problems.add(unfit, file=UNFIT.sub("?", where[:200]))
         elif (entry.external_attr >> 16) & 0o170000 not in (0, 0o100000):
             problems.add("is a link or device, not a file", file=where)
         elif entry.flag_bits & 1:

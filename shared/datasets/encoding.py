@@ -7,7 +7,7 @@ pieces and never held whole: the web server takes many at once.
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.datasets.problems import refuse
@@ -33,6 +33,8 @@ _MAGIC = {
     b"\x93NUMPY": "a NumPy array",
 }
 CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0e-\\x1a\\x1c-\\x1f]")
+END_MARK = "\x1a"  # Ctrl-Z: DOS ended its texts with it
+_AFTER_END = END_MARK + " \t\r\n"
 _CONTROL_BYTES = re.compile(CONTROLS.pattern.encode())
 _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (b"\xff\xfe\0\0", "utf-32", "UTF-32"),
@@ -56,11 +58,15 @@ _ENOUGH = 0.03
 
 @dataclass(frozen=True)
 class Encoding:
-    """codec: Python's name for reading the file; shown: the user's name; note: what to say of the conversion."""
+    """codec: Python's name for reading the file; shown: the user's name; note: what to say of the conversion.
+
+    ended: the old end-of-file mark stands at its end, END_MARK and nothing but white space behind it: a reader stops there.
+    """
 
     codec: str
     shown: str
     note: str | None = None
+    ended: bool = False
 
 
 class _Broken(Exception):
@@ -86,18 +92,18 @@ def recognise(path: Path, name: str) -> Encoding:
         if head.startswith(magic):
             raise refuse(f"is {what}, not a text file; upload plain text as UTF-8", file=name)
     try:
-        _refuse_controls(path, "utf-8", name)
+        ended = _refuse_controls(path, "utf-8", name)
     except _Broken as broken:
         return _other(path, name, broken.at)
-    return Encoding("utf-8", "UTF-8")
+    return Encoding("utf-8", "UTF-8", ended=ended)
 
 
 def _marked(path: Path, name: str, encoding: Encoding) -> Encoding:
     try:
-        _refuse_controls(path, encoding.codec, name)
+        ended = _refuse_controls(path, encoding.codec, name)
     except _Broken as broken:
         raise refuse(f"is marked as {encoding.shown} and broken at byte {broken.at}", file=name) from broken
-    return encoding
+    return replace(encoding, ended=ended)
 
 
 def _pieces(path: Path, codec: str) -> Iterator[str]:
@@ -118,10 +124,16 @@ def _pieces(path: Path, codec: str) -> Iterator[str]:
             at += len(data)
 
 
-def _refuse_controls(path: Path, codec: str, name: str) -> None:
-    line = 1
+def _refuse_controls(path: Path, codec: str, name: str) -> bool:
+    """Raise DatasetInvalid for what no text holds. Returns whether the text ends with the old end-of-file mark."""
+    line, ended = 1, False
     for text in _pieces(path, codec):
-        if bad := CONTROLS.search(text):
+        if ended and text.strip(_AFTER_END):
+            raise refuse("goes on behind the control character U+001A: is it a binary file?", file=name, line=line)
+        bad = CONTROLS.search(text)
+        if bad and bad.group() == END_MARK and not text[bad.start() :].strip(_AFTER_END):
+            ended = True
+        elif bad:
             line += text.count("\n", 0, bad.start())
             what = f"holds the control character U+{ord(bad.group()):04X}: is it a binary file?"
             if bad.group() == "\0" and _maybe_utf16(path):
@@ -135,6 +147,7 @@ def _refuse_controls(path: Path, codec: str, name: str) -> None:
                 line=line,
             )
         line += text.count("\n")
+    return ended
 
 
 def _maybe_utf16(path: Path) -> bool:
@@ -161,7 +174,8 @@ def _other(path: Path, name: str, at: int) -> Encoding:
     best, other = sorted(shares, key=shares.__getitem__, reverse=True)
     shown = {"gb18030": "GB18030", "cp950": "Big5"}
     if shares[best] >= _ENOUGH and shares[best] > 3 * shares[other]:
-        return Encoding(best, shown[best], f"{name}: recognised as {shown[best]} and converted to UTF-8")
+        note = f"{name}: recognised as {shown[best]} and converted to UTF-8"
+        return Encoding(best, shown[best], note, ended=_refuse_controls(path, best, name))
     maybe = " or ".join(shown[codec] for codec, share in shares.items() if share > 0)
     hint = f"it may be {maybe or 'Latin-1, Windows-1252 or another 8-bit encoding'}"
     raise refuse(f"{found}; {hint}, which cannot be told for sure: save it as UTF-8", file=name, line=line)
@@ -172,7 +186,8 @@ def _around(path: Path, at: int) -> tuple[int, int, bool]:
     line, byte, binary, start = 1, 0, False, 0
     with path.open("rb") as file:
         while data := file.read(_PIECE):
-            binary = binary or _CONTROL_BYTES.search(data) is not None
+            text = data if len(data) == _PIECE else data.rstrip(_AFTER_END.encode())
+            binary = binary or _CONTROL_BYTES.search(text) is not None
             line += data.count(b"\n", 0, max(0, at - start))
             if start <= at < start + len(data):
                 byte = data[at - start]

@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -101,12 +103,15 @@ def _head(volume: Volume, name: str) -> DatasetManifest | None:
         return None
 
 
-def delete_dataset(volume: Volume, dataset_id: str) -> None:
-    """Remove a dataset's files. Whether a job still needs it is the caller's question. Raises NotFound."""
+def delete_dataset(volume: Volume, dataset_id: str, *, unless: Callable[[Path], bool] = lambda aside: False) -> bool:
+    """Remove a dataset's files. Whether a job still needs it is the caller's question. Raises NotFound.
+
+    unless: asked once it is out of sight, with where it then is; True puts it back, and False is returned.
+    """
     folder = volume.dataset_dir(dataset_id)
     if not is_dataset_id(dataset_id):
         raise NotFound(f"no dataset {dataset_id!r:.60}")
     try:
-        staging.remove(folder)
+        return staging.remove(folder, unless=unless)
     except FileNotFoundError as err:
         raise NotFound(f"no dataset {dataset_id!r:.60}") from err

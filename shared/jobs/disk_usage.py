@@ -1,4 +1,6 @@
-"""How many bytes the files of an owner's jobs take on the volume, as housekeeping last measured. A part of shared/jobs/store.py."""
+"""How many bytes an owner's jobs and uploaded files take on the volume, as housekeeping last measured. A part of
+shared/jobs/store.py.
+"""
 
 from collections.abc import Mapping
 
@@ -16,7 +18,7 @@ class Kept:
     keys: Keys
 
     def kept_bytes(self, owner: str) -> int:
-        """Bytes of all files of an owner's jobs; 0 before the first measurement."""
+        """Bytes of all files of an owner's jobs, and of those uploaded for them; 0 before the first measurement."""
         return int(self.redis.hget(self.keys.kept(), owner) or 0)  # type: ignore[arg-type]
 
     def tell_kept(self, by_owner: Mapping[str, int]) -> None:
@@ -33,3 +35,11 @@ class Kept:
         """Subtract what has just been deleted, so that it counts at once."""
         if self.redis.hexists(self.keys.kept(), owner):
             self.redis.hincrby(self.keys.kept(), owner, -count)
+
+    def more_kept(self, owner: str, count: int) -> None:
+        """Add what has just been uploaded, so that it counts at once."""
+        key = self.keys.kept()
+        with self.redis.pipeline() as pipe:
+            pipe.hincrby(key, owner, count)
+            pipe.expire(key, _DAY_S, nx=True)
+            pipe.execute()

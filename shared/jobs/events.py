@@ -1,6 +1,7 @@
 """What can happen to a job. One small model each, appended to the job's stream by the scripts in shared/jobs/lua/.
 
-An event is stored as {"type", "at" (ms), "attempt", "data" (JSON)} and read back by parse_event.
+An event is stored as {"type", "at" (ms), "attempt", "data" (JSON)} and read back by shared/jobs/record.py. Checkpoints, samples
+and outputs are told in a stream of their own (Keys.feed), which goes shortly after the job's end: they lie on the volume.
 """
 
 from datetime import datetime
@@ -25,7 +26,7 @@ EVENT_TYPES: dict[str, str] = {
     "claimed": "worker, device",
     "progress": "the Progress model",
     "checkpoint": "step, metrics, bytes",
-    "sample": "step, text | artifact (path below the attempt's folder), title",
+    "sample": "step, title, text: at most 200 characters of it; all of it lies in the attempt's samples/<step>",
     "output": "index (row), text: a further piece of generated text, in order",
     "note": "level (info | warning), message; resumed_from_step when a training goes on from a checkpoint",
     "pause_requested": "",
@@ -35,8 +36,8 @@ EVENT_TYPES: dict[str, str] = {
     "readopted": "worker (its silent worker came back before anyone else had claimed the job)",
     "paused": "",
     "resumed": "",
-    "succeeded": "result",
-    "failed": "code, message, cause",
+    "succeeded": "headline: a line on what was made",
+    "failed": "code, message, step",
     "cancelled": "",
 }
 WORKER_EVENTS = frozenset({"progress", "checkpoint", "sample", "output", "note"})

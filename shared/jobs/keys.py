@@ -18,6 +18,11 @@ class Keys:
         """STREAM, the newest events_kept events of a job. Dies with the record."""
         return f"{self.prefix}:events:{job_id}"
 
+    def feed(self, job_id: str) -> str:
+        """STREAM, the newest events_kept checkpoints, samples and outputs of a job. Dies a minute after the job's end: later
+        readers find them on the volume."""
+        return f"{self.prefix}:feed:{job_id}"
+
     def live(self, job_id: str) -> str:
         """STREAM, the newest progress of a job, for those who watch. Goes when the job ends."""
         return f"{self.prefix}:live:{job_id}"
@@ -114,6 +119,10 @@ class Keys:
     def slot(self, host: str, device: str) -> str:
         """STRING, id of the worker that holds a device. Dies a few beats after its worker fell silent."""
         return f"{self.prefix}:slot:{host}:{device}"
+
+    def schema(self) -> str:
+        """STRING, the version (SCHEMA_VERSION) all other keys are of. One per installation, no expiry."""
+        return f"{self.prefix}:schema"
 
     def server(self) -> str:
         """STRING, run id of the Redis server the leases were given under. One per installation, no expiry."""

@@ -1,43 +1,135 @@
-"""Which checkpoints jobs that have not ended still need. Retention and deletion leave those alone.
+"""What jobs need and nobody may take away: checkpoints and datasets until they have ended, uploaded files as long as their own.
 
-A pin is an empty file jobs/<job id>/pins/<attempt>-<step>-<id of the needing job>; 0-0 when it needs the model that the job
-will leave. Written before the needing job is accepted, taken away when it has ended (worker/supervision/settle.py, else the
-reaper's housekeeping). A model that somebody names pins its checkpoint likewise, under its own id. Who removes a checkpoint
-or a job takes it aside first, looks at the pins once more, and puts it back if one has come.
+A pin is an empty file that names the needing job:
+    jobs/<job id>/pins/<attempt>-<step>-<needing id>   a checkpoint; 0-0 when it needs the model that the job will leave
+    datasets/<dataset id>/pins/<needing id>            a dataset
+    files/<file id>/pins/<needing id>                  an uploaded file (shared/volume/files.py)
+Written before the needing job is accepted. Those of checkpoints and datasets are taken away when it has ended
+(worker/supervision/settle.py, else the reaper's housekeeping), those of files with its own files. A model that somebody names
+pins its checkpoint likewise, under its own id. Who removes something takes it aside first, looks at the pins once more, and puts
+it back if one has come.
 """
 
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from shared.errors import NotFound
-from shared.jobs.job import CheckpointRef, JobRequest
-from shared.volume.volume import Volume
+from shared.errors import InvalidParams, NotFound, Problem
+from shared.ids import is_id
+from shared.jobs.job import CheckpointRef, InputRef, JobRequest
+from shared.volume.files import pin_file, unpin_file
+from shared.volume.volume import Volume, staging
 
+PINS = "pins"
 _NAME = re.compile(r"(\d{1,9})-(\d{1,18})-([0-9a-hjkmnp-tv-z]{26})")
+_DATASET_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def pin(volume: Volume, request: JobRequest, job_id: str) -> None:
-    """Keep what a request needs for the job it is about to become. Nothing when it needs no other job's files.
+    """Keep all that a request needs for the job it is about to become: checkpoints, datasets, files.
 
-    Raises NotFound when the checkpoint is gone, OSError when the volume cannot be written.
+    Raises InvalidParams naming everything that is gone ("inputs.<role>", "params" for a file), and leaves no pin then; OSError
+    when the volume cannot be written: what was pinned by then is for housekeeping to remove.
     """
-    path = _path(volume, request, job_id)
-    if path is None:
-        return
-    _touch(path)
-    if request.source is not None:
+    problems = []
+    for role, ref in request.inputs.items():
         try:
-            volume.checkpoint(request.source)
-        except NotFound:
-            unpin(volume, request, job_id)
-            raise
+            _pin_input(volume, ref, job_id)
+        except NotFound as err:
+            problems.append(Problem(field=f"inputs.{role}", message=err.message))
+    for file_id in request.files:
+        try:
+            pin_file(volume, file_id, job_id)
+        except NotFound as err:
+            problems.append(Problem(field="params", message=err.message))
+    if problems:
+        unpin_all(volume, request, job_id)
+        raise InvalidParams(problems)
+
+
+def unpin(volume: Volume, request: JobRequest, job_id: str) -> None:
+    """Let checkpoints and datasets go: the job has ended. Repeating is harmless. Raises OSError."""
+    for ref in request.inputs.values():
+        for path in _pins_of(volume, ref, job_id):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+
+
+def unpin_all(volume: Volume, request: JobRequest, job_id: str) -> None:
+    """Let everything go, files too: the job was never accepted, or its own files are gone. Repeating is harmless."""
+    unpin(volume, request, job_id)
+    for file_id in request.files:
+        unpin_file(volume, file_id, job_id)
 
 
 def pin_for_model(volume: Volume, ref: CheckpointRef, model_id: str) -> None:
     """Keep a checkpoint for the model that is about to name it. Raises NotFound when it is gone, OSError."""
-    path = _pin_of(volume, ref, model_id)
+    _pin_checkpoint(volume, ref, model_id)
+
+
+def unpin_model(volume: Volume, ref: CheckpointRef, model_id: str) -> None:
+    """Take a model's pin away. Repeating is harmless. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        _pin_of(volume, ref, model_id).unlink()
+
+
+# --- who needs it ------------------------------------------------------------------------------------------------------
+
+
+def jobs_that_need(volume: Volume, dataset_id: str) -> set[str]:
+    """Jobs that have pinned a dataset. Some may have ended a moment ago, or not be accepted yet: ask the store for their states."""
+    return needing(volume.dataset_dir(dataset_id)) if _DATASET_ID.fullmatch(dataset_id) else set()
+
+
+def needing(folder: Path) -> set[str]:
+    """Jobs that have pinned a dataset or a file, by its folder, wherever that is now."""
+    return {path.name for path in plain_pins(folder)}
+
+
+def plain_pins(folder: Path) -> list[Path]:
+    """The pins of a dataset or a file, by its folder; their names are the needing jobs."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return [folder / PINS / name for name in os.listdir(folder / PINS) if is_id(name)]
+    return []
+
+
+def pins(folder: Path) -> dict[Path, str]:
+    """All pins of a job's folder -> id of the job that needs it."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        found = ((name, _NAME.fullmatch(name)) for name in os.listdir(folder / PINS))
+        return {folder / PINS / name: match[3] for name, match in found if match}
+    return {}
+
+
+def pins_for_the_outcome(volume: Volume, job_id: str) -> set[str]:
+    """Jobs that need the model a job leaves under its own id, or has left."""
+    return {job for path, job in pins(volume.job_dir(job_id)).items() if path.name.startswith("0-0-")}
+
+
+def pinned_steps(attempt_dir: Path) -> set[int]:
+    """Steps of an attempt's checkpoints that some job needs."""
+    number = attempt_dir.name.removeprefix("attempt-")
+    found = (_NAME.fullmatch(path.name) for path in pins(attempt_dir.parent))
+    return {int(match[2]) for match in found if match and match[1] == number}
+
+
+# --- one pin -----------------------------------------------------------------------------------------------------------
+
+
+def _pin_input(volume: Volume, ref: InputRef, job_id: str) -> None:
+    """Raises NotFound."""
+    if ref.checkpoint is not None:
+        _pin_checkpoint(volume, ref.checkpoint, job_id)
+    elif ref.model_id:
+        _touch(_outcome_pin(volume, ref.model_id, job_id))
+    if ref.dataset_id:
+        _pin_dataset(volume, ref.dataset_id, job_id)
+
+
+def _pin_checkpoint(volume: Volume, ref: CheckpointRef, job_id: str) -> None:
+    path = _pin_of(volume, ref, job_id)
     _touch(path)
     try:
         volume.checkpoint(ref)
@@ -46,10 +138,19 @@ def pin_for_model(volume: Volume, ref: CheckpointRef, model_id: str) -> None:
         raise
 
 
-def unpin_model(volume: Volume, ref: CheckpointRef, model_id: str) -> None:
-    """Take a model's pin away. Repeating is harmless. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        _pin_of(volume, ref, model_id).unlink()
+def _pin_dataset(volume: Volume, dataset_id: str, job_id: str) -> None:
+    gone = NotFound(f"no dataset {dataset_id!r:.60}")
+    if not _DATASET_ID.fullmatch(dataset_id):
+        raise gone
+    path = _dataset_pin(volume, dataset_id, job_id)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    except FileNotFoundError as err:
+        raise gone from err
+    if not (path.parent.parent / staging.MANIFEST).exists():  # being taken away at this very moment
+        path.unlink(missing_ok=True)
+        raise gone
 
 
 def _touch(path: Path) -> None:
@@ -61,41 +162,23 @@ def _touch(path: Path) -> None:
         raise NotFound(f"job {path.parent.parent.name} has no files any more") from err
 
 
-def unpin(volume: Volume, request: JobRequest, job_id: str) -> None:
-    """Take a job's pin away. Repeating is harmless. Raises OSError when the volume cannot be written."""
-    if path := _path(volume, request, job_id):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            path.unlink()
-
-
-def pins(folder: Path) -> dict[Path, str]:
-    """All pins of a job's folder -> id of the job that needs it."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        found = ((name, _NAME.fullmatch(name)) for name in os.listdir(folder / "pins"))
-        return {folder / "pins" / name: match[3] for name, match in found if match}
-    return {}
-
-
-def pins_for_the_outcome(volume: Volume, job_id: str) -> set[str]:
-    """Jobs that need the model a job leaves under its own id, or has left."""
-    return {needing for path, needing in pins(volume.job_dir(job_id)).items() if path.name.startswith("0-0-")}
-
-
-def pinned_steps(attempt_dir: Path) -> set[int]:
-    """Steps of an attempt's checkpoints that some job needs."""
-    number = attempt_dir.name.removeprefix("attempt-")
-    found = (_NAME.fullmatch(path.name) for path in pins(attempt_dir.parent))
-    return {int(match[2]) for match in found if match and match[1] == number}
-
-
-def _path(volume: Volume, request: JobRequest, job_id: str) -> Path | None:
-    """Where the pin of a job lies; None for one that needs none."""
-    if request.source is not None:
-        return _pin_of(volume, request.source, job_id)
-    if request.kind == "generate" and request.model_id in request.after:
-        return volume.job_dir(str(request.model_id)) / "pins" / f"0-0-{job_id}"
-    return None
+def _pins_of(volume: Volume, ref: InputRef, job_id: str) -> Iterator[Path]:
+    """Where the pins of one input lie."""
+    if ref.checkpoint is not None:
+        yield _pin_of(volume, ref.checkpoint, job_id)
+    elif ref.model_id:
+        yield _outcome_pin(volume, ref.model_id, job_id)
+    if ref.dataset_id and _DATASET_ID.fullmatch(ref.dataset_id):
+        yield _dataset_pin(volume, ref.dataset_id, job_id)
 
 
 def _pin_of(volume: Volume, ref: CheckpointRef, needing: str) -> Path:
-    return volume.job_dir(ref.job_id) / "pins" / f"{ref.attempt}-{ref.step}-{needing}"
+    return volume.job_dir(ref.job_id) / PINS / f"{ref.attempt}-{ref.step}-{needing}"
+
+
+def _outcome_pin(volume: Volume, model_id: str, needing: str) -> Path:
+    return volume.job_dir(model_id) / PINS / f"0-0-{needing}"
+
+
+def _dataset_pin(volume: Volume, dataset_id: str, needing: str) -> Path:
+    return volume.dataset_dir(dataset_id) / PINS / needing

@@ -28,7 +28,8 @@ def source_key(ref: CheckpointRef | None) -> str:
 
 
 def encode_spec(request: JobRequest) -> str:
-    return to_json(request.model_dump(mode="json"))
+    """What the user asked for, without what is as usual: every job that is kept has it in memory."""
+    return to_json(request.model_dump(mode="json", exclude_defaults=True))
 
 
 def _attempt(fields: dict[str, Any]) -> Attempt:

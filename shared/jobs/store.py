@@ -13,7 +13,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull
+from shared.errors import Conflict, InvalidParams, LeaseLost, NotFound, Problem, QueueFull, SchemaMismatch
 from shared.ids import is_id, new_id
 from shared.jobs import record
 from shared.jobs.disk_usage import Kept
@@ -21,6 +21,7 @@ from shared.jobs.events import WORKER_EVENTS
 from shared.jobs.history import History
 from shared.jobs.job import (
     RETRY_BUDGET,
+    SCHEMA_VERSION,
     CheckpointRef,
     Job,
     JobErrorInfo,
@@ -32,12 +33,13 @@ from shared.jobs.job import (
 from shared.jobs.keys import Keys
 from shared.jobs.listing import Listing
 from shared.jobs.presence import Presence
+from shared.jobs.small import end_data, small_error, small_message, small_progress, small_result
 from shared.settings import Settings
 from shared.volume.copies import Copies
 
 SCRIPTS = (
     "submit", "claim", "beat", "finish", "release", "control", "ready", "reap", "forget", "deadlines", "copied", "recover",
-    "delete", "unsettled",
+    "delete", "unsettled", "schema",
 )  # fmt: skip
 _DELETED_MS = 7 * 86_400_000  # how long a deletion is remembered: a guess at how late a stopped machine wakes up
 WARM_PATIENCE_MS = 2_000  # a guess: how long a job may be passed by for one whose model is already loaded
@@ -75,8 +77,9 @@ class JobStore(Listing, History, Copies, Kept):
         self.max_running_per_owner = max_running_per_owner
         self.max_job_bytes_per_owner = max_job_bytes_per_owner
         self.events_kept = events_kept
+        self._schema_known = False
         folder = files("shared.jobs") / "lua"
-        common = (folder / "_common.lua").read_text()
+        common = f"local SCHEMA = '{SCHEMA_VERSION}'\n" + (folder / "_common.lua").read_text()
         self._scripts = {
             name: client.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS
         }
@@ -107,7 +110,23 @@ class JobStore(Listing, History, Copies, Kept):
             events_kept=settings.events_kept,
         )
 
+    def require_schema(self) -> None:
+        """Raise SchemaMismatch when Redis holds jobs of another version, of which nothing is changed; mark it when it holds none.
+
+        The first change of anything asks by itself, for a Redis that was out of reach when the process began.
+        """
+        found = self._scripts["schema"](args=[self.keys.prefix])
+        if found != str(SCHEMA_VERSION):
+            raise SchemaMismatch(
+                f"the jobs in Redis under {self.keys.prefix!r} (TRAINYARD_KEY_PREFIX) were written by version {found} of "
+                f"Trainyard's format; this is version {SCHEMA_VERSION}, which cannot use them: go on with the version they were "
+                "made by, or choose another prefix or database. They were left as they are"
+            )
+        self._schema_known = True
+
     def _run(self, script: str, *args: Any) -> list[str]:
+        if not self._schema_known:
+            self.require_schema()
         return self._scripts[script](args=[self.keys.prefix, *args])  # type: ignore[return-value]
 
     # --- the owner's side ------------------------------------------------------------------------------------------
@@ -232,7 +251,7 @@ class JobStore(Listing, History, Copies, Kept):
             flat += [kind, record.to_json(data)]
         reply = self._run(
             "beat", job_id, fence, self.lease_ms, self.events_kept,
-            progress.model_dump_json() if progress else "",
+            small_progress(progress).model_dump_json() if progress else "",
             checkpoint.model_dump_json() if checkpoint else "",
             checkpoint.step if checkpoint else "",
             record.to_json({"resumed_from_step": resumed_from_step}) if resumed_from_step is not None else "",
@@ -256,18 +275,20 @@ class JobStore(Listing, History, Copies, Kept):
     ) -> Job:
         """End the job: succeeded (with result), failed (with error) or cancelled. Raises LeaseLost.
 
-        Compare-and-set on the fence; repeating by the same attempt is harmless.
+        Compare-and-set on the fence; repeating by the same attempt is harmless. The record keeps of both what is small
+        (shared/jobs/small.py), the event of a result only its headline.
         """
         if not state.terminal:
             raise ValueError(f"{state} does not end a job")
         job = self.get(job_id)
-        data: dict[str, Any] = error.model_dump() if error else {"result": result or {}}
+        error, result = small_error(error) if error else None, small_result(result) if result is not None else None
+        told = small_message(error.message) if error else ""
         reply = self._run(
             "finish", job_id, fence, str(state),
             record.to_json(result) if result is not None else "",
             error.model_dump_json() if error else "",
-            record.to_json(data), self.events_kept, self.retention_ms,
-            self.keys.durations(job.kind, job.recipe), self.lease_ms,
+            record.to_json(end_data(error, result)), self.events_kept, self.retention_ms,
+            self.keys.durations(job.kind, job.recipe), self.lease_ms, told,
         )  # fmt: skip
         self._refuse_if_lost(reply, job_id, fence)
         return self.get(job_id)
@@ -294,6 +315,7 @@ class JobStore(Listing, History, Copies, Kept):
     ) -> Job:
         budget = -1 if cause in ("drained", "paused") else RETRY_BUDGET[cause]
         tried = f" (and {budget} further attempt{'' if budget == 1 else 's'})" if budget > 0 else ""
+        message = small_message(message)
         error = JobErrorInfo(code=code or cause, message=(message or cause.replace("_", " ")) + tried)
         reply = self._run(
             "release", job_id, fence, cause, message, budget, int(delay_s * 1000), self.events_kept,

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from shared.errors import TrainyardError
 from shared.jobs.job import Attempt, Job, JobErrorInfo, State
+from shared.jobs.small import end_data, small_error, small_message, small_result
 from shared.volume import readback, staging
 from shared.volume.volume import Done, Volume
 
@@ -77,8 +78,7 @@ def history(job: Job, said: str, now: datetime) -> list[Happened]:
         at = job.finished_at or now  # before the last event: readers of a stream leave with that one
         told.append(("note", at, job.attempt, {"level": "warning", "message": said}))
     if job.state.terminal:
-        data = job.error.model_dump() if job.error else {"result": job.result} if job.result is not None else {}
-        told.append((str(job.state), job.finished_at or now, job.attempt, data))
+        told.append((str(job.state), job.finished_at or now, job.attempt, end_data(job.error, job.result)))
     elif job.state == State.paused:
         told.append(("paused", now, job.attempt, {}))
     return told
@@ -119,12 +119,17 @@ def _ended(volume: Volume, job: Job, done: Done) -> Job:
             cause=None,
             outcome=str(done.state),
             ended_at=done.finished_at,
-            message=done.error.message if done.error else None,
+            message=small_message(done.error.message) if done.error else None,
         )
         for attempt in job.attempts
     ]
     return _changed(
-        job, attempts=attempts, state=done.state, result=done.result, error=done.error, finished_at=done.finished_at
+        job,
+        attempts=attempts,
+        state=done.state,
+        result=small_result(done.result) if done.result is not None else None,
+        error=small_error(done.error) if done.error else None,
+        finished_at=done.finished_at,
     )
 
 

@@ -189,7 +189,22 @@ def remove(folder: Path, *, unless: Callable[[Path], bool] = lambda aside: False
     trash = folder.parent / f"{TRASH_PREFIX}{new_id()}"
     os.rename(folder, trash)
     if unless(trash):
-        os.rename(trash, folder)
+        _put_back(trash, folder)
         return False
     shutil.rmtree(trash, ignore_errors=True)
     return True
+
+
+def _put_back(trash: Path, folder: Path) -> None:
+    """Undo the taking away. Where the same has been published anew meanwhile, that gets only what it lacks (pins)."""
+    try:
+        os.rename(trash, folder)
+    except OSError as err:
+        if err.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        for path in list_files(trash):
+            there = folder / path.relative_to(trash)
+            if not there.exists():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(path, there)
+        shutil.rmtree(trash, ignore_errors=True)

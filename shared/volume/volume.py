@@ -1,8 +1,13 @@
 """The shared volume: where things are, how an attempt writes, how its checkpoints and outcome are found again.
 
+    schema.json             see shared/volume/schema.py
     datasets/<id>/          see shared/datasets
-    jobs/<job id>/record.json, attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples, series.jsonl, log.txt, DONE}
+    jobs/<job id>/record.json, assets/<hash>,
+        attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples/<step>, series.jsonl, log.txt, DONE}
     models/<model id>.json  see shared/jobs/models.py
+    files/<file id>/        see shared/volume/files.py
+    {jobs/<job id>,datasets/<id>,files/<file id>}/pins/   see shared/jobs/pins.py
+    cache/                  what trainings have made of datasets, see shared/volume/cache.py
 
 Reading curves, logs, samples and artifacts back is shared/volume/readback.py.
 """
@@ -21,7 +26,7 @@ from pydantic import BaseModel, Field, ValidationError
 from shared.errors import Conflict, NotFound
 from shared.ids import is_id
 from shared.jobs.job import CheckpointRef, Job, JobErrorInfo, State, utc_now
-from shared.volume import staging
+from shared.volume import schema, staging
 
 
 class CheckpointInfo(BaseModel):
@@ -51,9 +56,11 @@ class Volume:
         self.root = Path(root)
 
     def ensure(self) -> None:
-        """Make the top folders."""
-        for name in ("datasets", "jobs", "models"):
+        """Make the top folders of a new volume. Raises SchemaMismatch when another version has written this one."""
+        schema.require_volume(self)
+        for name in ("datasets", "jobs", "models", "files"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        schema.mark(self)
 
     def dataset_dir(self, dataset_id: str) -> Path:
         return self.root / "datasets" / dataset_id

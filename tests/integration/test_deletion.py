@@ -7,11 +7,11 @@ import pytest
 import redis
 
 from shared.ids import new_id
-from shared.jobs.job import CheckpointRef, JobRequest, State
+from shared.jobs.job import CheckpointRef, InputRef, JobRequest, State
 from shared.jobs.models import Model, delete_model, get_model, save_model
 from shared.jobs.pins import pin, pins
 from tests.integration.test_api import problem
-from tests.support.callers import Caller, train, upload
+from tests.support.callers import Caller, publish_checkpoint, train, upload
 from web import create_app
 from worker.training.checkpoint_writer import prune
 
@@ -32,18 +32,14 @@ def trained(app, store, volume):
     caller = Caller(app)
     job_id = train(caller, upload(caller).json["id"]).json["id"]
     store.claim("train", worker="w", device="cpu")
-    folder = volume.start_attempt(job_id, 1) / "checkpoints"
-    folder.mkdir()
-    with volume.stage(folder) as stage:
-        (stage.path / "state").write_bytes(b"x")
-        stage.publish(folder / "00000001", {"step": 1, "metrics": {}})
-    ref = CheckpointRef(job_id=job_id, attempt=1, step=1)
+    ref = publish_checkpoint(volume, job_id)
     save_model(volume, Model(id=job_id, name="poems", recipe="char_lstm", checkpoint=ref))
     return job_id
 
 
-def generate(client, **source):
-    return client.post("/api/v1/jobs", json={"kind": "generate", "params": {"prompt": "a"}} | source)
+def generate(client, model, **more):
+    body = {"kind": "generate", "params": {"prompt": "a"}, "inputs": {"model": model}}
+    return client.post("/api/v1/jobs", json=body | more)
 
 
 def test_only_an_ended_job_is_deleted_and_nothing_of_it_is_left(client, store, volume, trained):
@@ -60,7 +56,7 @@ def test_only_an_ended_job_is_deleted_and_nothing_of_it_is_left(client, store, v
 
 def test_a_waiting_job_that_needs_a_checkpoint_stands_in_the_way(client, store, volume, trained):
     store.finish(trained, 1, State.succeeded, result={})
-    waiting = generate(client, model_id=trained).json["id"]
+    waiting = generate(client, trained).json["id"]
     assert set(pins(volume.job_dir(trained)).values()) == {waiting}
     problem(client.delete(f"/api/v1/jobs/{trained}"), 409, waiting, "needs its files")
     assert get_model(volume, trained)
@@ -69,7 +65,7 @@ def test_a_waiting_job_that_needs_a_checkpoint_stands_in_the_way(client, store, 
 
 
 def test_so_does_one_that_waits_for_the_model_the_training_will_leave(client, store, volume, trained):
-    waiting = generate(client, model_id=trained, after=[trained]).json["id"]
+    waiting = generate(client, trained, after=[trained]).json["id"]
     store.finish(trained, 1, State.succeeded, result={})
     problem(client.delete(f"/api/v1/jobs/{trained}"), 409, waiting)
 
@@ -99,7 +95,7 @@ def test_a_checkpoint_that_a_model_names_stays_while_its_training_goes_on(client
 def test_a_model_that_a_waiting_job_names_is_not_forgotten(client, volume, trained):
     model = get_model(volume, trained)
     delete_model(volume, trained)
-    waiting = generate(client, model_id=trained, after=[trained]).json["id"]
+    waiting = generate(client, trained, after=[trained]).json["id"]
     save_model(volume, model)  # as the training does at its end
     problem(client.delete(f"/api/v1/models/{trained}"), 409, waiting, "needs this model")
     client.post(f"/api/v1/jobs/{waiting}/cancel")
@@ -109,7 +105,8 @@ def test_a_model_that_a_waiting_job_names_is_not_forgotten(client, volume, train
 def test_a_job_that_is_just_being_submitted_stands_in_the_way_too(client, store, volume, trained):
     store.finish(trained, 1, State.succeeded, result={})
     ref = CheckpointRef(job_id=trained, attempt=1, step=1)
-    pin(volume, JobRequest(kind="generate", recipe="char_lstm", params={}, source=ref), new_id())
+    inputs = {"model": InputRef(checkpoint=ref)}
+    pin(volume, JobRequest(kind="generate", recipe="char_lstm", params={}, inputs=inputs), new_id())
     problem(client.delete(f"/api/v1/jobs/{trained}"), 409, "try again in a minute")
     assert volume.checkpoint(ref) and get_model(volume, trained)
     for path in pins(volume.job_dir(trained)):
@@ -135,7 +132,7 @@ def test_a_submission_without_an_answer_keeps_its_pin(app, client, store, volume
         raise redis.ConnectionError("the reply was lost")
 
     monkeypatch.setattr(web_store, "submit", unheard)
-    assert generate(client, model_id=trained).status_code == 503
+    assert generate(client, trained).status_code == 503
     (job,) = store.list_jobs(kind="generate").jobs
     assert set(pins(volume.job_dir(trained)).values()) == {job.id}
 
@@ -147,22 +144,22 @@ def test_a_generation_whose_checkpoint_cannot_be_kept_for_it_is_not_accepted(cli
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("shared.jobs.pins._touch", full)
-    problem(generate(client, model_id=trained), 507, "full")
+    problem(generate(client, trained), 507, "full")
     assert store.list_jobs(kind="generate").jobs == []
 
 
 def test_a_generation_is_retried_from_its_model_when_the_trainings_record_is_gone(client, store, volume, trained):
     store.finish(trained, 1, State.succeeded, result={})
-    job_id = generate(client, model_id=trained).json["id"]
+    job_id = generate(client, trained).json["id"]
     client.post(f"/api/v1/jobs/{job_id}/cancel")
     store.delete(trained)  # the record alone, as when its time is over: the model keeps the files
     again = client.post(f"/api/v1/jobs/{job_id}/retry")
-    assert again.status_code == 202 and again.json["model_id"] == trained
+    assert again.status_code == 202 and again.json["inputs"]["model"]["model_id"] == trained
 
 
 def test_a_repeated_submission_leaves_one_pin(client, store, volume, trained):
     store.finish(trained, 1, State.succeeded, result={})
-    body = {"kind": "generate", "params": {"prompt": "a"}, "model_id": trained}
+    body = {"kind": "generate", "params": {"prompt": "a"}, "inputs": {"model": trained}}
     ids = {client.post("/api/v1/jobs", json=body, headers={"Idempotency-Key": "k"}).json["id"] for _ in range(3)}
     assert set(pins(volume.job_dir(trained)).values()) == ids and len(ids) == 1
 
@@ -171,7 +168,7 @@ def test_a_refused_submission_leaves_no_pin(client, settings, store, volume, tra
     store.finish(trained, 1, State.succeeded, result={})
     full = create_app(settings.model_copy(update={"max_job_bytes_per_owner": 1})).test_client()
     store.tell_kept({"local": 2})
-    refusal = problem(generate(full, model_id=trained), 409, "delete ended jobs")
+    refusal = problem(generate(full, trained), 409, "delete ended jobs")
     assert refusal["code"] == "quota_exceeded"
     assert pins(volume.job_dir(trained)) == {}
 

@@ -2,9 +2,35 @@
 
 from flask_openapi3.openapi import OpenAPI
 
-from web.api import api_keys, datasets, health, job_events, job_files, jobs, models, queues, recipes, workers
+from web.api import (
+    api_keys,
+    datasets,
+    files,
+    formats,
+    health,
+    job_events,
+    job_files,
+    jobs,
+    models,
+    queues,
+    recipes,
+    workers,
+)
 
-_RESOURCES = (jobs, job_events, job_files, datasets, recipes, models, workers, queues, api_keys, health)
+_RESOURCES = (
+    jobs,
+    job_events,
+    job_files,
+    datasets,
+    formats,
+    files,
+    recipes,
+    models,
+    workers,
+    queues,
+    api_keys,
+    health,
+)
 
 
 def register(app: OpenAPI) -> None:

@@ -1,16 +1,20 @@
-"""/jobs/<id>/{metrics,log,samples,checkpoints,artifacts}: what attempts have written to the volume."""
+"""/jobs/<id>/{metrics,log,outputs,samples,checkpoints,artifacts}: what attempts have written to the volume."""
 
-from flask import jsonify, send_file
+import json
+
+from flask import jsonify
 from pydantic import Field
 
 from shared.errors import NotFound
+from shared.outputs import dump_outputs
 from shared.volume import readback
 from web import access
 from web.api.common import JOB_ID, Asked, JobPath, Query, Reply, resource
-from web.api.shapes import ArtifactList, CheckpointList, MetricRows, SampleList
+from web.api.sending import DOCUMENTED, send
+from web.api.shapes import ArtifactList, CheckpointList, MetricRows, OutputList, SampleList
 from web.services import services
 
-blueprint = resource("results", "Curves, logs, samples, checkpoints and artifacts of a job.")
+blueprint = resource("results", "Curves, logs, outputs, samples, checkpoints and artifacts of a job.")
 
 
 class MetricsQuery(Query):
@@ -34,6 +38,7 @@ class SamplePath(Asked):
 
     job_id: str = Field(pattern=JOB_ID)
     attempt: int = Field(ge=1, le=1_000_000)
+    step: int = Field(ge=0, lt=10**12)
     file: str = Field(max_length=255)
 
 
@@ -62,22 +67,30 @@ def job_log(path: JobPath, query: LogQuery) -> Reply:
     return jsonify(part.model_dump())
 
 
-@blueprint.get("/jobs/<job_id>/samples", summary="Samples drawn while training", responses={"200": SampleList})
+@blueprint.get("/jobs/<job_id>/outputs", summary="What a job made, however long", responses={"200": OutputList})
+def job_outputs(path: JobPath) -> Reply:
+    here = services()
+    access.job(path.job_id)
+    made = readback.outputs(here.volume, path.job_id)
+    return jsonify({"outputs": json.loads(dump_outputs(made))})
+
+
+@blueprint.get("/jobs/<job_id>/samples", summary="Outputs of a training on its way", responses={"200": SampleList})
 def job_samples(path: JobPath) -> Reply:
     here = services()
     access.job(path.job_id)
-    return jsonify({"samples": [s.model_dump() for s in readback.samples(here.volume, path.job_id)]})
+    return jsonify({"samples": [s.model_dump(mode="json") for s in readback.samples(here.volume, path.job_id)]})
 
 
 @blueprint.get(
-    "/jobs/<job_id>/samples/<int:attempt>/<file>",
-    summary="One sample's file",
-    responses={"200": {"description": "Text or PNG", "content": {"text/plain": {}, "image/png": {}}}},
+    "/jobs/<job_id>/samples/<int:attempt>/<int:step>/<file>",
+    summary="A file that a sample names",
+    description="Pictures are shown; everything else is a download that no browser runs.",
+    responses=DOCUMENTED,
 )
 def job_sample(path: SamplePath) -> Reply:
-    file = readback.sample_path(services().volume, path.job_id, path.attempt, path.file)
-    kind = "image/png" if file.suffix == ".png" else "text/plain; charset=utf-8"
-    return send_file(file.resolve(), mimetype=kind, max_age=3600)
+    found = readback.sample_path(services().volume, path.job_id, path.attempt, path.step, path.file)
+    return send(found, path.file)
 
 
 @blueprint.get("/jobs/<job_id>/checkpoints", summary="Published checkpoints", responses={"200": CheckpointList})
@@ -96,7 +109,7 @@ def job_checkpoints(path: JobPath) -> Reply:
     return jsonify({"checkpoints": found})
 
 
-@blueprint.get("/jobs/<job_id>/artifacts", summary="Outputs", responses={"200": ArtifactList})
+@blueprint.get("/jobs/<job_id>/artifacts", summary="Files a job made", responses={"200": ArtifactList})
 def job_artifacts(path: JobPath) -> Reply:
     here = services()
     access.job(path.job_id)
@@ -105,16 +118,9 @@ def job_artifacts(path: JobPath) -> Reply:
 
 @blueprint.get(
     "/jobs/<job_id>/artifacts/<name>",
-    summary="Download an output",
-    description="Always as an attachment, so that a browser never runs it; PNG pictures made here are shown.",
-    responses={
-        "200": {"description": "The file", "content": {"application/octet-stream": {}}},
-        "206": {"description": "Part of the file", "content": {"application/octet-stream": {}}},
-        "416": {"description": "That range is not in the file"},
-    },
+    summary="Download a file that a job made",
+    description="Pictures are shown; everything else is a download that no browser runs.",
+    responses=DOCUMENTED,
 )
 def job_artifact(path: ArtifactPath) -> Reply:
-    file = readback.artifact_path(services().volume, path.job_id, path.name)
-    if file.suffix == ".png":
-        return send_file(file.resolve(), mimetype="image/png", max_age=3600)
-    return send_file(file.resolve(), mimetype="application/octet-stream", as_attachment=True, download_name=file.name)
+    return send(readback.artifact_path(services().volume, path.job_id, path.name), path.name)

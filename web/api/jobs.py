@@ -19,11 +19,12 @@ from web.api.common import (
     preferred_wait,
     resource,
 )
-from web.api.shapes import JobPage, JobShape
+from web.api.shapes import JobPage, JobShape, JobWithOutputs
 from web.deletion import delete_job
-from web.job_request import JobBody, RetryBody, build_request
+from web.job_body import JobBody, RetryBody
+from web.job_request import build_request
 from web.problems import documented
-from web.representation import API, etag, job_json
+from web.representation import API, etag, job_json, outputs_json
 from web.services import services
 from web.submission import retry_request, submit
 from web.waiting import wait_for_change, wait_for_end
@@ -82,8 +83,9 @@ def list_jobs(query: ListQuery) -> Reply:
 @blueprint.get(
     "/jobs/<job_id>",
     summary="One job, where it stands and why it waits",
-    description="ETag and If-None-Match; with ?wait= or Prefer: wait= it answers as soon as something has changed.",
-    responses={"200": JobShape, "304": {"description": "Nothing has changed"}},
+    description="ETag and If-None-Match; with ?wait= or Prefer: wait= it answers as soon as something has changed. An ended job "
+    "comes with its outputs, unless they are long.",
+    responses={"200": JobWithOutputs, "304": {"description": "Nothing has changed"}},
 )
 def get_job(path: JobPath, query: WaitQuery, header: LookHeader) -> Reply:
     here = services()
@@ -93,6 +95,8 @@ def get_job(path: JobPath, query: WaitQuery, header: LookHeader) -> Reply:
     if wait_s and not known:
         known = {etag(job_json(here, job))}
     job, body, tag = wait_for_change(here, job, known, wait_s)
+    if not request.if_none_match.contains_weak(tag):
+        body |= outputs_json(here, job)
     response = jsonify(body)
     response.set_etag(tag, weak=True)
     return response.make_conditional(request)

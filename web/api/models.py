@@ -12,7 +12,8 @@ from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList
 from web.deletion import forget_model
 from web.identity import current_owner
-from web.job_request import CheckpointChoice, resolve_checkpoint
+from web.job_body import CheckpointChoice
+from web.job_inputs import resolve_checkpoint
 from web.problems import documented
 from web.representation import API
 from web.services import Services, services

@@ -4,13 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from shared.datasets import DatasetManifest
+from shared.datasets.manifest import DatasetManifest
 from shared.jobs.events import Event
 from shared.jobs.job import CheckpointRef, Job
 from shared.jobs.models import Model
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.queues import QueueInfo
 from shared.jobs.standing import Standing
+from shared.outputs import MOST_INLINE_BYTES, Output
 from shared.volume.readback import ArtifactInfo, SampleInfo
 
 
@@ -19,6 +20,21 @@ class JobShape(Job):
 
     standing: Standing
     links: dict[str, str]
+
+
+class JobWithOutputs(JobShape):
+    """A job with what it made. outputs: [] before its end, and where outputs_omitted says that they are too long."""
+
+    outputs: list[Output] = Field(default_factory=list)
+    outputs_omitted: bool = Field(
+        default=False, description=f"More than {MOST_INLINE_BYTES:,} bytes: /jobs/{{job_id}}/outputs has them."
+    )
+
+
+class OutputList(BaseModel):
+    """Outputs in the order they were made. Files they name lie among the artifacts, "file:<id>" among the files."""
+
+    outputs: list[Output]
 
 
 class JobPage(BaseModel):
@@ -63,24 +79,90 @@ class ArtifactList(BaseModel):
 
 
 class DatasetList(BaseModel):
+    """Datasets, newest first, without their files."""
+
     datasets: list[DatasetManifest]
     examples: dict[str, str] = Field(description="Examples that can be imported without an upload: name -> what it is.")
 
 
+class ExampleShape(BaseModel):
+    """A dataset that needs no upload, and the recipe it is meant for."""
+
+    name: str
+    title: str
+    recipe: str
+
+
+class FormatShape(BaseModel):
+    """A dataset format. options is a JSON Schema."""
+
+    name: str
+    title: str
+    help: str
+    suffixes: list[str]
+    options: dict[str, Any]
+    examples: list[ExampleShape]
+
+
+class FormatList(BaseModel):
+    """Formats in the order they are asked which of them an upload is of. max_upload_bytes: of one upload."""
+
+    formats: list[FormatShape]
+    max_upload_bytes: int
+
+
+class FileShape(BaseModel):
+    """An uploaded file. media_type: told from its bytes, application/octet-stream where they tell nothing."""
+
+    id: str
+    name: str
+    media_type: str
+    bytes: int
+
+
+class InputShape(BaseModel):
+    """A role: datasets of the formats or models of the recipes may be given in it."""
+
+    role: str
+    title: str
+    help: str
+    formats: list[str]
+    recipes: list[str]
+    required: bool
+
+
+class UseShape(BaseModel):
+    """Something to do with a trained model. params is a JSON Schema; streams: texts come while they are written."""
+
+    verb: str
+    help: str
+    streams: bool
+    inputs: list[InputShape]
+    params: dict[str, Any]
+
+
+class CriterionShape(BaseModel):
+    """What "better" means in an evaluation: less ("min") or more ("max") of a metric."""
+
+    metric: str
+    mode: str
+
+
 class RecipeShape(BaseModel):
-    """A recipe's spec. train_params and generate_params are JSON Schemas."""
+    """A recipe's spec. train_params is a JSON Schema; inputs are a training's, formats those of the first of them."""
 
     name: str
     version: int
     title: str
     summary: str
     family: str
+    verb: str
     formats: list[str]
-    generates: str
-    streams: bool
     source: str
+    criterion: CriterionShape
+    inputs: list[InputShape]
     train_params: dict[str, Any]
-    generate_params: dict[str, Any]
+    uses: dict[str, UseShape]
 
 
 class RecipeList(BaseModel):

@@ -3,6 +3,7 @@
 local P = ARGV[1]
 local function job_key(id) return P .. ':job:' .. id end
 local function events_key(id) return P .. ':events:' .. id end
+local function feed_key(id) return P .. ':feed:' .. id end
 local function live_key(id) return P .. ':live:' .. id end
 local function state_key(state) return P .. ':jobs:' .. state end
 local function ready_key(queue) return P .. ':ready:' .. queue end
@@ -17,7 +18,10 @@ local LEASES, JOBS, ENDED, ACTIVITY = P .. ':leases', P .. ':jobs', P .. ':ended
 local DEADLINES, UNCOPIED = P .. ':deadlines', P .. ':uncopied'
 local QUEUES = { 'train', 'generate' }
 local UNSETTLED = P .. ':unsettled'
+local SCHEMA_KEY = P .. ':schema'
 local GRACE_MS = 86400000
+local FEED_MS = 60000  -- how long after a job's end readers in mid-stream still find its last pieces
+local NOTED_BYTES = 400
 local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another: some milliseconds
 
 -- Redis' own clock in milliseconds: the only clock leases know.
@@ -26,7 +30,12 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Add to one of a job's two streams; the id becomes the record's revision. Ids rise over both streams together, so that a reader
+-- Say which version's jobs these are, before the first of them: a Redis may have lost everything while all processes went on.
+local function mark_schema()
+  if redis.call('EXISTS', JOBS) == 0 then redis.call('SET', SCHEMA_KEY, SCHEMA) end
+end
+
+-- Add to one of a job's three streams; the id becomes the record's revision. Ids rise over all of them together, so that a reader
 -- who has seen one entry has seen all before it.
 local function add(stream, kept, exactness, id, type, attempt, data, now)
   local ms, seq = string.match(redis.call('HGET', job_key(id), 'revision') or '', '^(%d+)%-(%d+)$')
@@ -40,6 +49,15 @@ end
 -- Append an event: a fact that stays in the history.
 local function append(id, kept, type, attempt, data, now)
   add(events_key(id), kept, '~', id, type, attempt, data, now)
+end
+
+-- What a worker tells: what lies on the volume besides goes to the feed, which does not outlive the job; so do notes beyond the
+-- first NOTED_BYTES of them, which are in the log.
+local FED = { checkpoint = true, sample = true, output = true }
+local function append_told(id, kept, type, attempt, data, now)
+  local fed = FED[type]
+  if type == 'note' and not fed then fed = redis.call('HINCRBY', job_key(id), 'noted', #data) > NOTED_BYTES end
+  add(fed and feed_key(id) or events_key(id), kept, '~', id, type, attempt, data, now)
 end
 
 -- Tell progress to those who watch: only the newest is kept, so that a long training does not push its history out.
@@ -166,6 +184,23 @@ local function settle(id, ended_as, now, most, todo)
   return most - #some
 end
 
+-- Take from an ended job's record what only a job that may still run needs, and the newest metrics, which are on the volume;
+-- and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
+local function slim(id)
+  redis.call('HDEL', job_key(id), 'order', 'request', 'worker', 'requeue_cause', 'source', 'checkpoint_step', 'spent_step',
+    'after_left', 'waits_for', 'noted', 'priority')
+  local progress = redis.call('HGET', job_key(id), 'progress')
+  if progress then
+    local kept = {}
+    for name, value in pairs(cjson.decode(progress)) do
+      if name ~= 'metrics' and value ~= cjson.null then kept[name] = value end
+    end
+    redis.call('HSET', job_key(id), 'progress', cjson.encode(kept))
+  end
+  local told = redis.call('DUMP', events_key(id))
+  if told then redis.pcall('RESTORE', events_key(id), 0, told, 'REPLACE') end
+end
+
 -- End the jobs on todo ({ id, from, to, data of the event } each), and what has to end with them.
 local function end_all(todo, now, retention_ms, kept, most)
   while #todo > 0 do
@@ -173,12 +208,14 @@ local function end_all(todo, now, retention_ms, kept, most)
     move(job, was, becomes)
     redis.call('HSET', job_key(job), 'finished_ms', string.format('%.0f', now))
     append(job, kept, becomes, redis.call('HGET', job_key(job), 'attempt'), event, now)
+    slim(job)
     -- forget.lua removes both with their index entries when their time has come; this is for when no reaper runs
     redis.call('PEXPIRE', job_key(job), retention_ms + GRACE_MS)
     redis.call('PEXPIRE', events_key(job), retention_ms + GRACE_MS)
     redis.call('ZADD', ENDED, now + retention_ms, job)
     redis.call('ZREM', DEADLINES, job)
     redis.call('DEL', live_key(job))
+    redis.call('PEXPIRE', feed_key(job), FEED_MS)
     most = settle(job, becomes, now, most, todo)
   end
   return most
@@ -193,7 +230,7 @@ end
 -- Forget an ended job.
 local function drop(id)
   local owner = redis.call('HGET', job_key(id), 'owner')  -- gone when no reaper ran for a day: see JobStore.list_jobs
-  redis.call('DEL', job_key(id), events_key(id))
+  redis.call('DEL', job_key(id), events_key(id), feed_key(id))
   redis.call('ZREM', JOBS, id)
   for _, kind in ipairs(QUEUES) do redis.call('ZREM', kind_key(kind), id) end
   if owner then redis.call('ZREM', owned_key(owner), id) end

@@ -18,5 +18,5 @@ if checkpoint ~= '' then
   redis.call('HSET', job_key(id), 'checkpoint', checkpoint, 'checkpoint_step', step)
 end
 if values ~= '' then note_attempt(id, fence, cjson.decode(values)) end
-for i = 10, #ARGV, 2 do append(id, kept, ARGV[i], fence, ARGV[i + 1], now) end
+for i = 10, #ARGV, 2 do append_told(id, kept, ARGV[i], fence, ARGV[i + 1], now) end
 return { 'ok', redis.call('HGET', job_key(id), 'request') or '' }

@@ -1,9 +1,9 @@
 -- End a job, once: compare-and-set on the fence.
 -- ARGV: prefix, id, fence, state, result (JSON or ''), error (JSON or ''), event data (JSON), events kept,
---       retention (ms), key of the durations list, lease (ms)
+--       retention (ms), key of the durations list, lease (ms), message of the attempt ('' for none)
 -- Returns {'ok'} (also when this very attempt has ended it the same way before) | {'lost', state, attempt}
 -- Caller: JobStore.finish. The outcome already lies on the volume (DONE), so a crash right before this loses nothing.
-local _, id, fence, state, result, error, data, kept, retention, durations, lease = unpack(ARGV)
+local _, id, fence, state, result, error, data, kept, retention, durations, lease, message = unpack(ARGV)
 local job, now = job_key(id), now_ms()
 local current, attempt = unpack(redis.call('HMGET', job, 'state', 'attempt'))
 if attempt == fence and current == state then return { 'ok' } end
@@ -15,8 +15,7 @@ if error ~= '' then
 elseif state == 'succeeded' then
   redis.call('HDEL', job, 'error')  -- of a deadline that passed too late to stop it
 end
-local message = error ~= '' and cjson.decode(error).message or nil
-close_attempt(id, fence, now, { outcome = state, message = message })
+close_attempt(id, fence, now, { outcome = state, message = message ~= '' and message or nil })
 retire(id, 'running', state, now, retention, kept, data)
 if state == 'succeeded' and fence == '1' then
   local began = cjson.decode(redis.call('HGET', job, 'attempt:1')).started_ms

@@ -27,6 +27,7 @@ end
 redis.call('DEL', deleted_key(id))
 local hash = block()
 for n = 1, #hash, 2 do redis.call('HSET', job, hash[n], hash[n + 1]) end
+mark_schema()
 redis.call('ZADD', JOBS, created, id)
 redis.call('ZADD', kind_key(queue), created, id)
 redis.call('ZADD', owned_key(owner), created, id)
@@ -42,6 +43,7 @@ redis.call('HSET', job, 'revision', revision)
 move(id, '', state)
 
 if dies ~= '' then
+  slim(id)
   redis.call('ZADD', ENDED, dies, id)
   local gone = string.format('%.0f', tonumber(dies) + GRACE_MS)
   redis.call('PEXPIREAT', job, gone)

@@ -36,6 +36,7 @@ local at = string.format('%.0f', now)
 local order = stamp(queue, owner, priority)
 redis.call('HSET', job_key(id), 'spec', spec, 'state', 'queued', 'queue', queue, 'owner', owner, 'priority', priority,
   'attempt', '0', 'request', '', 'worker', '', 'created_ms', at, 'queued_ms', at, 'order', order, 'source', source)
+mark_schema()
 redis.call('ZADD', JOBS, at, id)
 redis.call('ZADD', kind_key(queue), at, id)
 redis.call('ZADD', owned_key(owner), at, id)
