@@ -105,7 +105,7 @@ def draw(series: Series, limit: int, paint: Paint, *, overlaid: bool) -> list[st
     for group in [curves] if overlaid else [[curve] for curve in curves]:  # all blocks have the same scale
         drawn += _block(series, group, edges, everywhere, axis, limit, paint)
     if series.band is not None:
-        drawn.append(paint(cut(one_line(f"between the grey lines: {series.band.name}"), limit), "grey"))
+        drawn.append(paint(cut(one_line(f"between the outer lines: {series.band.name}"), limit), "grey"))
     return drawn
 
 

@@ -138,8 +138,8 @@ def _matrix(matrix: Matrix, limit: int, paint: Paint) -> list[str]:
     if sum(needed) + 2 * (len(needed) - 1) <= limit:
         return grid([head[0], *(cut(name, n) for name, n in zip(names, needed[1:], strict=True))], rows, limit, paint,
                     right=set(range(1, len(head))))  # fmt: skip
-    said = paint("of each class: how many were right, and what else was said", "bold")
-    return [said, *_confused(names, matrix.counts, limit)]
+    said = "how many of each class were right, and what else was said"
+    return [paint(cut(said, limit), "bold"), *_confused(names, matrix.counts, limit)]
 
 
 def _confused(names: list[str], counts: list[list[int]], limit: int) -> list[str]:
@@ -157,7 +157,7 @@ def _confused(names: list[str], counts: list[list[int]], limit: int) -> list[str
 
 
 def _picture(picture: Picture, limit: int, at: At) -> list[str]:
-    legend = [cut(one_line(f"  {mark}: {meaning}"), limit) for mark, meaning in picture.legend]
+    legend = [f"  {cut(one_line(f'{mark}: {meaning}'), limit - 2)}" for mark, meaning in picture.legend]
     return [_file(picture.file, at), *legend]
 
 
