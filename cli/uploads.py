@@ -31,7 +31,7 @@ def upload_dataset(
     """
     _refuse_missing(paths)
     with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(_as_file(path)) for path in paths]
+        files = [stack.enter_context(_as_file(path, name)) for path in paths]
         fields = {"name": name or paths[0].resolve().name, "format": format, "options": options}
         dataset = client.upload(files, fields, progress=_progress())
     print(
@@ -69,8 +69,11 @@ def _progress() -> Callable[[int, int], None]:
 
 
 @contextlib.contextmanager
-def _as_file(path: Path) -> Iterator[tuple[str, Path]]:
-    """(name, file) of a path: a file as it is; a folder as a zip; a pipe as what comes out of it. Raises NoFile, NameUnfit."""
+def _as_file(path: Path, name: str = "") -> Iterator[tuple[str, Path]]:
+    """(name, file) of a path: a file as it is; a folder as a zip; a pipe as what comes out of it. Raises NoFile, NameUnfit.
+
+    name: of what comes out of a pipe, which has none that says anything.
+    """
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         yield path.name, path
@@ -86,7 +89,7 @@ def _as_file(path: Path) -> Iterator[tuple[str, Path]]:
             copy = Path(folder) / "pipe"
             with path.open("rb") as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target)
-            yield path.name, copy
+            yield name or path.name, copy
 
 
 def _pack(folder: Path, target: Path) -> None:
