@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 _CITIES = ["Berlin", "北京", "Zürich", "São Paulo", "Nairobi", "?", "", "Lima"]
-_WORDS = "the train leaves at noon and comes back when it is dark again".split()
+_WORDS = ["the", "train", "leaves", "at", "noon", "and", "comes", "back", "when", "dark"]
 
 
 def make(path: Path, rows: int, columns: int) -> None:

@@ -1,6 +1,7 @@
 """Every dataset format this installation knows. Adding one: an object as base.py describes, in a file beside this one."""
 
 from shared.datasets.formats.base import Format
+from shared.datasets.formats.squad import SquadFormat
 from shared.datasets.formats.table import TableFormat
 from shared.datasets.formats.text import TextFormat
 from shared.errors import NotFound
@@ -8,6 +9,7 @@ from shared.errors import NotFound
 _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the earlier one takes it
     TextFormat(),
     TableFormat(),
+    SquadFormat(),
 )
 FORMATS: dict[str, Format] = {format.name: format for format in _ALL}
 
