@@ -213,7 +213,9 @@ def test_the_usual_picture_formats_are_read(volume, format):
 
 def test_names_without_an_ending_are_looked_at_by_content(volume):
     entries = [
-        (f"{label}/{i}", picture((i * 40, 9, 9), format=f)) for label, f in (("a", "PNG"), ("b", "JPEG")) for i in range(3)
+        (f"{label}/{i}", picture((i * 40, 9, 9), format=f))
+        for label, f in (("a", "PNG"), ("b", "JPEG"))
+        for i in range(3)
     ]
     dataset = load(volume, ("p.zip", zipped([*entries, ("a/words", b"BMW and words")])))
     assert dataset.report.classes == {"a": 3, "b": 3} and "a/words" in " ".join(dataset.notes)

@@ -109,6 +109,7 @@ class Reading:
         strange = {name: sorted(self._said(one) - wanted - self.nothing) for name, one in masks.items()}
         self.unknown = {name: values for name, values in strange.items() if values}
         self.legend_used = bool(named)
+        self._used, self._largest = len(used), max((int(value) for value in used if value.isdecimal()), default=0)
         shown = {
             str(n): c for one in masks.values() if isinstance(one.colours, Mapping) for n, c in one.colours.items()
         }
@@ -137,8 +138,8 @@ class Reading:
             return f"the masks have {len(self.order)} different values; {NOTHING} classes are the most"
         if not self.by_number and len(self.order) > _MOST_COLOURS:
             return f"the masks have {len(self.order)} colours; {_MOST_COLOURS} are the most"
-        if self.by_number and "255" in self.order and len(self.order) > _MOST_GREYS:
-            return f"the masks have {len(self.order)} grey values up to 255: were their edges smoothed? A class is one value"
+        if self.by_number and not self.legend_used and self._used > _MOST_GREYS and self._largest == NOTHING:
+            return f"the masks have {self._used} grey values up to 255: were their edges smoothed? A class is one value"
         return None
 
     def writer(self) -> "Writer":
