@@ -96,12 +96,12 @@ class Reading:
     def __init__(self, masks: Mapping[str, Values], legend: Mapping[str, str]):
         self.by_number = all(one.numbers is not None for one in masks.values()) and _palettes_agree(masks.values())
         used = {value for one in masks.values() for value in self._said(one)}
-        by_colour = any(value.startswith("#") for value in legend)
+        by_colour = bool(legend) and all(value.startswith("#") for value in legend)
         if (
             self.by_number and by_colour and all(one.colours for one in masks.values())
         ):  # a legend of a palette's colours
             self.by_number, used = False, {value for one in masks.values() for value in _colours(one)}
-        named = dict(legend) if by_colour != self.by_number else {}
+        named = {value: name for value, name in legend.items() if value.startswith("#") != self.by_number}
         void = self.by_number and str(NOTHING) in used and str(NOTHING) not in named and len(used) > 2
         self.nothing = {str(NOTHING)} if void else set()
         wanted = set(named) | {value for value in used if not named} - self.nothing
