@@ -1,7 +1,9 @@
 """Every dataset format this installation knows. Adding one: an object as base.py describes, in a file beside this one."""
 
 from shared.datasets.formats.base import Format
+from shared.datasets.formats.boxes import BoxesFormat
 from shared.datasets.formats.idx import IdxFormat
+from shared.datasets.formats.picture_pairs import PicturePairsFormat
 from shared.datasets.formats.pictures import PicturesFormat
 from shared.datasets.formats.table import TableFormat
 from shared.datasets.formats.text import TextFormat
@@ -9,9 +11,11 @@ from shared.errors import NotFound
 
 _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the earlier one takes it
     TextFormat(),
-    TableFormat(),
     IdxFormat(),
+    BoxesFormat(),
+    PicturePairsFormat(),
     PicturesFormat(),
+    TableFormat(),
 )
 FORMATS: dict[str, Format] = {format.name: format for format in _ALL}
 

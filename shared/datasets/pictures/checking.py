@@ -17,9 +17,9 @@ from shared.datasets.pictures.decoding import (
     Unreadable,
     extremes,
     is_grey,
-    is_turned,
     levels_of,
     opened_picture,
+    turn_of,
     upright_size,
 )
 from shared.datasets.report import Warned
@@ -49,7 +49,7 @@ def see(path: Path) -> Seen | str:
     try:
         with opened_picture(path) as image:
             width, height = upright_size(image)
-            turned = is_turned(image)
+            turned = turn_of(image) != 1
             several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
             deep = image.mode in DEEP

@@ -79,9 +79,14 @@ def _orientation(image: Image.Image) -> int:
     return said if isinstance(said, int) and 1 <= said <= 8 else 1
 
 
+def transpose_of(image: Image.Image) -> Image.Transpose | None:
+    """How the picture as it is stored is turned to stand upright; None where it does."""
+    return _TURNS.get(turn_of(image))
+
+
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """(width, height) of a picture once it stands upright; reads its head alone. Pillow turns a TIFF by itself."""
-    return image.size if image.format == "TIFF" or _orientation(image) < 5 else (image.height, image.width)
+    """(width, height) of a picture once it stands upright; reads its head alone."""
+    return image.size if turn_of(image) < 5 else (image.height, image.width)
 
 
 def upright(image: Image.Image, levels: Levels | None = None) -> Image.Image:
@@ -92,9 +97,9 @@ def upright(image: Image.Image, levels: Levels | None = None) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def is_turned(image: Image.Image) -> bool:
-    """True where EXIF says that the picture is not stored upright."""
-    return _orientation(image) != 1
+def turn_of(image: Image.Image) -> int:
+    """1 to 8: how the picture is stored, as EXIF counts. Pillow turns a TIFF by itself, so that it stands upright (1) here."""
+    return 1 if image.format == "TIFF" else _orientation(image)
 
 
 def is_grey(image: Image.Image) -> bool:
