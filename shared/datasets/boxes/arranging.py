@@ -45,7 +45,7 @@ def arrange_boxes(
     bad: dict[str, str] = found.unreadable | read.wrong
     of = _matched(read.annotations, [*found.pictures, *found.unreadable], bad)
     placed = _placed(upload, found.pictures, of, bad)
-    if bad and drop:
+    if bad or drop:  # all that is wrong is said at once
         bad |= see_all(upload, placed)[1]
     left = {name: one for name, one in placed.items() if name not in bad}
     if (bad and not drop) or not any(one.boxes for one in left.values()):

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.datasets.archive import UNFIT
 from shared.datasets.boxes.annotation import Annotation, BadAnnotation
 from shared.datasets.boxes.storing import Box
 from shared.datasets.pictures.decoding import opened_picture, turn_of
 
+_LONGEST_LABEL = 120  # characters
 _OVERHANG = 1.5  # pixels beyond the edge that are cut off without a word: some programs count from 1
 
 
@@ -62,6 +64,7 @@ def _turned(corners: tuple[float, ...], stored: tuple[int, int], turn: int) -> t
 
 
 def _add(placed: Placed, corners: tuple[float, ...], label: str) -> None:
+    label = " ".join(UNFIT.sub(" ", label).split())[:_LONGEST_LABEL] or "?"
     (width, height), (x0, y0, x1, y1) = placed.size, corners
     said = f"{label} ({x0:g}, {y0:g}, {x1:g}, {y1:g})"
     if not (x0 < x1 and y0 < y1):  # NaN too

@@ -64,7 +64,7 @@ class BoxesFormat:
         pictures = {picture.file: picture for picture in read_boxes(target)}
         seen, wrong = see_all(target, pictures)
         if wrong:
-            raise refuse_bad(wrong, {name: (picture.part, None) for name, picture in pictures.items()})
+            raise refuse_bad(wrong, dict.fromkeys(pictures, ("", None)))
         classes, parts = Counter[str](), Counter[str]()
         widths, heights, most, bare = [], [], 0, 0
         for picture in pictures.values():

@@ -74,7 +74,7 @@ class PicturePairsFormat:
         names = [name for pair in pairs for name in (pair.left, pair.right)]
         seen, wrong = see_all(target, names)
         if wrong:
-            raise refuse_bad(wrong, {name: (pair.part, None) for pair in pairs for name in (pair.left, pair.right)})
+            raise refuse_bad(wrong, dict.fromkeys(names, ("", None)))
         facts = facts_of([seen[pair.left] for pair in pairs]) | {"kind": kept["kind"]}
         warnings = _about(kept)
         classes: dict[str, int] = {}

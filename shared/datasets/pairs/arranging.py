@@ -15,6 +15,7 @@ from shared.datasets.pairs.legend import legend_files, read_legend
 from shared.datasets.pairs.masks import Reading, Values, values_of
 from shared.datasets.pairs.storing import MaskKind, Pair, write_pairs
 from shared.datasets.pictures.annotated import stem
+from shared.datasets.pictures.checking import see_all
 from shared.datasets.pictures.decoding import Unreadable, opened_picture, transpose_of, upright_size
 from shared.datasets.pictures.kinds import SAID_SUFFIXES
 from shared.datasets.pictures.layout import PARTS
@@ -63,6 +64,8 @@ def arrange_pairs(received: Sequence[Received], target: Path, limits: HasLimits,
     sizes = _sizes(upload, pairs, kind, bad)
     notes, used = put.notes + sorted_out.notes, set[str]()
     reading = _read_masks(upload, sizes, sorted_out.others, options, bad, notes, used) if kind == "mask" else None
+    if bad or options.bad_rows == "drop":  # all that is wrong is said at once
+        bad |= see_all(upload, (name for pair in sizes for name in pair if name not in bad))[1]
     left = {pair: size for pair, size in sizes.items() if pair[0] not in bad and pair[1] not in bad}
     if (bad and options.bad_rows != "drop") or not left:
         raise _refusal(bad, len(left))

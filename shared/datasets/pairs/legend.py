@@ -41,7 +41,7 @@ def read_legend(path: Path) -> dict[str, str]:
 def _line(line: str) -> tuple[str, str] | None:
     """(value, name) of a line that says both."""
     cells = [cell.strip().strip("\"'") for cell in re.split(r"[,;\t:]", line)]
-    cells = [cell for cell in cells if cell]
+    cells = [one for cell in cells for one in (cell.split() if re.fullmatch(r"[0-9 ]*", cell) else [cell])]
     if len(cells) == 1:
         cells = line.split()
     numbers = [cell for cell in cells if re.fullmatch(r"[0-9]{1,3}", cell)]

@@ -96,12 +96,12 @@ class Reading:
     def __init__(self, masks: Mapping[str, Values], legend: Mapping[str, str]):
         self.by_number = all(one.numbers is not None for one in masks.values()) and _palettes_agree(masks.values())
         used = {value for one in masks.values() for value in self._said(one)}
-        by_colour = any(value.startswith("#") for value in legend)
+        by_colour = bool(legend) and all(value.startswith("#") for value in legend)
         if (
             self.by_number and by_colour and all(one.colours for one in masks.values())
         ):  # a legend of a palette's colours
             self.by_number, used = False, {value for one in masks.values() for value in _colours(one)}
-        named = dict(legend) if by_colour != self.by_number else {}
+        named = {value: name for value, name in legend.items() if value.startswith("#") != self.by_number}
         void = self.by_number and str(NOTHING) in used and str(NOTHING) not in named and len(used) > 2
         self.nothing = {str(NOTHING)} if void else set()
         wanted = set(named) | {value for value in used if not named} - self.nothing
@@ -109,6 +109,7 @@ class Reading:
         strange = {name: sorted(self._said(one) - wanted - self.nothing) for name, one in masks.items()}
         self.unknown = {name: values for name, values in strange.items() if values}
         self.legend_used = bool(named)
+        self._used, self._largest = len(used), max((int(value) for value in used if value.isdecimal()), default=0)
         shown = {
             str(n): c for one in masks.values() if isinstance(one.colours, Mapping) for n, c in one.colours.items()
         }
@@ -137,8 +138,8 @@ class Reading:
             return f"the masks have {len(self.order)} different values; {NOTHING} classes are the most"
         if not self.by_number and len(self.order) > _MOST_COLOURS:
             return f"the masks have {len(self.order)} colours; {_MOST_COLOURS} are the most"
-        if self.by_number and "255" in self.order and len(self.order) > _MOST_GREYS:
-            return f"the masks have {len(self.order)} grey values up to 255: were their edges smoothed? A class is one value"
+        if self.by_number and not self.legend_used and self._used > _MOST_GREYS and self._largest == NOTHING:
+            return f"the masks have {self._used} grey values up to 255: were their edges smoothed? A class is one value"
         return None
 
     def writer(self) -> "Writer":

@@ -3,7 +3,6 @@
 import itertools
 import math
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,8 +69,7 @@ def see_all(root: Path, names: Iterable[str]) -> tuple[dict[str, Seen], dict[str
     seen: dict[str, Seen] = {}
     wrong: dict[str, str] = {}
     left = iter(names)
-    with warnings.catch_warnings(), ThreadPoolExecutor(_AT_ONCE) as pool:
-        warnings.simplefilter("ignore")  # of Pillow, on odd metadata; the filters are the process's, not a thread's
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         while batch := list(itertools.islice(left, _BATCH)):
             for name, found in zip(batch, pool.map(lambda name: see(root / name), batch), strict=True):
                 if isinstance(found, str):
