@@ -7,7 +7,7 @@ import pytest
 
 from shared.volume import files as uploaded
 from tests.integration.test_api import problem
-from tests.support.callers import Caller, publish_checkpoint, train, upload, upload_file
+from tests.support.callers import Caller, publish_checkpoint, train, upload_file
 from tests.support.uploads import classes, picture, zipped
 from web import create_app
 
@@ -102,13 +102,17 @@ def test_the_file_of_another_owner_is_not_there(ann, bob, admin):
     assert upload_file(bob, PNG).json["id"] != file_id, "the same bytes of two owners are two files"
 
 
-@pytest.fixture
-def labeller(call, store, volume):
-    """A model that takes pictures."""
+def train_labeller(call, volume):
+    """A checkpoint that takes pictures, of whoever calls."""
     pets = {"file": (io.BytesIO(zipped(classes())), "pets.zip")}
     dataset_id = call("POST", "/api/v1/datasets", data=pets).json["id"]
     job_id = train(call, dataset_id, recipe="image_classifier").json["id"]
     return publish_checkpoint(volume, job_id).model_dump()
+
+
+@pytest.fixture
+def labeller(call, volume):
+    return train_labeller(call, volume)
 
 
 def label(call, labeller, *ids):
@@ -128,19 +132,23 @@ def test_a_job_keeps_the_files_it_names(call, labeller, volume):
 def test_every_file_that_cannot_be_used_is_named(call, labeller, volume):
     text = upload_file(call, b"no picture\n", "notes.txt").json["id"]
     good = upload_file(call, PNG).json["id"]
-    answer = label(call, labeller, good, "f" * 32, text)
+    nothing = upload_file(call, b"", "nothing.png").json["id"]
+    answer = label(call, labeller, good, "f" * 32, text, nothing)
     found = {p["field"]: p["message"] for p in problem(answer, 422)["problems"]}
-    assert found.keys() == {"params.images.1", "params.images.2"}
+    assert found.keys() == {"params.images.1", "params.images.2", "params.images.3"}
+    assert found["params.images.3"] == "'nothing.png' is empty"
     assert "no file" in found["params.images.1"]
     assert found["params.images.2"] == "'notes.txt' is of type text/plain; taken are image/*"
     problem(label(call, labeller, *[good] * 33), 422, "at most 32")
     problem(label(call, labeller, "../../secret"), 422, "params.images.0")
-    assert uploaded.drop_unneeded(volume, older_than_s=-1, known=set) == 2, "a refused job keeps nothing"
+    assert uploaded.drop_unneeded(volume, older_than_s=-1, known=set) == 3, "a refused job keeps nothing"
 
 
-def test_a_generation_cannot_name_the_file_of_another_owner(ann, bob, store, volume):
-    job_id = train(bob, upload(bob).json["id"]).json["id"]
-    model = publish_checkpoint(volume, job_id).model_dump()
+def test_a_generation_cannot_name_the_file_of_another_owner(ann, bob, volume):
+    model = train_labeller(bob, volume)
     hers = upload_file(ann, PNG).json["id"]
-    body = {"kind": "generate", "recipe": "image_classifier", "inputs": {"model": model}, "params": {"images": [hers]}}
-    assert bob("POST", "/api/v1/jobs", json=body).status_code == 422
+    hidden, missing = (problem(label(bob, model, file_id), 422)["problems"] for file_id in (hers, "0" * 32))
+    assert [p["field"] for p in hidden] == ["params.images.0"]
+    assert hidden[0]["message"] == missing[0]["message"].replace("0" * 32, hers)
+    his = upload_file(bob, PNG).json["id"]
+    assert label(bob, model, his).status_code == 202

@@ -1,5 +1,7 @@
 """What jobs made, over HTTP: beside an ended job where it is short, at an address of its own always, in no list."""
 
+import threading
+
 import pytest
 
 from shared.jobs.job import State
@@ -53,6 +55,26 @@ def test_long_outputs_are_left_out_of_the_job_and_have_an_address_of_their_own(c
     assert shown.json["outputs_omitted"] is True and shown.json["outputs"] == [] and len(shown.data) < 10_000
     (whole,) = call("GET", f"/api/v1/jobs/{job_id}/outputs").json["outputs"]
     assert len(whole["text"]) == MOST_INLINE_BYTES
+
+
+def test_a_submission_that_waits_for_the_end_is_answered_with_what_was_made(call, store, volume, job_id):
+    made(store, volume, job_id, Text(text="x"))
+    dataset_id = call("GET", f"/api/v1/jobs/{job_id}").json["inputs"]["data"]["dataset_id"]
+    answers = []
+    waiting = {"headers": call.headers | {"Prefer": "wait=30"}, "method": "POST"}
+    body = {"kind": "train", "recipe": "char_lstm", "inputs": {"data": dataset_id}}
+    app = call.client.application
+    waiter = threading.Thread(
+        target=lambda: answers.append(app.test_client().open("/api/v1/jobs", json=body, **waiting).json)
+    )
+    waiter.start()
+    job = None
+    while job is None:
+        job = store.claim("train", worker="w", device="cpu")
+    volume.start_attempt(job.id, 1)
+    made(store, volume, job.id, Text(text="new"))
+    waiter.join(10)
+    assert [o["text"] for o in answers[0]["outputs"]] == ["new"]
 
 
 def test_no_list_and_no_answer_to_a_submission_reads_outputs(call, store, volume, job_id, monkeypatch):

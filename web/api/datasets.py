@@ -141,7 +141,7 @@ def add_example(path: ExamplePath) -> Reply:
 @blueprint.get("/datasets", summary="List datasets", responses={"200": DatasetList})
 def datasets() -> Reply:
     found = [d.model_dump(mode="json", exclude={"files"}) | {"files": []} for d in access.datasets()]
-    return jsonify({"datasets": found, "examples": list_examples()})
+    return jsonify({"datasets": found, "examples": {one["name"]: one["title"] for one in list_examples()}})
 
 
 @blueprint.get("/datasets/<dataset_id>", summary="One dataset with its report", responses={"200": DatasetManifest})

@@ -7,6 +7,7 @@ from shared.errors import InvalidParams, NotFound, Problem, VolumeFull
 from shared.ids import new_id
 from shared.jobs.models import Model, save_model
 from shared.jobs.pins import pin_for_model, unpin_model
+from shared.recipes import RECIPES
 from web import access
 from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList
@@ -49,7 +50,8 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
     except NotFound as err:
         raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
     training = access.job(ref.job_id)
-    own = _own_model(training.id)
+    own, spec = _own_model(training.id), RECIPES.get(recipe)
+    judged_by = spec.criterion.metric if spec else ""
     model = Model(
         id=model_id,
         name=body.name.strip(),
@@ -58,6 +60,8 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         recipe_version=training.recipe_version,
         checkpoint=ref,
         metrics=metrics,
+        criterion=judged_by,
+        value=metrics.get(judged_by),
         params=training.params,
         inputs=training.inputs,
         split=own.split if own else {},

@@ -88,10 +88,12 @@ class ExampleShape(BaseModel):
 
 
 class DatasetList(BaseModel):
-    """Datasets, newest first, without their files. examples: what can be imported without an upload."""
+    """Datasets, newest first, without their files."""
 
     datasets: list[DatasetManifest]
-    examples: list[ExampleShape]
+    examples: dict[str, str] = Field(
+        description="Examples that can be imported without an upload: name -> what it is; /formats says more."
+    )
 
 
 class FormatShape(BaseModel):
