@@ -1,15 +1,13 @@
 """What is made of a dataset once (tokens of a text, pixels of pictures) and kept for the next training that needs the same.
 
-    <cache_dir>/<kind>-<dataset id>-<hash>/     published with staging: sizes and SHA-256 in its manifest, renamed when whole
-
-The hash is of all that the content depends on beside the dataset. Housekeeping may remove a folder at any time: who has opened its
-files goes on, the next training makes it anew.
+Where it lies and when it goes: shared/volume/cache.py. An entry's key is its kind and a hash of all that the content depends on
+beside the dataset. It is published with staging: sizes and SHA-256 in its manifest, renamed when whole. Housekeeping may take it
+away at any time: who has opened its files goes on, the next training makes it anew.
 """
 
 import contextlib
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 from shared.errors import Conflict
 from shared.volume import staging
+from shared.volume.cache import entry_dir, mark_used
 from worker.context import Context
 from worker.recipe import OpenInput
 
@@ -37,15 +36,14 @@ def kept(
             yield Path(place), make(Path(place))
         return
     digest = hashlib.sha256(json.dumps([opened.hash, depends], sort_keys=True).encode()).hexdigest()[:16]
-    final = context.cache_dir / f"{kind}-{opened.dataset.id}-{digest}"
+    final = entry_dir(context.cache_dir, opened.dataset.id, f"{kind}-{digest}")
     facts = _facts(final)
     if facts is None:
-        _publish(final, make)
+        _publish(context.cache_dir, final, make)
         facts = _facts(final)
         if facts is None:
             raise OSError(f"{final} was written and cannot be read back")
-    with contextlib.suppress(OSError):
-        os.utime(final)  # the least recently used goes first
+    mark_used(final)
     yield final, facts
 
 
@@ -57,12 +55,13 @@ def _facts(final: Path) -> dict[str, Any] | None:
     return manifest["facts"]
 
 
-def _publish(final: Path, make: Make) -> None:
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with staging.staged(final.parent) as stage:
+def _publish(cache_dir: Path, final: Path, make: Make) -> None:
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with staging.staged(cache_dir) as stage:
         facts = make(stage.path)
         with contextlib.suppress(FileNotFoundError):
             if _facts(final) is None:  # a damaged one; another training's whole one stays
                 staging.remove(final)
+        final.parent.mkdir(exist_ok=True)
         with contextlib.suppress(Conflict):  # another training was faster
             stage.publish(final, {"facts": facts})
