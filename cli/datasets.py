@@ -70,9 +70,10 @@ def _rows(report: dict[str, Any]) -> str:
     return f"{report['rows']:,} {report['unit']}"
 
 
-def _how_to_add(examples: dict[str, str]) -> str:
+def _how_to_add(examples: list[dict[str, Any]]) -> str:
     lines = ["no datasets yet; upload one with `trainyard datasets upload PATH`, or take an example:"]
-    return "\n".join(lines + [f"  trainyard datasets example {name}    {about}" for name, about in examples.items()])
+    lines += [f"  trainyard datasets example {one['name']}    {one['title']}" for one in examples]
+    return "\n".join(lines)
 
 
 def upload(options: argparse.Namespace) -> int:
@@ -144,8 +145,10 @@ def _values(field: dict[str, Any]) -> str:
 def example(options: argparse.Namespace) -> int:
     client = server_of(options)
     if not options.name:
-        for name, about in client.get("/datasets")["examples"].items():
-            print(f"{name}: {about}")
+        rows = [
+            [one["name"], one["format"], one["recipe"], one["title"]] for one in client.get("/datasets")["examples"]
+        ]
+        print(table(("EXAMPLE", "FORMAT", "FOR", ""), rows, columns(sys.stdout)) or "no examples")
         return 0
     dataset = find_dataset(client, f"example:{options.name}")
     print(f"dataset {dataset['id']}: {plain(dataset['name'])}, {size(dataset['bytes'])}")
