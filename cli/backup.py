@@ -9,10 +9,11 @@ import redis
 from cli.installation import add_options, open_store, settings_of
 from cli.reindex import recover
 from cli.screen import plain, size
-from shared.errors import TrainyardError
+from shared.errors import SchemaMismatch, TrainyardError
 from shared.settings import Settings
 from shared.volume.backup import Copied, back_up, restore
 from shared.volume.copies import copy_records
+from shared.volume.schema import require_volume
 from shared.volume.volume import Volume
 
 _RECORDS_S = 60.0  # for writing the newest records first; those of the last seconds, where a reaper runs
@@ -40,11 +41,15 @@ def _back_up(options: argparse.Namespace) -> int:
 
 
 def _newest_records(settings: Settings, volume: Volume) -> None:
+    """Raises SchemaMismatch: what another version has written is copied by that version."""
+    require_volume(volume)
     if not (volume.root / "jobs").is_dir():
         return  # no volume: the copying says so
     try:
         with open_store(settings) as store:
             copy_records(store, volume, limit_s=_RECORDS_S)
+    except SchemaMismatch:
+        raise
     except (redis.RedisError, TrainyardError) as err:
         print(f"the records of jobs are as the reaper last wrote them; Redis: {err}", file=sys.stderr)
 

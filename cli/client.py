@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import mimetypes
 import secrets
 import ssl
 import threading
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from shared.errors import Problem, TrainyardError
+from cli.multipart import chunks, field, part
+from shared.errors import Choice, Problem, TrainyardError
 
 API = "/api/v1"
 ENDINGS = ("succeeded", "failed", "cancelled")
@@ -22,12 +22,13 @@ _MOST_PAUSE_S = 10.0
 
 
 class ApiError(TrainyardError):
-    """The server refused. status is HTTP's; problems says what is wrong with each field."""
+    """The server refused. status is HTTP's; problems says what is wrong with each field, choices what would do instead."""
 
-    def __init__(self, status: int, message: str, code: str, problems: list[Problem]):
+    def __init__(self, status: int, message: str, code: str, problems: list[Problem], choices: list[Choice]):
         super().__init__(message, code=code)
         self.status = status
         self.problems = problems
+        self.choices = choices
 
 
 class Unreachable(TrainyardError):
@@ -42,10 +43,14 @@ class Client:
     def __init__(self, url: str, *, api_key: str = "", timeout_s: float = 60):
         """api_key: for a server that asks for one. Raises Unreachable when url is no http address."""
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            host, self._port = parts.hostname, parts.port
+        except ValueError as err:  # a port that is none, brackets that do not close
+            raise Unreachable(f"{self.url!r:.100} is no address of a server: {err}") from err
+        if parts.scheme not in ("http", "https") or not host:
             raise Unreachable(f"{self.url!r:.100} is no address of a server; it would look like http://127.0.0.1:8000")
-        self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
+        self._secure, self._host = parts.scheme == "https", host
         self._base = parts.path.rstrip("/") + API
         self._timeout_s = timeout_s
         self._always = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -87,7 +92,9 @@ class Client:
 
     def _target(self, path: str, query: dict[str, Any] | None) -> str:
         chosen = {k: v for k, v in (query or {}).items() if v not in (None, "")}
-        return self._base + quote(path, safe="/") + (f"?{urlencode(chosen)}" if chosen else "")
+        bytes_as_they_are = "surrogateescape"  # a name that is not UTF-8 is asked for, and not found
+        query_text = f"?{urlencode(chosen, errors=bytes_as_they_are)}" if chosen else ""
+        return self._base + quote(path, safe="/", errors=bytes_as_they_are) + query_text
 
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", path, query=query)
@@ -137,21 +144,22 @@ class Client:
         files: Sequence[tuple[str, Path]],
         fields: dict[str, str],
         *,
+        to: str = "/datasets",
         progress: Callable[[int, int], None] = lambda sent, total: None,
     ) -> dict[str, Any]:
-        """Upload files (name, path) as one dataset, streamed. Raises ApiError, Unreachable.
+        """Upload files (name, path), streamed, as one dataset; one alone to "/files", for params that hold files.
 
-        progress: called with the bytes sent and all bytes.
+        progress: called with the bytes sent and all bytes. Raises ApiError, Unreachable, NameUnfit.
         """
         boundary = secrets.token_hex(16)
-        parts = [(_part(boundary, name, path), path) for name, path in files]
-        head = b"".join(_field(boundary, name, value) for name, value in fields.items() if value)
+        parts = [(part(boundary, name), path) for name, path in files]
+        head = b"".join(field(boundary, name, value) for name, value in fields.items() if value)
         end = f"--{boundary}--\r\n".encode()
         total = len(head) + sum(len(lead) + path.stat().st_size + 2 for lead, path in parts) + len(end)
 
         def body() -> Iterator[bytes]:
             sent = 0
-            for chunk in _chunks(head, parts, end):
+            for chunk in chunks(head, parts, end):
                 yield chunk
                 sent += len(chunk)
                 progress(sent, total)
@@ -161,7 +169,7 @@ class Client:
             kind = f"multipart/form-data; boundary={boundary}"
             headers = self._always | {"Content-Type": kind, "Content-Length": str(total)}
             with contextlib.suppress(BrokenPipeError):  # refused before all was read: the answer says why
-                connection.request("POST", self._target("/datasets", None), body=body(), headers=headers)
+                connection.request("POST", self._target(to, None), body=body(), headers=headers)
             return _answer(connection.getresponse())
         except (OSError, http.client.HTTPException) as err:
             raise self._lost(err) from err
@@ -250,29 +258,5 @@ def _answer(response: http.client.HTTPResponse) -> Any:
         problem.get("detail") or problem.get("title") or f"the server answered {response.status} {response.reason}"
     )
     problems = [Problem.model_validate(p) for p in problem.get("problems", [])]
-    raise ApiError(response.status, message, problem.get("code", "http_error"), problems)
-
-
-def _quoted(name: str) -> str:
-    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _field(boundary: str, name: str, value: str) -> bytes:
-    return f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}\r\n'.encode()
-
-
-def _part(boundary: str, name: str, path: Path) -> bytes:
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    head = f'Content-Disposition: form-data; name="file"; filename="{_quoted(name)}"'
-    return f"--{boundary}\r\n{head}\r\nContent-Type: {kind}\r\n\r\n".encode()
-
-
-def _chunks(head: bytes, parts: Sequence[tuple[bytes, Path]], end: bytes) -> Iterator[bytes]:
-    yield head
-    for lead, path in parts:
-        yield lead
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-        yield b"\r\n"
-    yield end
+    choices = [Choice.model_validate(c) for c in problem.get("choices", [])]
+    raise ApiError(response.status, message, problem.get("code", "http_error"), problems, choices)

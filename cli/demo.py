@@ -16,8 +16,9 @@ from cli.screen import colour
 from cli.up import add_options, only_one, plan_of
 from cli.watch import watch_job
 from shared.errors import TrainyardError
+from shared.jobs.job import DATA, MODEL
 
-_EXAMPLE = "python_docs"
+_EXAMPLE, _RECIPE = "python_docs", "gpt"
 _PROMPT = "A class"
 # About 40 s on two cores, and with pieces of words for tokens enough for sentences that look like documentation without
 # making sense; with characters for tokens the same time gives words that are none.
@@ -80,19 +81,17 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def _show(client: Client, began: float) -> None:
     dataset = client.call("POST", f"/datasets/examples/{_EXAMPLE}")
-    characters = (dataset.get("stats") or {}).get("characters", dataset["bytes"])
-    _say(f"dataset {dataset['name']!r}: {characters:,} characters")
-    job = client.submit(
-        {"kind": "train", "recipe": "gpt", "dataset_id": dataset["id"], "params": _PARAMS, "name": "demo"}
-    )
+    _say(f"dataset {dataset['name']!r}: {dataset['bytes']:,} bytes")
+    inputs = {DATA: {"dataset_id": dataset["id"]}}
+    job = client.submit({"kind": "train", "recipe": _RECIPE, "inputs": inputs, "params": _PARAMS, "name": "demo"})
     page = f"{client.url}{job['links']['page']}"
     _say(f"training; watch it here or at {page}")
     if watch_job(client, job["id"], sys.stdout):
         raise DemoFailed(f"the training did not succeed; `trainyard log {job['id']}` says more")
     _say(f"{time.monotonic() - began:.0f} s after the start the model goes on from {_PROMPT!r}:")
     print()
-    source = {"checkpoint": {"job_id": job["id"]}, "recipe": "gpt"}
-    if generate_from(client, source, _GENERATE, sys.stdout):
+    body = {"inputs": {MODEL: {"job_id": job["id"]}}, "params": _GENERATE}
+    if generate_from(client, body, sys.stdout):
         raise DemoFailed("the generation did not succeed")
     print()
     _say(f"from nothing to generated text in {time.monotonic() - began:.0f} s")

@@ -1,6 +1,7 @@
 """trainyard doctor: checks what an installation stands on, and says what to do about each thing that is not right."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
@@ -17,9 +18,12 @@ from cli.connect import running_here, server_of
 from cli.devices import find_gpus
 from cli.screen import colour, size
 from cli.server import ServerMissing, find_server
-from shared.errors import TrainyardError
+from shared.errors import SchemaMismatch, TrainyardError
 from shared.ids import new_id
+from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
+from shared.volume.schema import require_store, require_volume
+from shared.volume.volume import Volume
 
 _LITTLE_SPACE_BYTES = 5 * 1000**3
 _NO_SPACE_BYTES = 500 * 1000**2
@@ -55,7 +59,7 @@ def doctor(options: argparse.Namespace) -> int:
     checks: list[Callable[[], Iterator[Finding]]] = [
         check_versions,
         lambda: check_redis(settings),
-        lambda: check_volume(settings.data),
+        lambda: check_volume(settings.data, named="data" in settings.model_fields_set),
         check_devices,
         lambda: check_web(options),
     ]
@@ -106,12 +110,23 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
         return
     with client:
         yield _version(subject, info)
+        yield from _jobs_of_another_version(settings)
         yield _policy(info)
         yield _append_only(info)
         yield _clock(seconds + micros / 1e6 - wall - took_s / 2)
         slow = took_s > 0.05
         advice = "every request waits for Redis: put it nearer" if slow else ""
         yield Finding("warn" if slow else "ok", "way to Redis", f"{took_s * 1000:.1f} ms", advice)
+
+
+def _jobs_of_another_version(settings: Settings) -> Iterator[Finding]:
+    """Says nothing when the jobs in Redis are of this version, or there are none."""
+    store = JobStore.connect(settings)
+    try:
+        with contextlib.closing(store.redis):
+            require_store(store)
+    except SchemaMismatch as err:
+        yield Finding("bad", "jobs in Redis", err.message)
 
 
 def _how_to_get_one() -> str:
@@ -167,9 +182,21 @@ def without_password(url: str) -> str:
 # --- volume ----------------------------------------------------------------------------------------------------------
 
 
-def check_volume(data: Path) -> Iterator[Finding]:
-    """Writable, with fsync and rename as publishing needs them, and with room."""
+def check_volume(data: Path, *, named: bool = True) -> Iterator[Finding]:
+    """Of this version, writable, with fsync and rename as publishing needs them, and with room.
+
+    named: False for the usual folder, which is not made where nobody has asked for it.
+    """
     subject = f"volume {data.resolve()}"
+    if not named and not data.exists():
+        advice = "name it by --data or TRAINYARD_DATA, or run this where the service runs"
+        yield Finding("warn", subject, "is not there, and no other was named", advice)
+        return
+    try:
+        require_volume(Volume(data))
+    except SchemaMismatch as err:
+        yield Finding("bad", subject, err.message)
+        return
     try:
         data.mkdir(parents=True, exist_ok=True)
         took_s = _publish_and_remove(data)

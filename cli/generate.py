@@ -1,139 +1,174 @@
-"""trainyard generate: use a model or a training, and see its text as it comes."""
+"""trainyard generate: use a model or a training, and see what it makes: text as it comes, everything else at the end."""
 
 import argparse
-import base64
 import sys
-from pathlib import Path
 from typing import Any, TextIO
 
+from cli import inputs
 from cli.client import ENDINGS, Client
 from cli.connect import find_source, server_of
+from cli.outputs import in_folder, outputs_of, show
 from cli.params import read_params
-from cli.screen import bar, colour, columns, is_live, pad, plain
+from cli.screen import bar, colour, is_live, one_line, plain
+from cli.uploads import upload_file
+from shared.jobs.job import MODEL
+from shared.outputs import Output, Text
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
+_EPILOG = """
+Params of the recipe follow as -p name=value or --name value; pictures and other files are sent first. Ctrl-C cancels.
+
+examples:
+  trainyard generate MODEL "Once upon a time"
+  trainyard generate MODEL photo.jpg another.png
+  trainyard generate MODEL --use batch --dataset rows.csv -p COLUMN=name
+"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "generate",
-        help="generate from a model, a training or one of its checkpoints; label pictures",
-        epilog="Params of the recipe follow as -p name=value or --name value. Ctrl-C cancels the generation.",
+        help="use a model, a training or one of its checkpoints, on a text, on files or on a whole dataset",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("source", metavar="MODEL|JOB[@STEP]", help="a model's name or id, a training's id, a checkpoint, or \"last\"")
-    add("input", nargs="*", metavar="PROMPT|PICTURE", help="text to go on from, or pictures to label")
+    add("words", nargs="*", metavar="TEXT|FILE", help="what to use it on: a text, or files")
+    add(
+        "--use",
+        default="generate",
+        metavar="NAME",
+        help="what to do with it: `trainyard recipes RECIPE` lists the uses",
+    )
+    inputs.add_options(parser)
     add("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help="a param of the recipe")
     parser.set_defaults(run=generate, takes_params=True)
 
 
 def generate(options: argparse.Namespace) -> int:
     client = server_of(options)
-    source = find_source(client, options.source)
-    schema = client.get(f"/recipes/{source['recipe']}")["generate_params"]
-    params = read_params(schema, options.param, options.rest) | _inputs(schema, options.input)
-    return generate_from(client, source, params, sys.stdout)
+    source, recipe = find_source(client, options.source)
+    job = inputs.use_of(client, recipe, options.use)
+    params = read_params(
+        job.schema,
+        options.param,
+        options.rest,
+        words=options.words,
+        upload=lambda path: upload_file(client, path)["id"],
+    )
+    chosen = inputs.read_inputs(client, job, inputs.given(options)) | {MODEL: source}
+    body = {"use": options.use, "recipe": recipe, "inputs": chosen, "params": params}
+    return generate_from(client, body, sys.stdout)
 
 
-def generate_from(client: Client, source: dict[str, Any], params: dict[str, Any], out: TextIO) -> int:
+def generate_from(client: Client, body: dict[str, Any], out: TextIO) -> int:
     """Submit a generation and show it as it comes. Returns 0 when it succeeded; cancels it on KeyboardInterrupt."""
-    body = {name: source[name] for name in ("model_id", "checkpoint", "recipe") if name in source}
-    job = client.submit(body | {"kind": "generate", "params": params})
-    stream = _Stream(out)
+    job = client.submit(body | {"kind": "generate"})
+    stream = Stream(out)
     try:
         state = _follow(client, job, stream)
     except KeyboardInterrupt:
         client.call("POST", f"/jobs/{job['id']}/cancel")
         raise
     job = client.get(f"/jobs/{job['id']}")
-    stream.finish(job.get("result") or {})
+    rest = stream.finish(outputs_of(client, job))
+    show(rest, out, in_folder(client, f"/jobs/{job['id']}/artifacts"))
     if state == "failed":
         error = job.get("error") or {}
         print(plain(f"trainyard: {error.get('message')} ({error.get('code')})"), file=sys.stderr)
     return 0 if state == "succeeded" else 1
 
 
-def _follow(client: Client, job: dict[str, Any], stream: "_Stream") -> str:
-    if job["standing"]["why"] and "starts at once" not in job["standing"]["why"]:
-        print(colour(job["standing"]["why"], "grey", sys.stderr), file=sys.stderr)
+def _follow(client: Client, job: dict[str, Any], stream: "Stream") -> str:
+    """Show a job's pieces of text and its progress until it has ended. Returns how it ended."""
+    why = job["standing"]["why"]
+    if why and "starts at once" not in why:
+        _note(why)
+    progress = _Progress(sys.stderr)
     for event in client.events(job["id"], on_gap=_note):
+        data = event["data"]
+        if event["type"] == "progress":
+            progress.show(data)
+            continue
+        progress.clear()
         if event["type"] == "output":
-            stream.add(int(event["data"].get("index", 0)), event["data"].get("text", ""))
+            stream.add(int(data.get("index", 0)), data.get("text", ""))
+            progress.stop()
         elif event["type"] == "requeued":  # the next attempt says everything again
             stream.restart()
         elif event["type"] == "note":
-            _note(str(event["data"].get("message")))
+            _note(str(data.get("message")))
         elif event["type"] in ENDINGS:
             return event["type"]
-    return "failed"
+    return client.get(f"/jobs/{job['id']}")["state"]  # its events have gone already
 
 
 def _note(text: str) -> None:
     if text:
-        print(colour(plain(text), "grey", sys.stderr), file=sys.stderr)
+        print(colour(one_line(text), "grey", sys.stderr), file=sys.stderr)
 
 
-def _inputs(schema: dict[str, Any], inputs: list[str]) -> dict[str, Any]:
-    """Positional arguments as the params they are meant for."""
-    if not inputs:
-        return {}
-    fields = schema.get("properties", {})
-    if "images" in fields and all(Path(text).suffix.lower() in _SUFFIXES for text in inputs):
-        paths = [Path(text) for text in inputs]
-        return {"images": [{"name": p.name, "data": base64.b64encode(p.read_bytes()).decode()} for p in paths]}
-    if "prompts" in fields and len(inputs) > 1:
-        return {"prompts": inputs}
-    return {"prompt" if "prompt" in fields else next(iter(fields), "prompt"): " ".join(inputs)}
-
-
-class _Stream:
-    """Writes the first text as it comes; further ones, which come at the same time, once they are whole."""
+class _Progress:
+    """A bar on a terminal's standard error, while nothing has been written yet."""
 
     def __init__(self, out: TextIO):
         self._out = out
-        self._texts: dict[int, str] = {}
-        self._shown = ""  # what of text 0 stands on the screen
+        self._wanted, self._drawn = is_live(out), False
 
-    def add(self, index: int, text: str) -> None:
-        self._texts[index] = self._texts.get(index, "") + text
+    def show(self, progress: dict[str, Any]) -> None:
+        total = progress.get("total_steps") or 0
+        if self._wanted and total > 1:
+            share = min(progress["step"] / total, 1.0)
+            print(f"\r{bar(share, 30)} {share:4.0%}  {progress['step']:,} of {total:,}\x1b[K", end="", file=self._out)
+            self._out.flush()
+            self._drawn = True
+
+    def clear(self) -> None:
+        if self._drawn:
+            print("\r\x1b[K", end="", file=self._out, flush=True)
+            self._drawn = False
+
+    def stop(self) -> None:
+        """Text has begun to come: it tells by itself how far it is."""
+        self._wanted = False
+
+
+class Stream:
+    """Writes the first text as it comes; further ones, which come at the same time, once they are whole.
+
+    Pieces may be missing at the end: the events of a job go soon after it, and what it made is on the volume.
+    """
+
+    def __init__(self, out: TextIO):
+        self._out = out
+        self._text = ""  # what has come of the first text
+        self._shown = ""  # what of it stands on the screen
+
+    def add(self, index: int, piece: str) -> None:
         if index == 0:
-            self._write_on()
+            self._text += piece
+            self._write_on(self._text)
 
     def restart(self) -> None:
-        self._texts = {}
+        self._text = ""
 
-    def _write_on(self) -> None:
-        text = plain(self._texts.get(0, ""))
-        if text.startswith(self._shown):
-            self._out.write(text[len(self._shown) :])
-            self._out.flush()
-            self._shown = text
-
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write what has not been streamed."""
-        texts = [item if isinstance(item, str) else item.get("text", "") for item in result.get("texts") or []]
-        for index, text in enumerate(texts):
-            if index == 0 and self._shown:
-                continue
-            if index:
-                self._out.write(colour(f"\n--- {index + 1} ---\n", "grey", self._out))
-            self._out.write(plain(text))
-            self._out.write("" if text.endswith("\n") else "\n")
-        if self._shown and not self._shown.endswith("\n"):
-            self._out.write("\n")
-        for one in result.get("predictions") or []:
-            _write_prediction(one, self._out)
+    def _write_on(self, text: str) -> bool:
+        """Write what of a text is not shown yet; False when what is shown is of another one."""
+        text = plain(text)
+        if not text.startswith(self._shown):
+            return self._shown.startswith(text)
+        self._out.write(text[len(self._shown) :])
         self._out.flush()
+        self._shown = text
+        return True
 
-
-def _write_prediction(one: dict[str, Any], out: TextIO) -> None:
-    shares = one.get("probabilities") or {one["label"]: one.get("probability", 0.0)}
-    ranked = sorted(shares.items(), key=lambda item: -item[1])
-    if not is_live(out):
-        line = "\t".join([one.get("file") or "", *(f"{label} {share:.4f}" for label, share in ranked)])
-        out.write(plain(line) + "\n")
-        return
-    out.write(colour(plain(f"{one.get('file') or 'picture'}: {one['label']}\n"), "bold", out))
-    for label, share in ranked:
-        out.write(f"  {pad(plain(label), min(20, columns(out) // 3))} {bar(share, 20)} {share:6.1%}\n")
+    def finish(self, outputs: list[Output]) -> list[Output]:
+        """Complete the text that was streamed. Returns the outputs that are still to be shown."""
+        first = next((output for output in outputs if isinstance(output, Text)), None)
+        if not self._shown:
+            return outputs
+        done = first is not None and not first.marks and self._write_on(first.text)
+        if not self._shown.endswith("\n"):
+            self._out.write("\n")
+        return [output for output in outputs if not (done and output is first)]

@@ -10,6 +10,8 @@ from cli.server import embedded_server
 from cli.up import only_one
 from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
+from shared.volume.schema import require_store, require_volume
+from shared.volume.volume import Volume
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +32,9 @@ def open_store(settings: Settings) -> Iterator[JobStore]:
     """The installation's store: of the Redis that is named, else of the stack that runs on the volume, else of the server
     `trainyard up` would start, for the length of a with block.
 
-    Raises redis.RedisError when it is out of reach, ServerMissing, StackFailed.
+    Raises redis.RedisError when it is out of reach, ServerMissing, StackFailed, SchemaMismatch.
     """
+    require_volume(Volume(settings.data))
     with contextlib.ExitStack() as stack:
         if "redis_url" not in settings.model_fields_set:
             url = running_here(settings.data).get("redis_url")
@@ -42,4 +45,5 @@ def open_store(settings: Settings) -> Iterator[JobStore]:
         store = JobStore.connect(settings)
         stack.callback(store.redis.close)
         store.ping()
+        require_store(store)
         yield store

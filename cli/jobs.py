@@ -10,8 +10,11 @@ from typing import Any
 
 from cli.client import ApiError, Client
 from cli.connect import find_job, server_of
+from cli.downloads import fetch
+from cli.inputs import training, use_of
 from cli.params import read_params
 from cli.screen import ago, columns, plain, seconds, size, table
+from cli.uploads import upload_file
 
 _STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 
@@ -69,10 +72,14 @@ def jobs(options: argparse.Namespace) -> int:
         for job in answer["jobs"]
     ]
     head = ("ID", "STATE", "KIND", "RECIPE", "ADDED", "")
-    print(table(head, rows, columns(sys.stdout)) or "no jobs; `trainyard submit train gpt --dataset FILE` adds one")
+    print(table(head, rows, columns(sys.stdout)) or _how_to_add())
     if answer["next_cursor"]:
         print(f"… more; --limit {options.limit * 2} shows them")
     return 0
+
+
+def _how_to_add() -> str:
+    return "no jobs; `trainyard recipes` lists what can be trained, `trainyard submit train RECIPE --dataset FILE` adds one"
 
 
 def _about(job: dict[str, Any]) -> str:
@@ -82,6 +89,9 @@ def _about(job: dict[str, Any]) -> str:
         parts.append(f"{progress['step'] / progress['total_steps']:.0%}")
         if progress.get("remaining_s") is not None:
             parts.append(f"{seconds(progress['remaining_s'])} left")
+    headline = (job.get("result") or {}).get("headline")
+    if headline:
+        parts.append(headline)
     if job.get("error"):
         parts.append(job["error"]["message"])
     return ", ".join(parts)
@@ -89,7 +99,8 @@ def _about(job: dict[str, Any]) -> str:
 
 def _one(job: dict[str, Any]) -> str:
     """A job as a few lines."""
-    lines = [f"{job['id']} {job['state']}: {job['kind']} {job['recipe']} {job['name']}".rstrip()]
+    use = f" ({job['use']})" if job["use"] not in ("", "generate") else ""
+    lines = [f"{job['id']} {job['state']}: {job['kind']}{use} {job['recipe']} {job['name']}".rstrip()]
     standing = job["standing"]
     if standing["why"]:
         lines.append(standing["why"])
@@ -101,9 +112,23 @@ def _one(job: dict[str, Any]) -> str:
         ended = attempt.get("outcome") or attempt.get("cause") or "running"
         steps = f", to step {attempt['last_step']}" if attempt.get("last_step") is not None else ""
         lines.append(f"attempt {attempt['number']}: {attempt['worker']} on {attempt['device']}, {ended}{steps}")
+    lines += [f"input {role}: {_named(ref)}" for role, ref in job["inputs"].items()]
     changed = {name: value for name, value in job["params"].items() if value not in (None, "", [])}
     lines.append("params " + ", ".join(f"{name}={value}" for name, value in changed.items()))
+    made = (job.get("result") or {}).get("outputs")
+    if made:
+        lines.append(f"{made:,} output{'s'[: made != 1]}: trainyard outputs {job['id']}")
     return plain("\n".join(lines))
+
+
+def _named(ref: dict[str, Any]) -> str:
+    """What an input is: a dataset, a model, a checkpoint."""
+    if ref["dataset_id"]:
+        return f"dataset {ref['dataset_id']}"
+    model = f"model {ref['model_id']}" if ref["model_id"] else ""
+    point = ref["checkpoint"]
+    step = f"job {point['job_id']}, step {point['step']:,}" if point else ""
+    return ", ".join(filter(None, [model, step]))
 
 
 def _verb(verb: str) -> Callable[[argparse.Namespace], int]:
@@ -140,8 +165,9 @@ def retry(options: argparse.Namespace) -> int:
     old = find_job(client, options.job)
     body: dict[str, Any] = {"from_start": options.from_start}
     if options.param or options.rest:
-        schema = client.get(f"/recipes/{old['recipe']}")[f"{old['kind']}_params"]
-        body["params"] = read_params(schema, options.param, options.rest)
+        job = training(client, old["recipe"]) if old["kind"] == "train" else use_of(client, old["recipe"], old["use"])
+        upload = lambda path: upload_file(client, path)["id"]  # noqa: E731
+        body["params"] = read_params(job.schema, options.param, options.rest, upload=upload)
     job = client.call("POST", f"/jobs/{old['id']}/retry", body)
     print(f"{job['id']} {job['state']}: {job['standing']['why']}")
     return 0
@@ -164,18 +190,7 @@ def download(options: argparse.Namespace) -> int:
         return 0
     options.to.mkdir(parents=True, exist_ok=True)
     for name in names:
-        print(f"{options.to / name}  {size(_fetch(client, job['id'], name, options.to))}")
+        path = options.to / Path(name).name
+        source = f"/jobs/{job['id']}/artifacts/{name}"
+        print(f"{path}  {size(fetch(client, source, path))}")
     return 0
-
-
-def _fetch(client: Client, job_id: str, name: str, folder: Path) -> int:
-    """Download beside its final name, then rename: an unfinished file never looks like a finished one."""
-    target = folder / Path(name).name
-    partial = target.with_name(f"{target.name}.part")
-    try:
-        with partial.open("wb") as out:
-            count = client.download(f"/jobs/{job_id}/artifacts/{name}", out)
-        partial.rename(target)
-        return count
-    finally:
-        partial.unlink(missing_ok=True)

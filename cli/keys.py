@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cli.screen import ago, columns, table
 from shared.api_keys import SCOPES, create_key, list_keys, revoke_key
+from shared.errors import ClientError
 from shared.settings import load_settings
 from shared.volume.volume import Volume
 
@@ -38,7 +39,12 @@ def _volume(options: argparse.Namespace) -> Volume:
 def _create(options: argparse.Namespace) -> int:
     volume = _volume(options)
     volume.ensure()
-    expires_at = datetime.now(UTC) + timedelta(days=options.days) if options.days is not None else None
+    expires_at = None
+    if options.days is not None:
+        try:
+            expires_at = datetime.now(UTC) + timedelta(days=options.days)
+        except (OverflowError, ValueError) as err:
+            raise ClientError(f"--days {options.days:g} leads out of the calendar") from err
     key, text = create_key(volume, owner=options.owner, scope=options.scope, name=options.name, expires_at=expires_at)
     print(f"key {key.id} of {key.owner}, scope {key.scope}; keep it now, it is not shown again:", file=sys.stderr)
     print(text)

@@ -87,23 +87,49 @@ def _queues(rows: list[dict[str, Any]]) -> str:
 
 
 def recipes(options: argparse.Namespace) -> int:
-    client = server_of(options)
+    client, limit = server_of(options), columns(sys.stdout)
     if not options.name:
         answer = client.get("/recipes")
-        rows = [[r["name"], ", ".join(r["formats"]), r["summary"]] for r in answer["recipes"]]
-        table_text = table(("RECIPE", "DATASETS", ""), rows, columns(sys.stdout))
-        print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else table_text)
+        rows = [[r["name"], ", ".join(r["formats"]), ", ".join(r["uses"]), r["summary"]] for r in answer["recipes"]]
+        shown = table(("RECIPE", "DATASETS", "USES", ""), rows, limit)
+        print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else shown)
         return 0
     recipe = client.get(f"/recipes/{options.name}")
     if options.json:
         print(json.dumps(recipe, ensure_ascii=False, indent=2))
         return 0
-    print(plain(f"{recipe['title']}: {recipe['summary']}\ndatasets: {', '.join(recipe['formats'])}"))
-    for title, schema in (("train", recipe["train_params"]), ("generate", recipe["generate_params"])):
-        print(f"\nto {title}:")
-        rows = [[name, _default(field), _meaning(field)] for name, field in schema["properties"].items()]
-        print(table(("NAME", "DEFAULT", ""), rows, columns(sys.stdout)))
+    better = {"min": "smaller", "max": "larger"}[recipe["criterion"]["mode"]]
+    print(plain(f"{recipe['title']}: {recipe['summary']}\nthe {better} {recipe['criterion']['metric']}, the better"))
+    print("\nto train:")
+    _inputs(recipe["inputs"], limit)
+    _params(recipe["train_params"], limit)
+    for name, use in recipe["uses"].items():
+        about = f" {use['help']}" if use["help"] else ""
+        print(plain(f"\nto use a model, {use['verb']} (--use {name}).{about}"))
+        _inputs(use["inputs"], limit)
+        _params(use["params"], limit)
     return 0
+
+
+def _inputs(roles: list[dict[str, Any]], limit: int | None) -> None:
+    rows = [[f"{role['role']}=", _takes(role), f"{role['title']}. {role['help']}"] for role in roles]
+    print(table(("INPUT", "TAKES", ""), rows, limit))
+
+
+def _takes(role: dict[str, Any]) -> str:
+    parts = [f"dataset ({', '.join(role['formats'])})"] if role["formats"] else []
+    parts += [f"model ({', '.join(role['recipes'])})"] if role["recipes"] else []
+    return " or ".join(parts) + ("" if role["required"] else ", optional")
+
+
+def _params(schema: dict[str, Any], limit: int | None) -> None:
+    required = schema.get("required", [])
+    rows = [
+        [name, "required" if name in required else _default(field), _meaning(field)]
+        for name, field in schema.get("properties", {}).items()
+    ]
+    if rows:
+        print(table(("NAME", "DEFAULT", ""), rows, limit))
 
 
 def _default(field: dict[str, Any]) -> str:
@@ -114,4 +140,5 @@ def _default(field: dict[str, Any]) -> str:
 def _meaning(field: dict[str, Any]) -> str:
     unit = f" ({field['unit']})" if field.get("unit") else ""
     choices = f" [{', '.join(map(str, field['enum']))}]" if "enum" in field else ""
-    return f"{field.get('description', '')}{unit}{choices}"
+    widget = {"column": " [a column's name]", "files": " [files]"}.get(field.get("widget", ""), "")
+    return f"{field.get('description', '')}{unit}{choices}{widget}"

@@ -12,7 +12,7 @@ import sys
 import redis
 
 from cli.client import ApiError, Unreachable
-from cli.screen import colour, plain
+from cli.screen import colour, plain, survive
 from shared.errors import ClientError, TrainyardError
 
 # In the order --help shows them. A group is imported only to build its parser; none imports anything heavy.
@@ -22,6 +22,7 @@ _GROUPS = (
     "submit",
     "watch",
     "generate",
+    "results",
     "jobs",
     "datasets",
     "lists",
@@ -45,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    survive(sys.stdout)
+    survive(sys.stderr)
     options, rest = parser().parse_known_args(arguments)
     if rest and not getattr(options, "takes_params", False):
         parser().error(f"unknown: {' '.join(rest)}")
@@ -79,6 +82,9 @@ def _tell(err: TrainyardError, code: int) -> int:
             continue
         where = ", ".join(filter(None, [problem.field, problem.file, problem.line and f"line {problem.line}"]))
         print(plain(f"  {where}: {problem.message}" if where else f"  {problem.message}"), file=sys.stderr)
+    for choice in getattr(err, "choices", []):
+        option = f"--option {choice.option}={choice.value}"
+        print(plain(f"  `trainyard datasets upload {option}` would: {choice.title}"), file=sys.stderr)
     return code
 
 

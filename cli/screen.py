@@ -1,17 +1,47 @@
 """What a terminal can show: colours, columns that hold Chinese, progress bars, sparklines."""
 
+import codecs
 import os
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TextIO
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "grey": 90, "bold": 1}
 _BIDI = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068"
-_BIDI = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068"
 _JOINER, _SELECTOR_EMOJI = "\u200d", "\ufe0f"
+
+
+# Of what is drawn here, for terminals whose encoding has none of it; anything else becomes a question mark there.
+_PLAINER = {"…": "...", "·": ".", "│": "|", "┊": ":", "✓": "+", "✗": "x", "■": "#", "→": "->", "–": "-", "×": "x"}
+_PLAINER |= dict(zip(_BLOCKS, "__..--=#", strict=True)) | dict.fromkeys("▏▎▍▌▋▊▉", "#")
+_BRAILLE = range(0x2800, 0x2900)
+
+
+def survive(stream: TextIO) -> None:
+    """Have a stream write something legible for every character that its encoding lacks, instead of failing.
+
+    Halves of characters (names of files that are not UTF-8) are shown as the bytes they stand for.
+    """
+    codecs.register_error("trainyard", _plainer)
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="trainyard")  # type: ignore[attr-defined]
+
+
+def _plainer(err: UnicodeError) -> tuple[str, int]:
+    if not isinstance(err, UnicodeEncodeError):
+        raise err
+    return "".join(map(_plain_char, err.object[err.start : err.end])), err.end
+
+
+def _plain_char(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    if ord(char) in _BRAILLE:
+        return "." if ord(char) > _BRAILLE[0] else " "
+    return _PLAINER.get(char, "?")
 
 
 def is_live(stream: TextIO) -> bool:
@@ -19,16 +49,22 @@ def is_live(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def has_colours(stream: TextIO) -> bool:
+    """False where the stream is no terminal or NO_COLOR is set (no-color.org)."""
+    return is_live(stream) and not os.environ.get("NO_COLOR")
+
+
 def colour(text: str, name: str, stream: TextIO) -> str:
-    """Colour a text unless the stream is no terminal or NO_COLOR is set (no-color.org)."""
-    if not is_live(stream) or os.environ.get("NO_COLOR"):
+    """Colour a text where the stream has colours. name: one of a few, or "#rrggbb"."""
+    if not has_colours(stream) or not text:
         return text
-    return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m"
+    code = _COLOURS.get(name) or "38;2;" + ";".join(str(int(name[i : i + 2], 16)) for i in (1, 3, 5))
+    return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def columns(stream: TextIO) -> int:
-    """Width of the terminal in columns."""
-    return shutil.get_terminal_size().columns if is_live(stream) else 100
+def columns(stream: TextIO) -> int | None:
+    """Width of the terminal in columns; None where no terminal is: nothing is to be cut there."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def char_width(char: str) -> int:
@@ -43,9 +79,9 @@ def width(text: str) -> int:
     return sum(map(char_width, text))
 
 
-def cut(text: str, limit: int) -> str:
-    """Shorten a text to at most `limit` columns, ending in … when something was left out."""
-    if width(text) <= limit:
+def cut(text: str, limit: int | None) -> str:
+    """Shorten a text to at most `limit` columns, ending in … when something was left out. None: never."""
+    if limit is None or width(text) <= limit:
         return text
     kept, used = [], 0
     for char in text:
@@ -97,8 +133,8 @@ def bar(share: float, size: int) -> str:
     share = min(max(share, 0.0), 1.0)
     eighths = int(share * size * 8)
     full, rest = divmod(eighths, 8)
-    partial = " ▏▎▍▌▋▊▉"[rest] if full < size else ""
-    return ("█" * full + partial).ljust(size, "·") if rest or full else "·" * size
+    partial = " ▏▎▍▌▋▊▉"[rest] if rest and full < size else ""
+    return ("█" * full + partial).ljust(size, "·")
 
 
 def seconds(value: float | None) -> str:
@@ -137,12 +173,42 @@ def ago(at: str | None, now: datetime) -> str:
     return f"{int(passed)} s ago"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> str:
-    """Columns under their headings, within `limit` columns; the last column is cut when the terminal is too narrow."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], limit: int | None) -> str:
+    """Columns under their headings, within `limit` columns; the last column is cut when the terminal is too narrow.
+
+    limit None: for a program to read, separated by tabs, whole. "" when there are no rows.
+    """
     if not rows:
         return ""
     rows = [[one_line(cell) for cell in row] for row in rows]
+    if limit is None:
+        return "\n".join("\t".join(line) for line in [list(head), *rows])
     sizes = [max(width(line[i]) for line in [list(head), *rows]) for i in range(len(head))]
     sizes[-1] = max(min(sizes[-1], limit - sum(sizes[:-1]) - 2 * (len(sizes) - 1)), 8)
-    lines = ([pad(cell, n) for cell, n in zip(line, sizes, strict=True)] for line in [list(head), *rows])
-    return "\n".join("  ".join(line).rstrip() for line in lines)
+    return "\n".join(aligned([list(head), *rows], sizes))
+
+
+def aligned(rows: Sequence[Sequence[str]], sizes: Sequence[int], *, right: Collection[int] = ()) -> list[str]:
+    """Rows as lines, each cell as wide as its column; right: numbers of the columns that end on one line."""
+    lines = []
+    for row in rows:
+        cells = [
+            " " * (n - width(cut(cell, n))) + cut(cell, n) if i in right else pad(cell, n)
+            for i, (cell, n) in enumerate(zip(row, sizes, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def fitting(sizes: Sequence[int], limit: int, *, least: int = 4) -> list[int]:
+    """Widths for columns that together, two apart, take at most `limit`: the widest give way first, none below `least`.
+
+    Fewer than there are columns when even so they do not fit.
+    """
+    kept = [min(size, limit) for size in sizes]
+    while kept and sum(min(size, least) for size in kept) + 2 * (len(kept) - 1) > limit:
+        kept.pop()
+    while kept and sum(kept) + 2 * (len(kept) - 1) > limit:
+        widest = max(kept)
+        kept[len(kept) - 1 - kept[::-1].index(widest)] = widest - 1
+    return kept

@@ -21,6 +21,8 @@ from shared.errors import TrainyardError
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
+from shared.volume.schema import require_store, require_volume
+from shared.volume.volume import Volume
 
 _CHECK_EVERY_S = 0.1
 _CRASHES_AT_START = 3  # of one process before it was ever ready: the stack is given up
@@ -129,8 +131,10 @@ class Stack:
     def start(self, *, limit_s: float = 120, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
         """Start everything; return when all of it is ready, or early when asked to stop.
 
-        Raises StackFailed, having stopped what had started.
+        Raises StackFailed, having stopped what had started; SchemaMismatch for a volume or a Redis of another version, which
+        is left as it is.
         """
+        require_volume(Volume(self.plan.data))
         self._refuse_taken_port()
         deadline = time.monotonic() + limit_s
         try:
@@ -139,6 +143,7 @@ class Stack:
                 self._server.folder.mkdir(exist_ok=True)
                 self.children[0].start()
                 self._until_ready(self.children[:1], deadline, asked_to_stop)
+            self._refuse_other_schema()
             for child in self.children:
                 if not (child.running or asked_to_stop()):
                     child.start()
@@ -146,6 +151,11 @@ class Stack:
         except BaseException:
             self.stop()
             raise
+
+    def _refuse_other_schema(self) -> None:
+        """Each process would refuse it too, and be started again and again. One that is away is waited for by them."""
+        with contextlib.suppress(redis.RedisError):
+            require_store(self._store)
 
     def _refuse_taken_port(self) -> None:
         with socket.socket() as probe:

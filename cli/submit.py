@@ -1,25 +1,29 @@
-"""trainyard submit: put a training or a generation into the queue."""
+"""trainyard submit: put a training or a use of a model into the queue."""
 
 import argparse
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+from cli import inputs
 from cli.client import Client
 from cli.connect import find_source, server_of
-from cli.datasets import find_dataset, upload
 from cli.params import read_params
+from cli.uploads import upload_file
 from cli.watch import watch_job
+from shared.errors import ClientError
+from shared.jobs.job import MODEL, START_FROM
 
 _EPILOG = """
-Params of the recipe follow as -p name=value or --name value, such as --learning-rate 0.001; @FILE reads a value from a
-file. `trainyard recipes gpt` lists them. Write them after the recipe's name.
+Params of the recipe follow as -p name=value or --name value, such as --batch-size 16; @FILE reads a value from a file, and
+sends the file where the param holds files. Write them after the recipe's name. `trainyard recipes` lists the recipes,
+`trainyard recipes RECIPE` the params, inputs and uses of one.
 
 examples:
-  trainyard submit train gpt --dataset shakespeare.txt --steps 2000 --wait
-  trainyard submit train image_classifier --dataset pictures.zip -p epochs=20
-  trainyard submit generate --from my-model -p prompt="Once upon a time"
+  trainyard submit train RECIPE --dataset FILE --batch-size 16 --wait
+  trainyard submit train RECIPE --input data=FOLDER --from MODEL
+  trainyard submit generate --from MODEL -p NAME=VALUE
+  trainyard submit generate --from MODEL --use batch --dataset FILE
 """
 
 
@@ -34,13 +38,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add = parser.add_argument
     add("kind", choices=("train", "generate"))
     add("recipe", nargs="?", help="name of a recipe (train)")
-    add("--dataset", metavar="PATH|ID|NAME", help="what to train on; a path is uploaded first")
+    inputs.add_options(parser)
     add(
         "--from",
         dest="source",
         metavar="MODEL|JOB[@STEP]",
         help="generate from it, or begin a training with its weights",
     )
+    add("--use", default="generate", metavar="NAME", help="what to do with a model (default: generate)")
     add("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help="a param of the recipe")
     add("--name", default="", help="a name for people")
     add("--priority", type=int, default=0, metavar="N", help="-10 to 10; higher goes first")
@@ -53,29 +58,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def submit(options: argparse.Namespace) -> int:
     """Submit, say where it stands, and watch it when asked to."""
     client = server_of(options)
-    body: dict[str, Any] = {
-        "kind": options.kind,
-        "name": options.name,
-        "priority": options.priority,
-        "after": options.after,
-    }
+    body = {"name": options.name, "priority": options.priority, "after": options.after}
     if options.hours is not None:
-        body["deadline_at"] = (datetime.now(UTC) + timedelta(hours=options.hours)).isoformat()
-    recipe = options.recipe
-    if options.source:
-        source = find_source(client, options.source)
-        recipe = recipe or source["recipe"]
-        if options.kind == "train":
-            body["start_from"] = source.get("checkpoint") or {"job_id": source["model_id"]}
-        else:
-            body |= {name: source[name] for name in ("model_id", "checkpoint") if name in source}
-    if recipe:
-        body["recipe"] = recipe
-        schema = client.get(f"/recipes/{recipe}")[f"{options.kind}_params"]
-        body["params"] = read_params(schema, options.param, options.rest)
-    if options.dataset:
-        body["dataset_id"] = dataset_id_of(client, options.dataset)
-    job = client.submit(body)
+        body["deadline_at"] = _in_hours(options.hours)
+    job = client.submit(body | _request(client, options))
     print(f"{job['id']} {job['state']}: {job['standing']['why']}", flush=True)
     if not options.wait:
         print(f"watch it: trainyard watch {job['id']}   or {client.url}{job['links']['page']}")
@@ -83,7 +69,40 @@ def submit(options: argparse.Namespace) -> int:
     return watch_job(client, job["id"], sys.stdout)
 
 
-def dataset_id_of(client: Client, text: str) -> str:
-    """A path is uploaded; anything else names a dataset on the server. Raises NotFound, ApiError."""
-    path = Path(text)
-    return upload(client, [path])["id"] if path.exists() else find_dataset(client, text)["id"]
+def _request(client: Client, options: argparse.Namespace) -> dict[str, Any]:
+    """kind, recipe, use, params and inputs of what was asked for; files and datasets have been uploaded."""
+    generation = options.kind == "generate"
+    given = inputs.given(options, MODEL if generation else START_FROM, options.source)
+    if generation:
+        source = inputs.source_in(given, generation=True)
+        if source is None:
+            raise ClientError("what to generate from is missing: --from MODEL, or --from JOB for a training")
+        found, recipe = find_source(client, source)
+        job = inputs.use_of(client, recipe, options.use)
+        chosen, given = {MODEL: found}, [(role, what) for role, what in given if role != MODEL]
+    else:
+        if options.use != "generate":
+            raise ClientError("--use is for generate: it says what to do with a model")
+        job = inputs.training(client, options.recipe or _recipe_of(client, given))
+        chosen = {}
+    params = read_params(job.schema, options.param, options.rest, upload=lambda path: upload_file(client, path)["id"])
+    chosen |= inputs.read_inputs(client, job, given)
+    return {"kind": options.kind, "recipe": job.recipe, "params": params, "inputs": chosen} | (
+        {"use": options.use} if generation else {}
+    )
+
+
+def _recipe_of(client: Client, given: inputs.Given) -> str:
+    """The recipe of a training that names none: that of the model it begins from. Raises ClientError without one."""
+    source = inputs.source_in(given, generation=False)
+    if source is None:
+        raise ClientError("the recipe is missing: trainyard submit train RECIPE; `trainyard recipes` lists them")
+    return find_source(client, source)[1]
+
+
+def _in_hours(hours: float) -> str:
+    """Raises ClientError for a time that no calendar has."""
+    try:
+        return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+    except (OverflowError, ValueError) as err:
+        raise ClientError(f"--hours {hours:g} leads out of the calendar") from err

@@ -17,6 +17,7 @@ from cli.screen import colour, pad
 from cli.stack import Plan, Stack, StackFailed
 from shared.api_keys import list_keys
 from shared.settings import load_settings
+from shared.volume.schema import require_volume
 from shared.volume.volume import Volume, staging
 
 _COLOURS = {"": "bold", "redis": "red", "web": "cyan", "train": "green", "generate": "magenta", "reaper": "yellow"}
@@ -99,7 +100,11 @@ class Stopper:
 
 @contextlib.contextmanager
 def only_one(data: Path) -> Iterator[Path]:
-    """Hold a volume for one `up`. Gives the file that tells other commands where it listens. Raises StackFailed."""
+    """Hold a volume for one `up`. Gives the file that tells other commands where it listens.
+
+    Raises StackFailed; SchemaMismatch, having written nothing, for a volume of another version.
+    """
+    require_volume(Volume(data))
     data.mkdir(parents=True, exist_ok=True)
     place = data / "up.json"
     with (data / "up.lock").open("w") as lock:

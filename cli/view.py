@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
+from cli.client import Client
+from cli.outputs import in_folder, show
 from cli.screen import bar, char_width, colour, columns, cut, one_line, plain, seconds, sparkline
+from shared.outputs import Output
 
 _SAMPLE_LINES = 6
+_MOST_OUTPUTS = 5  # of a training, on a terminal; `trainyard outputs` has all
 _PLAIN_EVERY_S = 2.0
 _STATE_COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "yellow", "paused": "yellow"}
 
@@ -18,9 +22,11 @@ class View:
     def __init__(self, out: TextIO):
         self.out = out
         self.progress: dict[str, Any] = {}
-        self.losses: list[float] = []
+        self.curve: list[float] = []
         self.why = ""
-        self._streamed: dict[int, str] = {}  # text of each generated row so far
+        self.job_id = ""
+        self.written = ""  # what has come of the first text that a generation writes
+        self._criterion = ""
 
     def __enter__(self) -> "View":
         return self
@@ -37,11 +43,18 @@ class View:
     def draw(self) -> None:
         """Bring what is shown up to date."""
 
-    def begin(self, job: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
-        """What is watched. rows: its curve so far."""
-        self.losses = [float(row["loss"]) for row in rows if row.get("loss") is not None]
+    def begin(self, job: dict[str, Any], rows: Sequence[dict[str, Any]], criterion: str) -> None:
+        """What is watched. rows: its curves so far. criterion: the metric that is to get better."""
+        self.job_id, self._criterion = job["id"], criterion
+        self.curve = [float(row[name]) for row in rows if (name := self.curve_name(row)) and row[name] is not None]
         name = f" {job['name']!r}" if job["name"] else ""
-        self.say(plain(f"{job['kind']} {job['recipe']}{name}, job {job['id']}"))
+        use = f" ({job['use']})" if job["use"] not in ("", "generate") else ""
+        self.say(plain(f"{job['kind']}{use} {job['recipe']}{name}, job {job['id']}"))
+
+    def curve_name(self, metrics: dict[str, Any]) -> str:
+        """Which of some metrics is drawn: what the criterion is in training, which comes more often; else the criterion."""
+        while_training = self._criterion.removeprefix("val_")
+        return next((name for name in (while_training, self._criterion) if name in metrics), "")
 
     def waiting(self, job: dict[str, Any]) -> None:
         """It is queued: position, when it starts, why it waits."""
@@ -71,11 +84,12 @@ class View:
             case "sample":
                 self._sample(data)
             case "output":
-                index = int(data.get("index", 0))
-                self._streamed[index] = self._streamed.get(index, "") + data.get("text", "")
+                if not data.get("index"):
+                    self.written += data.get("text", "")
             case "note":
                 self.say(plain(f"{data.get('level', 'info')}: {data.get('message')}"))
             case "requeued":
+                self.written = ""  # the next attempt says everything again
                 self.say(plain(f"back in the queue: {data.get('message') or data.get('cause')}"))
             case "pause_requested" | "cancel_requested":
                 self.say(event["type"].replace("_", " "))
@@ -83,26 +97,36 @@ class View:
 
     def _progress(self, event: dict[str, Any]) -> None:
         self.progress = event["data"]
-        loss = (self.progress.get("metrics") or {}).get("loss")
-        if loss is not None:
-            self.losses.append(float(loss))
+        metrics = self.progress.get("metrics") or {}
+        name = self.curve_name(metrics)
+        if name and metrics[name] is not None:
+            self.curve.append(float(metrics[name]))
 
     def _sample(self, data: dict[str, Any]) -> None:
         title = data.get("title") or "sample"
         self.say(colour(plain(f"step {data.get('step')}, {title}:"), "grey", self.out))
-        lines = plain(data.get("text") or f"picture {data.get('artifact', '')}").splitlines()
-        limit = columns(self.out) - 4
-        for line in lines[:_SAMPLE_LINES]:
-            self.say("  │ " + cut(line, limit))
-        if len(lines) > _SAMPLE_LINES:
-            self.say(f"  │ … {len(lines) - _SAMPLE_LINES} more lines")
+        lines = plain(data.get("text") or f"`trainyard samples {self.job_id} --step {data.get('step')}`").splitlines()
+        limit = columns(self.out)
+        shown = lines if limit is None else [cut(line, limit - 4) for line in lines[:_SAMPLE_LINES]]
+        for line in shown:
+            self.say(f"  │ {line}")
+        if len(lines) > len(shown):
+            self.say(f"  │ … {len(lines) - len(shown)} more lines")
+
+    def made(self, client: Client, job: dict[str, Any], outputs: Sequence[Output]) -> None:
+        """What an ended job has made; of a training on a terminal no more than the first few."""
+        self.progress, self.why, self.written = {}, "", ""
+        self.draw()
+        few = job["kind"] == "train" and columns(self.out) is not None
+        shown = outputs[:_MOST_OUTPUTS] if few else outputs
+        show(shown, self.out, in_folder(client, f"/jobs/{job['id']}/artifacts"), aside=self.out)
+        if len(outputs) > len(shown):
+            self.say(f"… {len(outputs) - len(shown)} more: trainyard outputs {job['id']}")
 
     def end(self, job: dict[str, Any]) -> None:
         """The last words on a job."""
-        self.progress, self.why = {}, ""
+        self.progress, self.why, self.written = {}, "", ""
         self.draw()
-        for _, text in sorted(self._streamed.items()):
-            self.say(plain(text))
         state = colour(job["state"], _STATE_COLOURS.get(job["state"], "grey"), self.out)
         error = job.get("error")
         if error:
@@ -111,7 +135,13 @@ class View:
         elif job["state"] == "paused":
             self.say(f"{state}; go on with `trainyard resume {job['id']}`")
         else:
-            self.say(f"{state} after {_run_time(job)}{_metrics_text(_result_metrics(job))}")
+            self.say(f"{state} after {_run_time(job)}{_metrics_text(_result_metrics(job))}{self._best(job)}")
+
+    def _best(self, job: dict[str, Any]) -> str:
+        result = job.get("result") or {}
+        if result.get("best_value") is None or not self._criterion:
+            return ""
+        return f"; best {self._criterion} {result['best_value']:.4g} at step {result['best_step']:,}"
 
     def status(self) -> list[str]:
         """The lines that say how it stands now."""
@@ -174,7 +204,7 @@ class LiveView(View):
 
     def draw(self) -> None:
         self._clear()
-        lines = self.block(columns(self.out) - 1)
+        lines = self.block((columns(self.out) or 80) - 1)
         self._drawn = len(lines)
         self.out.write("".join(f"{line}\n" for line in lines))
         self.out.flush()
@@ -187,11 +217,14 @@ class LiveView(View):
             share = p["step"] / p["total_steps"]
             drawn = bar(share, min(30, limit // 3))
             lines = [cut(f"{drawn} {share:4.0%}  {line}", limit) for line in lines]
-        if self.losses and p:
-            text = f"loss {self.losses[-1]:.4g} "
-            others = _metrics_text({k: v for k, v in (p.get("metrics") or {}).items() if k != "loss"}).lstrip(",")
+        name = self.curve_name(p.get("metrics") or {})
+        if self.curve and name:
+            text = f"{name} {self.curve[-1]:.4g} "
+            others = _metrics_text({k: v for k, v in p["metrics"].items() if k != name}).lstrip(",")
             room = max(limit - len(text) - sum(map(char_width, others)) - 1, 0)
-            lines.append(cut(f"{text}{sparkline(self.losses, min(room, 40))}{others}", limit))
+            lines.append(cut(f"{text}{sparkline(self.curve, min(room, 40))}{others}", limit))
+        if self.written:
+            lines.append(cut(f"… {one_line(self.written[-limit:])}", limit))
         return lines
 
 

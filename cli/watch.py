@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from cli.client import ENDINGS, ApiError, Client, Unreachable
 from cli.connect import find_job, server_of
+from cli.outputs import outputs_of
 from cli.screen import is_live
 from cli.view import LiveView, PlainView, View
 
@@ -40,14 +41,14 @@ def watch_job(client: Client, job_id: str, out: TextIO) -> int:
     job, etag = client.wait(job_id)
     after = "0"
     with view:
-        view.begin(job, client.get(f"/jobs/{job_id}/metrics", max_points=_POINTS)["rows"])
+        view.begin(job, client.get(f"/jobs/{job_id}/metrics", max_points=_POINTS)["rows"], _criterion(client, job))
         while job["state"] not in (*ENDINGS, "paused"):
             if job["state"] == "queued":
                 view.waiting(job)
                 job, etag = _changed(client, view, job, etag)
                 continue
             for event in client.events(job_id, after=after, on_gap=view.gap):
-                after = event["id"]
+                after = event.get("id") or after
                 view.take(event)
                 if event["type"] in ("requeued", "paused"):
                     break
@@ -55,10 +56,24 @@ def watch_job(client: Client, job_id: str, out: TextIO) -> int:
         if after == "0" and job["state"] != "paused":  # it had ended before anybody watched
             for event in client.events(job_id):
                 view.take(event)
+        if job["state"] in ENDINGS:
+            view.made(client, job, outputs_of(client, job))
         view.end(job)
     if job["state"] == "paused":
         return PAUSED
     return 0 if job["state"] == "succeeded" else 1
+
+
+def _criterion(client: Client, job: Job) -> str:
+    """The metric that tells a better state of this training from a worse one, "" where there is none."""
+    if job["kind"] != "train":
+        return ""
+    try:
+        return client.get(f"/recipes/{job['recipe']}")["criterion"]["metric"]
+    except ApiError as err:
+        if err.status == 404:  # a recipe that this installation no longer has
+            return ""
+        raise
 
 
 def _changed(client: Client, view: View, job: Job, etag: str) -> tuple[Job, str]:

@@ -15,9 +15,11 @@ from shared.volume.volume import Volume, staging
 
 
 class Model(BaseModel):
-    """A name for one checkpoint, with all that a card about it says.
+    """A name for one checkpoint, and what it was made of: enough for a model card when the job is long forgotten.
 
-    params, inputs: of its training. split: examples by part. baselines: other answers to the same task, as name -> metrics.
+    metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
+    value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
+    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics.
     """
 
     id: str
@@ -27,9 +29,12 @@ class Model(BaseModel):
     recipe_version: int = 1
     checkpoint: CheckpointRef
     metrics: dict[str, float] = Field(default_factory=dict)
+    criterion: str = ""
+    value: float | None = None
     params: dict[str, Any] = Field(default_factory=dict)
     inputs: dict[str, InputRef] = Field(default_factory=dict)
     split: dict[str, int] = Field(default_factory=dict)
+    stages: list[dict[str, float]] = Field(default_factory=list)
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 

@@ -15,6 +15,8 @@ SCHEMA = {
         "seed": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
         "shape": {"$ref": "#/$defs/Shape"},
         "stop": {"type": "array", "items": {"type": "string"}},
+        "images": {"type": "array", "items": {"type": "string"}, "widget": "files", "short": True},
+        "target": {"type": "string", "widget": "column"},
     },
 }
 
@@ -35,6 +37,8 @@ SCHEMA = {
         (["--shape", "deep"], {"shape": "deep"}),
         (["--stop", '["a", "b"]'], {"stop": ["a", "b"]}),
         (["--stop", "a"], {"stop": ["a"]}),
+        (["--stop", "a", "--stop", "b"], {"stop": ["a", "b"]}),
+        (["--target", "price"], {"target": "price"}),
     ],
 )
 def test_a_flag_is_read_as_its_schema_says(written, meant):
@@ -49,6 +53,68 @@ def test_a_value_is_read_from_a_file_after_an_at_sign(tmp_path):
     file = tmp_path / "prompt.txt"
     file.write_text("明月\n", encoding="utf-8")
     assert read_params(SCHEMA, [f"prompt=@{file}"], []) == {"prompt": "明月\n"}
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"not looked at here")
+    return path
+
+
+def test_files_are_sent_and_their_ids_are_the_value(photo):
+    sent = []
+    upload = lambda path: (sent.append(path), f"{len(sent):032x}")[1]  # noqa: E731
+    known = "f" * 32
+    params = read_params(SCHEMA, [f"images=@{photo}", f"images={known}"], ["--images", str(photo)], upload=upload)
+    assert params == {"images": [f"{1:032x}", known, f"{2:032x}"]}
+    assert sent == [photo, photo]
+
+
+def test_no_file_is_sent_when_anything_is_wrong(photo):
+    sent = []
+    with pytest.raises(InvalidParams) as err:
+        read_params(SCHEMA, [f"images={photo}", "images=@no.jpg", "steps=x"], [], upload=sent.append)
+    assert [problem.field for problem in err.value.problems] == ["images", "steps"]
+    assert "no.jpg" in err.value.problems[0].message
+    assert not sent
+
+
+def test_words_that_are_files_go_to_the_param_that_holds_files(photo):
+    params = read_params(SCHEMA, [], [], words=[str(photo), f"@{photo}"], upload=lambda path: path.name)
+    assert params == {"images": ["photo.jpg", "photo.jpg"]}
+
+
+@pytest.mark.parametrize("words", [["Once", "upon a time"], ["@everybody"], ["x" * 5000]])
+def test_words_that_are_no_files_are_one_text_as_it_is_written(words):
+    assert read_params(SCHEMA, [], [], words=words) == {"prompt": " ".join(words)}
+
+
+def test_words_go_to_the_text_of_the_short_form_first():
+    properties = {
+        "prefix": {"type": "string"},
+        "way": {"type": "string", "enum": ["a"]},
+        "prompt": {"type": "string", "short": True},
+    }
+    assert read_params({"properties": properties}, [], [], words=["hello"]) == {"prompt": "hello"}
+
+
+def test_a_use_that_takes_files_alone_names_those_that_are_missing():
+    schema = {"properties": {"images": SCHEMA["properties"]["images"]}}
+    with pytest.raises(InvalidParams, match=r"no such file: none\.jpg"):
+        read_params(schema, [], [], words=["none.jpg"])
+
+
+def test_words_are_refused_where_no_param_is_meant_for_them():
+    with pytest.raises(InvalidParams, match="unexpected"):
+        read_params({"properties": {"top_k": {"type": "integer"}}}, [], [], words=["hello"])
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path):
+    file = tmp_path / "prompt.txt"
+    file.write_bytes("床前".encode("gb18030"))
+    with pytest.raises(InvalidParams, match=r"prompt\.txt is not UTF-8"):
+        read_params(SCHEMA, [f"prompt=@{file}"], [])
 
 
 def test_everything_wrong_is_named_at_once():

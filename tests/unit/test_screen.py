@@ -1,5 +1,6 @@
 """What the command line draws: columns, bars, curves, times."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,6 +90,48 @@ def test_plain_text_cannot_steer_the_terminal(text):
 def test_a_table_has_one_line_for_each_row_whatever_the_text(rows):
     lines = screen.table(("A", "B"), rows, 60).split("\n")
     assert len(lines) == (len(rows) + 1 if rows else 1)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
+def test_where_nobody_reads_a_table_its_cells_are_whole_and_parted_by_tabs(rows):
+    lines = screen.table(("A", "B"), rows, None).split("\n")
+    assert [line.split("\t") for line in lines[1:]] == [[screen.one_line(cell) for cell in row] for row in rows]
+
+
+def test_only_a_terminal_has_a_width(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "77")
+    stream = io.StringIO()
+    assert screen.columns(stream) is None
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert screen.columns(stream) == 77
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=20), st.integers(4, 200))
+def test_columns_are_made_to_fit_the_widest_first(sizes, limit):
+    fitted = screen.fitting(sizes, limit)
+    assert sum(fitted) + 2 * (len(fitted) - 1) <= limit
+    assert all(now <= before for now, before in zip(fitted, sizes, strict=False))
+    shortened = [now for now, before in zip(fitted, sizes, strict=False) if now < before]
+    assert not shortened or max(fitted) <= max(shortened) + 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gb18030", "utf-8"])
+def test_a_stream_of_any_encoding_takes_everything_that_is_drawn(encoding):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    screen.survive(stream)
+    stream.write(f"{screen.bar(0.7, 4)} {screen.sparkline([1, 2], 2)} ⡠⠒ ✓ … 明月 \udce9\n")
+    stream.flush()
+    assert raw.getvalue().decode(encoding).endswith("\\xe9\n")
+
+
+def test_an_ascii_terminal_shows_the_shape_of_what_is_drawn():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    screen.survive(stream)
+    stream.write("██▌· ✓ … 明")
+    stream.flush()
+    assert raw.getvalue() == b"###. + ... ?"
 
 
 def test_a_table_with_chinese_keeps_its_columns_aligned():
