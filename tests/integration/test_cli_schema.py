@@ -37,6 +37,13 @@ def test_no_command_uses_or_changes_a_volume_of_another_version(old_volume, comm
         assert _everything_in(old_volume) == before, words
 
 
+def test_a_backup_of_another_version_is_not_restored(old_volume, tmp_path, capsys):
+    assert main(["restore", str(old_volume), "--data", str(tmp_path / "new")]) in (1, 2)
+    said = "".join(capsys.readouterr())
+    assert "version 1" in said and "Traceback" not in said
+    assert not (tmp_path / "new" / "jobs").exists()
+
+
 @pytest.fixture
 def old_redis(store, settings, monkeypatch):
     """Jobs of version 1 under a prefix of their own."""
