@@ -148,6 +148,12 @@ class NonFiniteLoss(JobError):
     code = "non_finite_loss"
 
 
+class CriterionMissing(JobError):
+    """An evaluation did not give the metric by which the recipe says what is better."""
+
+    code = "criterion_missing"
+
+
 class InputMissing(JobError):
     """The dataset or checkpoint a job names is no longer on the volume."""
 

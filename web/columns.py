@@ -4,7 +4,8 @@ All from the JSON Schema of the params and the report of the dataset; nothing he
 """
 
 import difflib
-from collections.abc import Mapping
+import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,10 +15,9 @@ from shared.datasets.report import ColumnReport
 from shared.errors import Problem
 from shared.recipes.base import Params
 
-_MOST_SUGGESTED = (
-    50  # wrong names for which a nearest one is looked for: a name against 1,000 columns takes milliseconds
-)
-_LONGEST_COMPARED = 100  # characters
+_MOST_SUGGESTED = 10  # wrong names of a param for which a nearest one is looked for
+_MOST_COMPARED = 20  # columns compared closely, which takes a millisecond each; they share the most letters
+_ALIKE = 0.5  # a guess: share of letters in the same order that two names must have for one to be meant by the other
 _NAMED = 8  # columns listed where none is near
 _KINDS = {
     "number": "numbers",
@@ -101,9 +101,31 @@ def _nearest(name: str, param: ColumnParam, dataset: DatasetManifest) -> str:
     fitting = offered(param, dataset) or [column.name for column in dataset.report.columns]
     if not fitting:
         return f": {dataset.name!r:.60} has no columns"
-    by_look = {other[:_LONGEST_COMPARED].casefold(): other for other in reversed(fitting)}
-    near = difflib.get_close_matches(name[:_LONGEST_COMPARED].casefold(), by_look, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {by_look[near[0]]!r:.80}?"
+    if near := _most_alike(name, fitting):
+        return f"; did you mean {near!r:.80}?"
     more = f" and {len(fitting) - _NAMED} more" if len(fitting) > _NAMED else ""
     return f"; there are {', '.join(f'{other:.60}' for other in fitting[:_NAMED])}{more}"
+
+
+def _most_alike(name: str, others: Sequence[str]) -> str:
+    """The one of the others that looks most like a name, "" when none does."""
+    by_look = {_look(other): other for other in reversed(others)}
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(_look(name))
+
+    def letters(look: str) -> float:
+        matcher.set_seq1(look)
+        return matcher.quick_ratio()
+
+    def order(look: str) -> float:
+        matcher.set_seq1(look)
+        return matcher.ratio()
+
+    best = max(heapq.nlargest(_MOST_COMPARED, by_look, key=letters), key=order)
+    return by_look[best] if order(best) >= _ALIKE else ""
+
+
+def _look(name: str) -> str:
+    """A name as it is compared: without case, and of a long one both ends."""
+    name = name.casefold()
+    return name if len(name) <= 60 else name[:30] + name[-30:]

@@ -52,6 +52,8 @@ def _wrong(file_id: str, accepts: tuple[str, ...]) -> str:
         info, _ = access.file(file_id)
     except NotFound as err:
         return err.message
+    if not info.bytes:
+        return f"{info.name!r:.80} is empty"
     if not accepts or any(fnmatchcase(info.media_type, kind) for kind in accepts):
         return ""
     return f"{info.name!r:.80} is of type {info.media_type}; taken are {', '.join(accepts)}"

@@ -1,28 +1,43 @@
-"""Forms made from a recipe's params model, and form posts turned back into params.
+"""Forms made from a model of params, or of a format's options.
 
 Everything shown comes from the model's JSON Schema (description, ranges, choices, defaults) and from the
-json_schema_extra that shared/recipes/base.py describes. Nothing here knows any recipe. Called by web/pages.
+json_schema_extra that shared/recipes/base.py describes. Nothing here knows any recipe. Called by web/pages; what comes
+back from such a form is read by web/posted.py.
 """
 
-import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
+from shared.datasets.report import ColumnReport
 from shared.errors import Problem
-from shared.recipes.base import Params, TrainParams
+from shared.recipes.base import TrainParams
+from shared.volume.files import FileInfo
 
 _ACRONYMS = {"l1": "L1", "xla": "XLA", "bpe": "BPE", "id": "ID", "gpu": "GPU"}
 _LONG_TEXT = 200  # a guess: strings that may be longer than this get several lines
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """A column that may be picked. about: its kind, or that the dataset has none of this name."""
+
+    name: str
+    about: str
+    chosen: bool
 
 
 @dataclass
 class FormField:
     """One input. value is the text shown in it (a bool for "flag"); problems are shown beside it.
 
-    widget: "number", "choice", "flag", "text", "lines" (long text), "list" (one item a line), "images" or "dataset".
-    limits: the legal range in words, "" when there is none.
+    widget: "number", "choice", "flag", "text", "lines" (long text), "list" (one item a line), "column" or "files".
+    limits: the legal range in words, "" when there is none. short: shown in the small form beside a model.
+    columns: what a picker of columns of the dataset in a role offers, None while no dataset is chosen; many: several at once.
+    files: those uploaded already; accepts: media types; most_files: how many it takes.
     """
 
     name: str
@@ -32,6 +47,7 @@ class FormField:
     unit: str = ""
     group: str = ""
     advanced: bool = False
+    short: bool = False
     required: bool = False
     integer: bool = False
     value: Any = ""
@@ -42,16 +58,27 @@ class FormField:
     above: float | None = None
     below: float | None = None
     max_length: int | None = None
-    most_files: int = 1  # of "images", and the bytes of each
-    most_file_bytes: int = 0
     choices: list[str] = field(default_factory=list)
+    role: str = ""
+    kinds: tuple[str, ...] = ()
+    many: bool = False
+    columns: list[ColumnChoice] | None = None
+    accepts: tuple[str, ...] = ()
+    most_files: int = 1
+    files: list[FileInfo] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     prefix: str = "p"  # of the id; differs between two forms on one page
+    path_prefix: str = "params"
 
     @property
     def path(self) -> str:
         """Name of the input, and the field of a Problem about it."""
-        return f"params.{self.name}"
+        return f"{self.path_prefix}.{self.name}"
+
+    @property
+    def typed_path(self) -> str:
+        """Name of the input that takes several columns as lines of text, while there is no picker."""
+        return f"typed.{self.name}"
 
     @property
     def id(self) -> str:
@@ -99,7 +126,7 @@ def label_of(name: str) -> str:
 
 
 def to_text(value: Any) -> Any:
-    """Write a param's value as its input shows it; bools stay bools, uploaded files are not shown again."""
+    """Write a param's value as its input shows it; bools stay bools."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -107,90 +134,63 @@ def to_text(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     if isinstance(value, list | tuple):
-        return "" if value and isinstance(value[0], dict) else "\n".join(str(to_text(item)) for item in value)
+        return "\n".join(str(to_text(item)) for item in value)
     return str(value)
 
 
-def build_form(model: type[Params], values: Mapping[str, Any] | None = None, problems: Sequence[Problem] = ()) -> Form:
-    """Make the form of a params model.
+def build_form(
+    model: type[BaseModel],
+    values: Mapping[str, Any] | None = None,
+    problems: Sequence[Problem] = (),
+    *,
+    columns: Mapping[str, Sequence[ColumnReport]] | None = None,
+    find_file: Callable[[str], FileInfo | None] = lambda file_id: None,
+    path_prefix: str = "params",
+) -> Form:
+    """Make the form of a model.
 
     values: what the inputs show (params of a job, or read_values of a refused post); others show their default.
-    problems: shown at their field; those of no field of the model stay in Form.problems.
+    problems: shown at their field; those of no field of the model stay in Form.problems. columns: of the datasets chosen, by
+    role. find_file: what is known of an uploaded file. path_prefix: first part of the inputs' names and of problems' fields.
     """
     schema = model.model_json_schema()
     fields = [
         _field(name, _resolve(part, schema), name in schema.get("required", ())) for name, part in _properties(schema)
     ]
     by_name = {f.name: f for f in fields}
-    for name, value in (values or {}).items():
-        if name in by_name:
-            by_name[name].value = to_text(value)
+    given = {name: value for name, value in (values or {}).items() if name in by_name}
+    for name, value in given.items():
+        by_name[name].value = to_text(value)
+    for item in fields:
+        item.path_prefix = path_prefix
+        if item.widget == "column" and item.role in (columns or {}):
+            item.columns = _choices(item, (columns or {})[item.role], _as_list(given.get(item.name)))
+        elif item.widget == "files":
+            item.files = [found for one in _as_list(given.get(item.name)) if (found := find_file(one))]
     rest = []
     for problem in problems:
         parts = problem.field.split(".")
-        if parts[0] == "params" and len(parts) > 1 and parts[1] in by_name:
+        if parts[0] == path_prefix and len(parts) > 1 and parts[1] in by_name:
             by_name[parts[1]].problems.append(problem.message)
         else:
             rest.append(problem)
     return Form(_grouped([f for f in fields if not f.advanced]), _grouped([f for f in fields if f.advanced]), rest)
 
 
-def read_values(
-    model: type[Params], form: Mapping[str, Any], files: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Any], list[Problem]]:
-    """Read a posted form's params, unvalidated: numbers stay text, the params model turns them into numbers.
-
-    form, files: werkzeug MultiDicts; inputs are named params.<name>. An input left empty is left out, so its default
-    holds. Returns (values, problems seen already here).
-    """
-    values: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for item in build_form(model).fields:
-        if item.widget == "images":
-            uploads = [f for f in _all(files, item.path) if f.filename]
-            if uploads:
-                values[item.name] = _images(item, uploads, problems)
-            continue
-        texts = _all(form, item.path)
-        if not texts:
-            continue
-        text = texts[-1]  # a flag sends "false" first and "true" only when ticked
-        if item.widget in ("text", "lines"):
-            text = text.replace("\r\n", "\n")
-            if text or item.required:
-                values[item.name] = text
-        elif item.widget == "list":
-            lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-            if lines:
-                values[item.name] = lines
-        elif text.strip():
-            values[item.name] = text.strip()
-    return values, problems
+def _as_list(value: Any) -> list[str]:
+    return [str(item) for item in (value if isinstance(value, list | tuple) else [value] if value else [])]
 
 
-def _all(data: Any, name: str) -> list[Any]:
-    if data is None:
-        return []
-    return data.getlist(name) if hasattr(data, "getlist") else [data[name]] if name in data else []
-
-
-def _images(item: FormField, uploads: list[Any], problems: list[Problem]) -> list[dict[str, str]]:
-    """The uploads as the params model takes them. What is too many or too large is named and not read."""
-    if len(uploads) > item.most_files:
-        problems.append(Problem(field=item.path, message=f"{len(uploads):,} files; at most {item.most_files}"))
-    found = []
-    for upload in uploads[: item.most_files]:
-        content = upload.read(item.most_file_bytes + 1)
-        if not content:
-            problems.append(Problem(field=item.path, message=f"{upload.filename:.200} is empty"))
-        elif len(content) > item.most_file_bytes:
-            message = (
-                f"{upload.filename:.200} has more than {item.most_file_bytes:,} bytes, the most a picture may have"
-            )
-            problems.append(Problem(field=item.path, message=message))
-            content = b""
-        found.append({"name": upload.filename[-200:], "data": base64.b64encode(content).decode()})
-    return found
+def _choices(item: FormField, columns: Sequence[ColumnReport], chosen: list[str]) -> list[ColumnChoice]:
+    """Columns of a kind that fits, and whatever has been chosen, so that nothing chosen disappears unseen."""
+    known = {column.name: column for column in columns}
+    gone = [ColumnChoice(name, "not in this dataset", True) for name in dict.fromkeys(chosen) if name not in known]
+    fitting = [
+        ColumnChoice(column.name, column.kind, column.name in chosen)
+        for column in columns
+        if not item.kinds or column.kind in item.kinds or column.name in chosen
+    ]
+    return gone + fitting
 
 
 def _properties(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -230,17 +230,20 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
         above=part.get("exclusiveMinimum"),
         below=part.get("exclusiveMaximum"),
         max_length=part.get("maxLength"),
+        short=bool(part.get("short")),
+        role=part.get("role", ""),
+        kinds=tuple(part.get("kinds") or ()),
+        many=part.get("type") == "array",
+        accepts=tuple(part.get("accepts") or ()),
+        most_files=part.get("maxItems", 1),
         choices=[str(choice) for choice in part.get("enum", [part["const"]] if "const" in part else [])],
     )
     item.limits = _limits(item) if item.widget == "number" else ""
-    if item.widget == "images":
-        data = part.get("items", {}).get("properties", {}).get("data", {})  # base64: four characters for three bytes
-        item.most_files, item.most_file_bytes = part.get("maxItems", 1), data.get("maxLength", 0) * 3 // 4
     return item
 
 
 def _widget(part: dict[str, Any]) -> str:
-    if part.get("widget") in ("images", "dataset", "lines", "text"):
+    if part.get("widget") in ("column", "files", "lines", "text"):
         return part["widget"]
     if "enum" in part or "const" in part:
         return "choice"

@@ -5,6 +5,7 @@ import json
 import re
 from typing import Any
 
+from shared.errors import NotFound
 from shared.jobs.job import Job
 from shared.jobs.queues import placed
 from shared.outputs import MOST_INLINE_BYTES, dump_outputs
@@ -27,14 +28,17 @@ def job_json(here: Services, job: Job) -> dict[str, Any]:
 
 
 def outputs_json(here: Services, job: Job) -> dict[str, Any]:
-    """What an ended job made, to stand beside its record: read from the volume, and left out where it is long."""
+    """What an ended job made, to stand beside its record: read from the volume, and left out where it is long or damaged."""
     if not job.state.terminal or not (job.result or {}).get("outputs"):
         return {"outputs": [], "outputs_omitted": False}
-    made = readback.outputs(here.volume, job.id)
-    written = dump_outputs(made)
-    if len(written) > MOST_INLINE_BYTES:
-        return {"outputs": [], "outputs_omitted": True}
-    return {"outputs": json.loads(written), "outputs_omitted": False}
+    omitted = {"outputs": [], "outputs_omitted": True}
+    if readback.outputs_bytes(here.volume, job.id) > MOST_INLINE_BYTES:
+        return omitted
+    try:
+        made = readback.outputs(here.volume, job.id)
+    except NotFound:  # /outputs says what is wrong with them
+        return omitted
+    return {"outputs": json.loads(dump_outputs(made)), "outputs_omitted": False}
 
 
 def etag(body: dict[str, Any]) -> str:

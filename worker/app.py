@@ -30,6 +30,7 @@ from shared.jobs.presence import Presence, WorkerInfo
 from shared.jobs.store import JobStore
 from shared.jobs.wakeup import celery_config
 from shared.settings import load_settings
+from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
 from worker import tasks
 from worker.logs import set_up_logging
@@ -111,7 +112,12 @@ def _before_fork(sender: Any, **_: Any) -> None:
     worker = _Worker
     worker.id = f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
     store = _open_store()
+    try:
+        require_volume(Volume(settings.data))
+    except OSError as err:  # no job is claimed before it takes writes
+        log.warning("the volume cannot be looked at: %s", err)
     worker.slot = _take_slot(store.presence, worker.id)
+    _until_fit(store)
     worker.drain = DrainPipe()
     info = WorkerInfo(
         id=worker.id,
@@ -149,6 +155,17 @@ def _take_slot(presence: Presence, worker_id: str) -> Slot:
             if patience_s <= 0:
                 raise
             patience_s -= 2
+        pause.wait(2)
+
+
+def _until_fit(store: JobStore) -> None:
+    """Wait for Redis. Raises SchemaMismatch when another version has written what it holds."""
+    pause = threading.Event()
+    while True:
+        try:
+            return require_store(store)
+        except redis.RedisError as err:
+            log.warning("waiting for Redis: %s", err)
         pause.wait(2)
 
 

@@ -31,6 +31,10 @@ class Files:
             self.path(name).write_bytes(content)
         return name
 
+    def names(self) -> list[str]:
+        """What has been written so far."""
+        return sorted(path.name for path in self._folder.iterdir())
+
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """Write a file piece by piece. Raises VolumeFull."""

@@ -20,11 +20,13 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from shared.errors import Cancelled, Drained, Interrupted, LeaseLost, Paused
 from shared.jobs.job import CheckpointRef, Job, Progress
 from worker.context import Context
+from worker.memory import Memory
 
 _PR_SET_PDEATHSIG = 1
 _IMPORT_NICENESS = 5  # a guess: the import gives way to running jobs, yet is done in a bounded time beside them
@@ -82,11 +84,13 @@ class PipeContext(Context):
     """The context of a real job: what is reported goes to the supervisor."""
 
     wire: Wire
+    memory: Memory
 
     def check(self) -> None:
         self.wire.check()
 
     def progress(self, progress: Progress) -> None:
+        self.memory.look()
         self.wire.say("progress", **progress.model_dump(mode="json"))
 
     def event(self, type: str, data: dict[str, Any]) -> None:
@@ -152,8 +156,10 @@ def carry_out(order: dict[str, Any], wire: Wire, warm: Any) -> None:
         attempt=job.attempt,
         checkpoint_interval_s=settings["checkpoint_interval_s"],
         keep_checkpoints=settings["keep_checkpoints"],
+        cache_dir=Path(order["data"]) / "cache",
+        max_cache_bytes=settings["max_cache_bytes"],
     )
-    context.wire = wire
+    context.wire, context.memory = wire, Memory()
     wire.say("started")
     try:
         result = run_train(job, context) if order["do"] == "train" else run_generate(job, context, warm)
@@ -162,6 +168,7 @@ def carry_out(order: dict[str, Any], wire: Wire, warm: Any) -> None:
     except BaseException as err:  # noqa: BLE001  a recipe may raise anything
         wire.say("failed", **describe_failure(err))
     else:
+        result["peak_bytes"] = context.memory.look()
         wire.say("done", result=result, warm=warm.keys() if warm else [])
 
 

@@ -11,8 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from shared.errors import RecipeFailed
 from shared.outputs import Output
 from shared.recipes import get_recipe
+from shared.recipes.base import RecipeSpec
 
 if TYPE_CHECKING:  # TensorFlow and Keras take eight seconds to import: only who builds or trains pays that
     import keras
@@ -25,18 +27,24 @@ if TYPE_CHECKING:  # TensorFlow and Keras take eight seconds to import: only who
 XlaChoice = Literal["faster", "slower", "never"]
 
 
+def _no_model() -> Any:
+    raise RecipeFailed("a dataset holds no model")
+
+
 @dataclass(frozen=True)
 class OpenInput:
     """What a job was given in one role, ready to be read.
 
     folder: a dataset's (the one holding files/ and manifest.json), or a checkpoint's. dataset: its DatasetManifest. checkpoint:
-    its CheckpointInfo, verified. Exactly one of both is set. hash: changes with the content.
+    its CheckpointInfo, verified. Exactly one of both is set. hash: changes with the content. load: rebuilds a checkpoint's model
+    with its weights, a worker.training.checkpoint.LoadedModel; for recipes that build upon another one.
     """
 
     folder: Path
     dataset: Any = None
     checkpoint: Any = None
     hash: str = ""
+    load: "Callable[[], Any]" = _no_model
 
 
 Inputs = Mapping[str, OpenInput]
@@ -97,10 +105,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Report:
-    """The final, full evaluation of a trained model.
+    """The final, full evaluation of a trained model, or what a use of one has made.
 
-    metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and kept with models. outputs: what
-    there is to see besides (a confusion matrix, worst mistakes); their files were written through `files`.
+    metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and, of a training, kept with models.
+    outputs: what there is to see besides (a confusion matrix, worst mistakes); their files were written through `files`.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -116,21 +124,23 @@ class Baseline:
 
 
 class Generator(Protocol):
-    """A loaded model ready for many jobs; may keep compiled functions between them. A method for each use of the spec.
+    """A loaded model ready for many jobs; may keep compiled functions between them. A method for each use of the spec,
+    called with inputs when the use has some.
 
     "export" needs none: worker/generation/export.py does it for every recipe.
     All call context.check() at least about once a second, context.progress() as they go and, when the use streams,
-    context.event("output", {"index": row, "text": piece}) for each further piece of text.
+    context.event("output", {"index": row, "text": piece}) for each further piece of text. They return a Report where there are
+    figures of the whole ("accuracy", "tokens_per_s"), else outputs alone.
     """
 
-    def generate(self, params: Any, context: "Context", files: "Files") -> list[Output]:
+    def generate(self, params: Any, context: "Context", files: "Files") -> list[Output] | Report:
         """Carry out one generation. params: validated. files: where the files of outputs are written.
 
         Raises InputMissing when a file it needs is gone, RecipeFailed when the input cannot be used.
         """
         ...
 
-    def batch(self, params: Any, inputs: Inputs, context: "Context", files: "Files") -> list[Output]:
+    def batch(self, params: Any, inputs: Inputs, context: "Context", files: "Files") -> list[Output] | Report:
         """Use the model on a whole dataset, in its order. Memory does not grow with it: rows go to a file as they come.
 
         The first output is a Table whose file holds all rows; a row that cannot be used has its reason in the column "error" and
@@ -202,7 +212,12 @@ class RecipeCode(Protocol):
 
 def recipe_code(name: str) -> RecipeCode:
     """Return the code module of a recipe. Raises UnknownRecipe. Imports TensorFlow."""
-    return cast(RecipeCode, import_module(get_recipe(name).code_module))
+    return code_of(get_recipe(name))
+
+
+def code_of(spec: RecipeSpec) -> RecipeCode:
+    """Return the code module that belongs to a spec. Imports TensorFlow."""
+    return cast(RecipeCode, import_module(spec.code_module))
 
 
 def optional(code: RecipeCode, name: str) -> Callable[..., Any] | None:
@@ -219,15 +234,17 @@ def build_model(
     """Build a recipe's model as training and generation both must: same seed, same precision policy.
 
     Resets Keras' naming counters and the global seeds of Python, NumPy and TensorFlow. Models built earlier in this
-    process stay usable. scope: of a tf.distribute strategy; entered here, since the reset must come before it.
+    process stay usable. scope: of a tf.distribute strategy; entered here, since the reset must come before it. A recipe's build()
+    may come here again for the model of an input.
     """
     import keras
 
     keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(params.seed)
+    policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[getattr(params, "precision", "float32")])
     try:
         with scope or nullcontext():
             return code.build(params, assets, inputs)
     finally:
-        keras.config.set_dtype_policy("float32")
+        keras.config.set_dtype_policy(policy)

@@ -104,9 +104,9 @@ def _head(volume: Volume, name: str) -> DatasetManifest | None:
 
 
 def delete_dataset(volume: Volume, dataset_id: str, *, unless: Callable[[Path], bool] = lambda aside: False) -> bool:
-    """Remove a dataset's files. Whether a job still needs it is the caller's question. Raises NotFound.
+    """Remove a dataset's files. Returns whether they are gone; unless: see staging.remove. Raises NotFound.
 
-    unless: asked once it is out of sight, with where it then is; True puts it back, and False is returned.
+    Whether a job still needs it is the caller's question: shared/jobs/pins.py, jobs_that_need before and needing(aside) within.
     """
     folder = volume.dataset_dir(dataset_id)
     if not is_dataset_id(dataset_id):

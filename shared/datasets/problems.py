@@ -1,6 +1,8 @@
 """Collects everything wrong with an upload, so that it can be said at once."""
 
-from shared.errors import DatasetInvalid, Problem
+from collections.abc import Sequence
+
+from shared.errors import Choice, DatasetInvalid, Problem
 
 MOST = 50  # problems named one by one; beyond, their number
 
@@ -19,14 +21,18 @@ class Problems:
 
     def raise_if_any(self) -> None:
         """Raises DatasetInvalid naming all problems."""
-        if not self.count:
-            return
+        if self.count:
+            raise self.refusal()
+
+    def refusal(self, choices: Sequence[Choice] = ()) -> DatasetInvalid:
+        """A DatasetInvalid naming all problems, to raise. choices: ways on."""
+        found = list(self.found)
         if self.count > MOST:
-            self.found.append(Problem(field="file", message=f"and {self.count - MOST} more problems"))
-        first = self.found[0]
-        where = f"{first.file}: " if first.file else ""
+            found.append(Problem(field="file", message=f"and {self.count - MOST} more problems"))
+        where = f"{found[0].file}: " if found[0].file else ""
         more = f" (and {self.count - 1} more)" if self.count > 1 else ""
-        raise DatasetInvalid(f"the dataset cannot be used: {where}{first.message}{more}", problems=self.found)
+        message = f"the dataset cannot be used: {where}{found[0].message}{more}"
+        return DatasetInvalid(message, problems=found, choices=list(choices))
 
 
 def refuse(message: str, *, file: str | None = None, line: int | None = None) -> DatasetInvalid:

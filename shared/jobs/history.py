@@ -11,7 +11,6 @@ from shared.jobs import record
 from shared.jobs.events import Event
 from shared.jobs.keys import Keys
 
-
 _AT_ONCE = 200  # entries of one stream in one reading
 
 

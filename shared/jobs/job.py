@@ -97,12 +97,14 @@ class Progress(_Model):
     """What the running attempt is doing now.
 
     phase: "starting", "loading", "compiling", "training", "evaluating", "generating" or "saving".
+    part: how far it is within a step of the phase (batches evaluated, files read); another one is a sign of life.
     steps_per_s and remaining_s are measured over the last seconds; None until there is something to measure.
     metrics: the newest value of each series ("loss", "val_loss", "learning_rate", ...).
     """
 
     phase: str = "starting"
     step: int = 0
+    part: int = 0
     total_steps: int | None = None
     epoch: int | None = None
     total_epochs: int | None = None

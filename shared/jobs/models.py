@@ -3,18 +3,24 @@
 import contextlib
 import os
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.errors import NotFound
 from shared.ids import is_id
-from shared.jobs.job import CheckpointRef, utc_now
+from shared.jobs.job import CheckpointRef, InputRef, utc_now
 from shared.jobs.pins import unpin_model
 from shared.volume.volume import Volume, staging
 
 
 class Model(BaseModel):
-    """A name for one checkpoint."""
+    """A name for one checkpoint, and what it was made of: enough for a model card when the job is long forgotten.
+
+    metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
+    value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
+    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics.
+    """
 
     id: str
     name: str
@@ -23,6 +29,13 @@ class Model(BaseModel):
     recipe_version: int = 1
     checkpoint: CheckpointRef
     metrics: dict[str, float] = Field(default_factory=dict)
+    criterion: str = ""
+    value: float | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, InputRef] = Field(default_factory=dict)
+    split: dict[str, int] = Field(default_factory=dict)
+    stages: list[dict[str, float]] = Field(default_factory=list)
+    baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 
 

@@ -111,7 +111,7 @@ class JobStore(Listing, History, Copies, Kept):
         )
 
     def require_schema(self) -> None:
-        """Raise SchemaMismatch when Redis holds jobs of another version, of which nothing is changed; mark it when it holds none.
+        """Raise SchemaMismatch when Redis holds jobs of another version. Changes nothing: with the first job comes its version.
 
         The first change of anything asks by itself, for a Redis that was out of reach when the process began.
         """

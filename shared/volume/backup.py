@@ -2,6 +2,7 @@
 
 What is published never changes, so a copy of it is consistent whenever it is made; what is still being staged is left out;
 what refers (keys, models, jobs) is copied before what is referred to, so that nothing copied points to what came later.
+The cache is left out: it is made again.
 The backup is a folder with the parts of the volume and a manifest of sizes and SHA-256 of every file, written last.
 Redis is not copied: shared/volume/reindex.py makes its records from the volume again.
 """
@@ -20,9 +21,10 @@ from pathlib import Path
 from shared.errors import Conflict, NotFound
 from shared.jobs.job import utc_now
 from shared.volume.damage import Damage, find_damage
+from shared.volume.schema import SCHEMA, require_volume
 from shared.volume.volume import Volume, staging
 
-PARTS = ("keys", "models", "jobs", "datasets")  # in the order in which they are copied
+PARTS = ("keys", "models", "jobs", "files", "datasets")  # in the order in which they are copied
 
 _CHUNK_BYTES = 1 << 20
 _SYNCED_AT_ONCE = 16
@@ -42,11 +44,12 @@ class Copied:
 def back_up(volume: Volume, folder: Path, tell: Tell = lambda files, size: None) -> Copied:
     """Copy the volume to a folder that does not exist yet; it appears when it is complete, or not at all.
 
-    Raises Conflict when there is something already, NotFound when the volume is none, VolumeFull.
+    Raises Conflict when there is something already, NotFound when the volume is none, SchemaMismatch, VolumeFull.
     """
     folder = folder.absolute()
     if not any((volume.root / part).is_dir() for part in PARTS):
         raise NotFound(f"{volume.root} is no volume: it holds none of {', '.join(PARTS)}")
+    require_volume(volume)
     if folder.resolve().is_relative_to(volume.root.resolve()):
         raise Conflict(f"{folder} lies inside the volume; choose a folder outside, best on another disk")
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
@@ -64,10 +67,11 @@ def restore(folder: Path, volume: Volume, tell: Tell = lambda files, size: None)
     """Copy a backup, or any other copy of a volume, to where no volume is. Names everything that is damaged.
 
     The parts appear one after the other at the very end. Raises Conflict when the volume holds something, NotFound when
-    the folder is no backup, VolumeFull.
+    the folder is no backup, SchemaMismatch when another version has made it, VolumeFull.
     """
     if not any((folder / part).is_dir() for part in ("jobs", "datasets")):
         raise NotFound(f"{folder} is no backup: it holds neither jobs nor datasets")
+    require_volume(Volume(folder))
     for part in PARTS:
         if (volume.root / part).is_dir() and any((volume.root / part).iterdir()):
             raise Conflict(f"{volume.root / part} is not empty; a backup is restored to an empty volume")
@@ -81,6 +85,8 @@ def restore(folder: Path, volume: Volume, tell: Tell = lambda files, size: None)
         damaged += [d for d in _unlike_manifest(folder, copied) if not d.path.startswith(broken)]
         copied.damaged += [d for d in damaged if d.path not in {other.path for other in copied.damaged}]
         _sync(stage.path)
+        if (stage.path / SCHEMA).exists():  # before all that it speaks of
+            (stage.path / SCHEMA).rename(volume.root / SCHEMA)
         for part in PARTS:
             if (stage.path / part).is_dir():
                 with contextlib.suppress(FileNotFoundError):
@@ -117,6 +123,7 @@ def _digest_of(copied: Copied, root: Path) -> Callable[[Path], str]:
 
 def _copy_parts(source: Path, target: Path, tell: Tell) -> Copied:
     copied = Copied()
+    _copy_file(source, target, SCHEMA, copied)
     for part in PARTS:
         if (source / part).is_dir():
             _copy_folder(source, target, part, copied, tell)

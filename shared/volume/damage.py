@@ -1,7 +1,7 @@
 """Finds what on a volume is not what its manifest says. Reads only. Called by reindex, backup and restore.
 
-A published folder (a dataset, a checkpoint, artifacts) has a manifest of sizes and SHA-256; models and API keys are one
-JSON file each.
+A published folder (a dataset, an uploaded file, a checkpoint, assets, a sample, artifacts) has a manifest of sizes and SHA-256;
+models and API keys are one JSON file each.
 """
 
 import os
@@ -28,8 +28,9 @@ class Damage:
 
 def find_damage(volume: Volume, digest: Digest | None = staging.sha256) -> Iterator[Damage]:
     """Look through a whole volume. digest None: sizes only, no file is read."""
-    for folder in _entries(volume.root / "datasets", lambda name: not name.startswith(".")):
-        yield from _look(volume, folder, digest)
+    for part in ("datasets", "files"):
+        for folder in _entries(volume.root / part, _is_published):
+            yield from _look(volume, folder, digest)
     for folder in _entries(volume.root / "jobs", is_id):
         yield from job_damage(volume, folder.name, digest)
     yield from _models(volume)
@@ -40,13 +41,20 @@ def find_damage(volume: Volume, digest: Digest | None = staging.sha256) -> Itera
 
 
 def job_damage(volume: Volume, job_id: str, digest: Digest | None = None) -> Iterator[Damage]:
-    """Look through one job's checkpoints and artifacts."""
+    """Look through one job's assets, checkpoints, samples and artifacts."""
+    for assets in _entries(volume.job_dir(job_id) / "assets", _is_published):
+        yield from _look(volume, assets, digest)
     for attempt in volume.attempts(job_id):
         folder = volume.attempt_dir(job_id, attempt)
-        for checkpoint in _entries(folder / "checkpoints", lambda name: name.isascii() and name.isdigit()):
-            yield from _look(volume, checkpoint, digest)
+        for part in ("checkpoints", "samples"):
+            for of_a_step in _entries(folder / part, lambda name: name.isascii() and name.isdigit()):
+                yield from _look(volume, of_a_step, digest)
         if (folder / "artifacts").is_dir():
             yield from _look(volume, folder / "artifacts", digest)
+
+
+def _is_published(name: str) -> bool:
+    return not name.startswith(".")
 
 
 def _entries(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:

@@ -156,7 +156,9 @@ def _folder(volume: Volume, file_id: str) -> Path:
 
 def _folders(volume: Volume) -> Iterator[Path]:
     with contextlib.suppress(FileNotFoundError):
-        yield from (volume.root / "files" / name for name in os.listdir(volume.root / "files") if _FILE_ID.fullmatch(name))
+        yield from (
+            volume.root / "files" / name for name in os.listdir(volume.root / "files") if _FILE_ID.fullmatch(name)
+        )
 
 
 def _pins(folder: Path) -> list[Path]:

@@ -1,8 +1,9 @@
-"""Reads what attempts have written: curves, logs, samples, artifacts. Used by the web layer; writes nothing.
+"""Reads what attempts have written: curves, logs, samples, outputs, artifacts. Used by the web layer; writes nothing.
 
 An attempt may be writing at the same moment, or have been killed in the middle of a line: a half line is not read.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -13,10 +14,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.errors import NotFound
+from shared.outputs import OUTPUTS, Output, load_outputs
 from shared.volume.volume import Volume, staging
 
 _MOST_LOG = 1 << 20
-_SAMPLE = re.compile(r"([0-9]{1,12})(?:-[0-9]{1,6})?\.(?:txt|png)", re.ASCII)
+_AXES = {"step", "epoch"}  # what rows are placed by; all else in them is measured
+_STEP = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class LogPart(BaseModel):
@@ -30,12 +33,11 @@ class LogPart(BaseModel):
 
 
 class SampleInfo(BaseModel):
-    """A sample drawn while training. file: its name below samples/; text: for text samples."""
+    """What was drawn at one step of a training. Files that outputs name: see sample_path()."""
 
     attempt: int
     step: int
-    file: str
-    text: str | None = None
+    outputs: list[Output]
 
 
 class ArtifactInfo(BaseModel):
@@ -51,8 +53,8 @@ def series(volume: Volume, job_id: str, *, max_points: int | None = None) -> lis
     """Logged rows by step over all attempts.
 
     Rows of an attempt beyond the step from which the next one resumed are dropped: in effect they did not happen.
-    max_points: thin out evenly to about that many, keeping first, last, the rows with a validation value (of more than a
-    quarter of max_points the extremes), and in each stretch the rows with the lowest and highest loss.
+    max_points: thin out evenly to about that many, keeping first, last, all rows of what is measured now and then (evaluations;
+    of more than a quarter of max_points their extremes), and in each stretch the lowest and highest of every series.
     """
     rows: list[dict[str, Any]] = []
     for attempt in volume.attempts(job_id):
@@ -94,9 +96,19 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 def _thin(rows: list[dict[str, Any]], max_points: int) -> list[dict[str, Any]]:
     if len(rows) <= max_points:
         return rows
-    evaluated = [i for i, row in enumerate(rows) if any(name.startswith("val_") for name in row)]
-    keep = {0, len(rows) - 1, *_extremes(rows, evaluated, "val_loss", max_points // 4)}
-    keep |= _extremes(rows, range(len(rows)), "loss", max(2, max_points - len(keep)))
+    measured: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        for name, value in row.items():
+            if name not in _AXES and isinstance(value, int | float) and not isinstance(value, bool):
+                measured.setdefault(name, []).append(i)
+    often = [name for name, places in measured.items() if 2 * len(places) >= len(rows)]
+    seldom = [name for name in measured if name not in often]
+    keep = {0, len(rows) - 1}
+    for name in seldom:
+        keep |= _extremes(rows, measured[name], name, max(2, max_points // 4 // len(seldom)))
+    room = max_points - len(keep)
+    for name in often:
+        keep |= _extremes(rows, measured[name], name, max(2, room // len(often)))
     return [rows[i] for i in sorted(keep)]
 
 
@@ -151,47 +163,92 @@ def _whole_characters(data: bytes) -> int:
     return len(data)
 
 
-def samples(volume: Volume, job_id: str) -> list[SampleInfo]:
-    """All samples of all attempts by step; texts are included up to 20,000 characters."""
-    found = []
+def samples(volume: Volume, job_id: str, *, newest: int | None = None) -> list[SampleInfo]:
+    """Samples of all attempts by step; newest: only so many of the last. Damaged ones are left out."""
+    places = []
     for attempt in volume.attempts(job_id):
-        folder = volume.attempt_dir(job_id, attempt) / "samples"
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if name := _SAMPLE.fullmatch(path.name):
-                found.append(SampleInfo(attempt=attempt, step=int(name[1]), file=path.name, text=_sample_text(path)))
-    return sorted(found, key=lambda s: (s.step, s.attempt, s.file))
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            folder = volume.attempt_dir(job_id, attempt) / "samples"
+            places += [(int(name), attempt, folder / name) for name in os.listdir(folder) if _STEP.fullmatch(name)]
+    places.sort()
+    found = []
+    for step, attempt, folder in places if newest is None else places[max(len(places) - newest, 0) :]:
+        try:
+            found.append(SampleInfo(attempt=attempt, step=step, outputs=_outputs_in(folder)))
+        except NotFound:
+            continue
+    return found
 
 
-def _sample_text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8", errors="replace")[:20_000] if path.suffix == ".txt" else None
-
-
-def sample_path(volume: Volume, job_id: str, attempt: int, file: str) -> Path:
-    """The file of a sample. Raises NotFound for anything that samples() does not list."""
-    path = volume.attempt_dir(job_id, attempt) / "samples" / file
-    if not _SAMPLE.fullmatch(file) or not path.is_file() or path.is_symlink():
-        raise NotFound(f"job {job_id} has no sample {file!r:.60} in attempt {attempt}")
+def sample_path(volume: Volume, job_id: str, attempt: int, step: int, name: str) -> Path:
+    """A file that a sample's outputs name. Only names in its manifest exist. Raises NotFound."""
+    folder = volume.attempt_dir(job_id, attempt) / "samples" / f"{int(step):08d}"
+    path = _published_file(folder, name)
+    if path is None:
+        raise NotFound(f"job {job_id} has no file {name!r:.60} in the sample of step {step}, attempt {attempt}")
     return path
 
 
-def artifacts(volume: Volume, job_id: str) -> list[ArtifactInfo]:
-    """Outputs of the highest attempt that has published any, as its manifest lists them."""
+def outputs(volume: Volume, job_id: str) -> list[Output]:
+    """What a job shows: outputs.json of the highest attempt that has published any; [] when none has.
+
+    Files that outputs name: see artifact_path(). Raises NotFound when they are damaged.
+    """
+    folder = _artifacts_dir(volume, job_id)
+    return _outputs_in(folder) if folder else []
+
+
+def outputs_bytes(volume: Volume, job_id: str) -> int:
+    """How large outputs.json is, without reading it; 0 when there is none."""
+    return next((info.size for info in artifacts(volume, job_id) if info.name == OUTPUTS), 0)
+
+
+def _outputs_in(folder: Path) -> list[Output]:
+    """Raises NotFound."""
+    path = _published_file(folder, OUTPUTS)
+    if path is None:
+        raise NotFound(f"{folder.name} holds no outputs")
+    try:
+        return load_outputs(path.read_bytes())
+    except (OSError, ValueError) as err:  # a ValidationError is one
+        raise NotFound(f"the outputs in {folder.parent.name}/{folder.name} are damaged") from err
+
+
+def _artifacts_dir(volume: Volume, job_id: str) -> Path | None:
+    """The artifacts of the highest attempt that has published any."""
     for attempt in reversed(volume.attempts(job_id)):
-        manifest = staging.read_manifest(volume.attempt_dir(job_id, attempt) / "artifacts")
-        if manifest is not None:
-            return [
-                ArtifactInfo(name=entry["path"], attempt=attempt, size=entry["size"], sha256=entry["sha256"])
-                for entry in manifest["files"]
-            ]
-    return []
+        folder = volume.attempt_dir(job_id, attempt) / "artifacts"
+        if staging.read_manifest(folder) is not None:
+            return folder
+    return None
+
+
+def _published_file(folder: Path, name: str) -> Path | None:
+    """A file of a published folder. Only names in its manifest exist, so no path can leave it; no link on the way is followed."""
+    manifest = staging.read_manifest(folder)
+    if manifest is None or all(entry["path"] != name for entry in manifest["files"]):
+        return None
+    path = folder.resolve() / name
+    return path if path.is_file() and path.resolve() == path else None
+
+
+def artifacts(volume: Volume, job_id: str) -> list[ArtifactInfo]:
+    """Files of the highest attempt that has published any, as its manifest lists them, outputs.json among them."""
+    folder = _artifacts_dir(volume, job_id)
+    manifest = staging.read_manifest(folder) if folder else None
+    if folder is None or manifest is None:
+        return []
+    attempt = int(folder.parent.name.removeprefix("attempt-"))
+    return [
+        ArtifactInfo(name=entry["path"], attempt=attempt, size=entry["size"], sha256=entry["sha256"])
+        for entry in manifest["files"]
+    ]
 
 
 def artifact_path(volume: Volume, job_id: str, name: str) -> Path:
-    """The file of an artifact. Only names in the manifest exist, so no path can leave the folder. Raises NotFound."""
-    for info in artifacts(volume, job_id):
-        if info.name == name:
-            folder = (volume.attempt_dir(job_id, info.attempt) / "artifacts").resolve()
-            path = folder / name
-            if path.is_file() and path.resolve() == path:  # no link on the way
-                return path
-    raise NotFound(f"job {job_id} has no artifact {name!r:.60}")
+    """The file of an artifact. Only names in the manifest exist. Raises NotFound."""
+    folder = _artifacts_dir(volume, job_id)
+    path = _published_file(folder, name) if folder else None
+    if path is None:
+        raise NotFound(f"job {job_id} has no artifact {name!r:.60}")
+    return path

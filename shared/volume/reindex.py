@@ -13,6 +13,7 @@ from shared.jobs.job import Job, JobErrorInfo, State, utc_now
 from shared.jobs.store import JobStore
 from shared.volume.damage import Damage, job_damage
 from shared.volume.last_known import LastKnown, Unreadable, history, last_known
+from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
 
 _AT_A_TIME = 200
@@ -46,8 +47,10 @@ def reindex(
 
     hold: jobs that had not ended come back paused instead of queued. dry_run: write nothing. deleted_too: also what is there
     of jobs that were deleted within the last week, from a backup say; False leaves it out. tell(done, total): progress.
-    Raises redis.RedisError; run again, it goes on where it stopped.
+    Raises redis.RedisError; run again, it goes on where it stopped. Raises SchemaMismatch, having done nothing.
     """
+    require_volume(volume)
+    require_store(store)
     run = _Run(store, volume, hold, dry_run)
     ids = volume.job_ids()
     for start in range(0, len(ids), _AT_A_TIME):

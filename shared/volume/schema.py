@@ -1,7 +1,7 @@
 """Refuses what another version has written: a volume by its schema.json, a Redis by the key schema. Changes neither.
 
 Called once at the start of every program that uses them, and by what copies or reads a whole volume. New ones are marked:
-a volume by Volume.ensure(), a Redis by the first look at it, or the first job.
+a volume by Volume.ensure(), a Redis with its first job.
 """
 
 import os
@@ -32,7 +32,7 @@ def require_volume(volume: "Volume") -> None:
 
 
 def require_store(store: "JobStore") -> None:
-    """Raise SchemaMismatch when Redis holds jobs of another version; mark one without jobs. Raises redis.RedisError."""
+    """Raise SchemaMismatch when Redis holds jobs of another version. Raises redis.RedisError."""
     store.require_schema()
 
 

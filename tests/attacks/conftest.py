@@ -13,7 +13,7 @@ from shared.ids import new_id
 from shared.jobs.store import JobStore
 from shared.settings import load_settings
 from shared.volume.volume import Volume
-from tests.support.callers import TEXT, Caller, name_model, train, upload
+from tests.support.callers import TEXT, Caller, name_model, publish_checkpoint, train, upload, upload_file
 from web import create_app
 
 SECRET = "what-no-answer-may-ever-hold-7f3a"
@@ -21,7 +21,7 @@ SECRET = "what-no-answer-may-ever-hold-7f3a"
 
 @dataclass(frozen=True)
 class Target:
-    """An application with a dataset, a running job, a model and a key. call: sends a request as its owner."""
+    """An application with a dataset, a running job, a model, a file and a key. call: sends a request as its owner."""
 
     app: Any
     call: Caller
@@ -67,8 +67,11 @@ def target(redis_server, tmp_path_factory):
     (attempt / "artifacts").mkdir(exist_ok=True)
     (attempt / "artifacts" / "curve.png").write_bytes(picture.getvalue())
     (attempt / "log.txt").write_text("began\n")
+    publish_checkpoint(volume, job_id)
     model_id = name_model(volume, "ann", job_id)
+    file_id = upload_file(call, picture.getvalue(), "curve.png").json["id"]
     ids = {"job_id": job_id, "dataset_id": dataset_id, "model_id": model_id, "key_id": key.id, "waiting": waiting}
+    ids |= {"file_id": file_id}
     yield Target(app, call, volume, ids, files(volume.root))
     for name in store.redis.scan_iter(f"{settings.key_prefix}:*", count=1000):
         store.redis.delete(name)

@@ -66,9 +66,16 @@ PATHS = [
 # Where a path of ours takes a piece from outside.
 PLACES = [
     "/api/v1/jobs/{job_id}/artifacts/{}",
-    "/api/v1/jobs/{job_id}/samples/1/{}",
+    "/api/v1/jobs/{job_id}/samples/1/1/{}",
+    "/api/v1/jobs/{job_id}/samples/1/{}/grid.png",
+    "/api/v1/jobs/{}/outputs",
     "/api/v1/jobs/{}/log",
     "/api/v1/datasets/{}",
+    "/api/v1/datasets/{}/preview",
+    "/api/v1/datasets/{dataset_id}/files/{}",
+    "/api/v1/datasets/examples/{}",
+    "/api/v1/files/{}",
+    "/api/v1/files/{}/content",
     "/api/v1/models/{}",
     "/api/v1/recipes/{}",
     "/static/{}",
@@ -88,15 +95,13 @@ TEXTS = [
 ]  # fmt: skip
 
 # Bodies of POST /api/v1/jobs. DATASET stands for an id that is there.
-_TRAIN: dict[str, Any] = {"kind": "train", "recipe": "char_lstm", "dataset_id": "DATASET"}
+_TRAIN: dict[str, Any] = {"kind": "train", "recipe": "char_lstm", "inputs": {"data": "DATASET"}}
 _FIELDS = [
     "kind",
     "recipe",
+    "use",
     "params",
-    "dataset_id",
-    "model_id",
-    "checkpoint",
-    "start_from",
+    "inputs",
     "name",
     "priority",
     "after",
@@ -119,6 +124,58 @@ _WRONG: list[Any] = [
     "NaN",
 ]
 TYPES = [_TRAIN | {field: value} for field in _FIELDS for value in _WRONG]
+
+# Inputs of POST /api/v1/jobs.
+INPUTS: list[Any] = [{"data": value} for value in _WRONG] + [
+    {"data": "DATASET", "start_from": value} for value in _WRONG
+]
+INPUTS += [{"data": {name: value}} for name in ("id", "dataset_id", "model_id", "job_id", "step") for value in _WRONG]
+INPUTS += [
+    {"data": "DATASET", "model": "DATASET"}, {"data": {"job_id": "DATASET", "step": 10**30}}, {"data": "../../keys"}, {"": "DATASET"},
+    {"data": {"dataset_id": "DATASET", "id": "DATASET"}}, {"__class__": "DATASET"}, {"data": "DATASET", "x" * 10_000: "DATASET"},
+    {"data": "DATASET", "start_from": {"job_id": "..", "attempt": 0, "step": -1}}, {f"r{n}": "DATASET" for n in range(500)},
+    {"data": "DATASET", "start_from": {"dataset_id": "DATASET"}}, {"data": "\u202eDATASET"}, {"data": "DATASET\n"}, {"DATA": "DATASET"},
+    {"data": "DATASET", "start_from": "DATASET"}, {"data": {"model_id": "DATASET"}}, {"data": {"id": "DATASET", "attempt": 1}},
+]  # fmt: skip
+
+# The options of an upload, as the form field they are sent in.
+OPTIONS = [
+    "{", "[]", "null", "1", '"x"', "NaN", '{"a": NaN}', "{}" * 2, "[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000, '{"x": 1}', '{"": 1}',
+    '{"header": {"a": []}}', '{"header": 1e400}', '{"separator": "\\u0000"}', '{"separator": "' + "x" * 50_000 + '"}', '{"encoding": "../x"}',
+    '{"encoding": "zlib_codec"}', '{"bad_rows": "<script>"}', '{"__class__": "x"}', '{"a": ' + "9" * 5_000 + "}", "\x00", "\ufeff{}", "{'a': 1}",
+    "{" + ",".join(f'"o{n}": {n}' for n in range(3_000)) + "}",
+]  # fmt: skip
+
+# Bodies of POST /api/v1/files: (content type, query, body).
+FILES = [
+    (kind, query, body)
+    for kind in (
+        "application/octet-stream",
+        "",
+        "text/html",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+    )
+    for query in (
+        "",
+        "?name=",
+        "?name=a&name=b",
+        "?name=%00%0a",
+        "?name=..%2f..%2fkeys",
+        "?name=" + "n" * 2_000,
+        "?name=a&x=1",
+        "?name=%ff",
+    )
+    for body in (
+        b"",
+        b"\0" * 100,
+        b"<svg onload='x()'/>",
+        b"--x\r\n\r\n--x--",
+        b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nabc',
+    )
+]
 
 _PARAMS = [
     "steps",
@@ -174,4 +231,5 @@ UPLOAD_NAMES = [
 
 def count() -> int:
     """How many hostile inputs there are."""
-    return len(PATHS) * len(PLACES) + sum(map(len, (TEXTS, TYPES, PARAMS, BODIES, HEADERS, QUERIES, UPLOAD_NAMES)))
+    lists = (TEXTS, TYPES, INPUTS, PARAMS, OPTIONS, FILES, BODIES, HEADERS, QUERIES, UPLOAD_NAMES)
+    return len(PATHS) * len(PLACES) + sum(map(len, lists))

@@ -14,8 +14,6 @@ import pytest
 
 from tests.attacks import inputs
 from tests.attacks.conftest import SECRET, files
-from tests.support.uploads import idx
-from web.pages import pictures
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -71,9 +69,10 @@ def test_no_path_leaves_its_folder(target, place):
 def test_text_stays_text_in_every_answer_and_page(target, field):
     for text in inputs.TEXTS:
         if field == "name":
-            body = {"kind": "train", "recipe": "char_lstm", "dataset_id": target.ids["dataset_id"], "name": text}
+            inputs_ = {"data": target.ids["dataset_id"]}
+            body = {"kind": "train", "recipe": "char_lstm", "inputs": inputs_, "name": text}
         else:
-            body = {"kind": "generate", "model_id": target.ids["model_id"], "params": {"prompt": text}}
+            body = {"kind": "generate", "inputs": {"model": target.ids["model_id"]}, "params": {"prompt": text}}
         answer = safe(target.call("POST", "/api/v1/jobs", json=body), text)
         if answer.status_code != 202:
             assert answer.status_code == 422 and answer.json["problems"], text
@@ -87,9 +86,10 @@ def test_text_stays_text_in_every_answer_and_page(target, field):
         target.call("POST", f"/api/v1/jobs/{job['id']}/cancel")
 
 
-@pytest.mark.parametrize("kind", ["types", "params"])
+@pytest.mark.parametrize("kind", ["types", "params", "inputs"])
 def test_a_wrong_value_is_named_and_nothing_is_queued(target, kind):
-    for body in inputs.TYPES if kind == "types" else inputs.PARAMS:
+    given = [{"kind": "train", "recipe": "char_lstm", "inputs": value} for value in inputs.INPUTS]
+    for body in {"types": inputs.TYPES, "params": inputs.PARAMS, "inputs": given}[kind]:
         sent = json.loads(json.dumps(body).replace("DATASET", target.ids["dataset_id"]))
         answer = safe(target.call("POST", "/api/v1/jobs", json=sent), body)
         if answer.status_code == 202:  # null, an empty list and the like may stand for what is left out
@@ -127,6 +127,30 @@ def test_the_name_of_an_upload_is_no_path_and_no_format(target):
             assert target.call("DELETE", f"/api/v1/datasets/{kept['id']}").status_code == 204
 
 
+def test_options_of_an_upload_are_named_where_they_cannot_be_used_and_nothing_is_kept(target):
+    table = "".join(f"a,{n}\n" for n in range(20)).encode()
+    for text in inputs.OPTIONS:
+        sent = {"file": (io.BytesIO(b"city,amount\n" + table), "t.csv"), "options": text}
+        answer = safe(target.call("POST", "/api/v1/datasets", data=sent), text)
+        assert answer.status_code in (413, 422), (text[:100], answer.status_code)
+        if answer.status_code == 422:
+            assert all(
+                p["field"].startswith("options") or "more problems" in p["message"] for p in answer.json["problems"]
+            )
+
+
+def test_a_file_is_taken_as_bytes_and_given_back_as_bytes_whatever_it_says_of_itself(target):
+    for kind, query, body in inputs.FILES:
+        sent = {"data": body, "headers": {"Content-Type": kind} if kind else {}}
+        answer = safe(target.call("POST", f"/api/v1/files{query}", **sent), (kind, query, body))
+        assert answer.status_code in (201, 400, 413, 415, 422), (kind, query, body, answer.status_code)
+        if answer.status_code == 201:
+            assert not re.search(r"[/\\\x00-\x1f]", answer.json["name"]), answer.json
+            back = safe(target.call("GET", f"{answer.headers['Location']}/content", buffered=True), (kind, query))
+            assert back.headers["Content-Disposition"].startswith("attachment")
+            assert back.mimetype == "application/octet-stream" and back.data == body
+
+
 def chunk(kind, data):
     return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
@@ -139,7 +163,6 @@ def png(width, height):
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (2**31 - 1, 2**31 - 1), (1, 2**31 - 1), (0, 0), (65_500, 65_500)])
 def test_a_picture_that_would_not_fit_into_memory_is_refused_by_name(target, size):
-    import base64
     import zipfile
 
     bomb = png(*size)
@@ -150,9 +173,9 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused_by_name(target, siz
     out.seek(0)
     answer = safe(target.call("POST", "/api/v1/datasets", data={"file": (out, "bombs.zip")}), size)
     assert answer.status_code == 422 and "png" in answer.get_data(as_text=True)
-    image = {"name": "bomb.png", "data": base64.b64encode(bomb).decode()}
-    body = {"kind": "generate", "model_id": target.ids["model_id"], "params": {"images": [image]}}
-    assert safe(target.call("POST", "/api/v1/jobs", json=body), size).status_code == 422
+    sent = target.call("POST", "/api/v1/files", data={"file": (io.BytesIO(bomb), "bomb.png")})
+    body = {"kind": "generate", "inputs": {"model": target.ids["model_id"]}, "params": {"images": [sent.json["id"]]}}
+    assert safe(target.call("POST", "/api/v1/jobs", json=body), size).status_code == 422, "its recipe takes no pictures"
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -165,28 +188,19 @@ def test_a_picture_of_an_idx_file_costs_no_more_memory_than_it_is_large(target, 
     sent = [(f"{name}.gz", gzip.compress(data)) if packed else (name, data) for name, data in sent]
     answer = target.call("POST", "/api/v1/datasets", data={"file": [(io.BytesIO(data), name) for name, data in sent]})
     assert answer.status_code == 201, answer.json
-    place = f"/datasets/{answer.json['id']}/pictures/"
-    first = safe(target.call("GET", f"{place}0.png"), "first")
+    place = f"/api/v1/datasets/{answer.json['id']}"
+    names = [shown["file"] for shown in target.call("GET", f"{place}/preview").json["outputs"]]
+    first = safe(target.call("GET", f"{place}/files/{names[0]}", buffered=True), "first")
     tracemalloc.start()
     try:
-        last = safe(target.call("GET", f"{place}39.png"), "last")
+        last = safe(target.call("GET", f"{place}/files/{names[-1]}", buffered=True), "last")
         assert tracemalloc.get_traced_memory()[1] < 20 * side * side
     finally:
         tracemalloc.stop()
-    assert last.status_code == 200 and last.data == first.data
-    assert target.call("GET", f"{place}40.png").status_code == 404
-    assert target.call("DELETE", f"/api/v1/datasets/{answer.json['id']}").status_code == 204
-
-
-def test_of_large_pictures_fewer_can_be_seen(target, monkeypatch):
-    monkeypatch.setattr(pictures, "_IDX_READ_BYTES", 3 * 16 + 15)
-    answer = target.call("POST", "/api/v1/datasets", data={"file": [(io.BytesIO(data), name) for name, data in idx()]})
-    place = f"/datasets/{answer.json['id']}"
-    seen = [safe(target.call("GET", f"{place}/pictures/{n}.png"), n).status_code for n in range(5)]
-    assert seen == [200, 200, 200, 404, 404]
-    page = safe(target.call("GET", place), "page").get_data(as_text=True)
-    assert "/pictures/2.png" in page and "/pictures/3.png" not in page
-    assert target.call("DELETE", f"/api/v1/datasets/{answer.json['id']}").status_code == 204
+    assert last.status_code == 200 and last.data == first.data and len(names) < count
+    for beyond in ("pictures/44.png", "pictures/45.png", "pictures/-1.png", "pictures/00.png", "pictures/²"):
+        assert safe(target.call("GET", f"{place}/files/{beyond}"), beyond).status_code == 404
+    assert target.call("DELETE", place).status_code == 204
 
 
 def test_there_are_at_least_three_hundred_of_them():

@@ -10,7 +10,7 @@ from schemathesis.checks import positive_data_acceptance
 from schemathesis.specs.openapi.checks import ignored_auth
 
 # The document cannot say which ids there are, nor which of two fields a body needs: a well-formed body may be refused.
-JUDGED_BY_WHAT_IS_THERE = re.compile(r"/(jobs|datasets|models|keys)(/|$)")
+JUDGED_BY_WHAT_IS_THERE = re.compile(r"/(jobs|datasets|files|models|keys)(/|$)")
 OPEN = ("/healthz", "/readyz")  # to everybody, as probes must
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example)
 EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "20"))  # of each operation
@@ -18,7 +18,15 @@ EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "20"))  # of each operation
 
 @pytest.fixture(scope="module")
 def document(target):
-    return schemathesis.openapi.from_wsgi("/openapi.json", target.app)
+    def read_whole(environ, start_response):
+        """The application with answers read to their end and closed, as a server does; schemathesis leaves files open."""
+        answer = target.app(environ, start_response)
+        try:
+            return [b"".join(answer)]
+        finally:
+            answer.close()
+
+    return schemathesis.openapi.from_wsgi("/openapi.json", read_whole)
 
 
 def attack(document, target, *, known):

@@ -1,5 +1,6 @@
 """Decoding in chunks with a cache gives what the whole model gives, token by token, whatever borders it crosses."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ from shared.errors import Interrupted, RecipeFailed
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.recipes.text_params import TextGenerate
+from tests.support.tiny_text import text_data
+from worker.artifacts import Files
 from worker.context import Context
-from worker.families.text.data import TextData
+from worker.families.text.writer import sampling_engine
 from worker.generation.decode.engine import CHUNK
 from worker.generation.decode.sampling import Sampling
-from worker.recipe import build_model, recipe_code
+from worker.generation.decode.transformer import TransformerEngine
+from worker.recipe import Report, build_model, recipe_code
 
 TEXT = "床前明月光，疑是地上霜。\nThe quick brown fox jumps over the lazy dog.\n" * 80
 CONTEXT = 160
@@ -50,8 +54,8 @@ def opened():
             values = {"context": CONTEXT, "width": 32, "layers": 2, "vocabulary": vocabulary, "vocabulary_size": 300}
             params = validate_params(get_recipe(recipe).train_params, values)
             code = recipe_code(recipe)
-            data = TextData(TEXT, params)
-            model = build_model(code, params, data.assets)
+            data = text_data(TEXT, params)
+            model = build_model(code, params, data.assets, {})
             rng = np.random.default_rng(1)
             model.set_weights([w + rng.normal(0, 0.3, w.shape) * (w.ndim > 1) for w in model.get_weights()])
             made[recipe, vocabulary] = model, code.open_generator(model, params, data.assets), params
@@ -71,6 +75,16 @@ def greedy(model: Any, prompt: np.ndarray, most: int, context: int) -> list[int]
         new.append(int(np.argmax(model(padded)[0, len(window) - 1])))
         window.append(new[-1])
     return new
+
+
+def written(generator: Any, context: Context | None = None, **values: Any) -> Report:
+    """What a generation made."""
+    params = TextGenerate.model_validate(values)
+    return generator.generate(params, context or Context(), Files(Path("no file is written")))
+
+
+def texts(report: Report) -> list[str]:
+    return [output.text for output in report.outputs]
 
 
 def sampling(rows: int = 1, **values: Any) -> Sampling:
@@ -102,8 +116,8 @@ def test_greedy_with_a_carried_state_is_greedy_of_the_full_lstm(opened, start):
 @pytest.mark.parametrize("recipe", ["gpt", "char_lstm"])
 def test_a_row_does_not_depend_on_how_many_are_made_beside_it(opened, recipe):
     _, generator, _ = opened(recipe)
-    many = generator.generate(TextGenerate(prompt="The", max_tokens=100, samples=5, seed=4), Context()).summary["texts"]
-    one = generator.generate(TextGenerate(prompt="The", max_tokens=100, samples=1, seed=4), Context()).summary["texts"]
+    many = texts(written(generator, prompt="The", max_tokens=100, samples=5, seed=4))
+    one = texts(written(generator, prompt="The", max_tokens=100, samples=1, seed=4))
     assert many[0] == one[0]
     assert len(set(many)) == 5
 
@@ -115,26 +129,24 @@ def test_no_setting_compiles_anything_anew(opened, recipe):
         {"temperature": 0}, {"temperature": 1.3, "seed": 9}, {"top_k": 3}, {"top_p": 0.5}, {"max_tokens": 7},
         {"repetition_penalty": 1.5}, {"prompt": "The quick brown"}, {"stop": ["fox"]},
     ]  # fmt: skip
-    generator.generate(TextGenerate(max_tokens=20), Context())
+    written(generator, max_tokens=20)
 
     def traced() -> int:
         return sum(f.experimental_get_tracing_count() for f in generator._engine._compiled.values())
 
     before = traced()
     for values in settings:
-        generator.generate(TextGenerate.model_validate({"prompt": "The", "max_tokens": 20, **values}), Context())
+        written(generator, **{"prompt": "The", "max_tokens": 20, **values})
     assert traced() == before
 
 
 def test_top_k_one_and_a_tiny_top_p_are_greedy_and_a_penalty_avoids_what_was_there(opened):
     _, generator, _ = opened("gpt")
-    texts = [
-        generator.generate(
-            TextGenerate.model_validate({"prompt": "The", "max_tokens": 30, **values}), Context()
-        ).summary["texts"][0]
+    one, two, three = (
+        texts(written(generator, prompt="The", max_tokens=30, **values))
         for values in ({"temperature": 0}, {"top_k": 1, "seed": 5}, {"top_p": 1e-6, "seed": 6})
-    ]
-    assert texts[0] == texts[1] == texts[2]
+    )
+    assert one == two == three
     plain = decoded(generator._engine, np.array([3], np.int32), 40, sampling(temperature=0))[0]
     varied = decoded(generator._engine, np.array([3], np.int32), 40, sampling(temperature=0, repetition_penalty=5))[0]
     assert len(set(varied)) > len(set(plain))
@@ -144,21 +156,21 @@ def test_top_k_one_and_a_tiny_top_p_are_greedy_and_a_penalty_avoids_what_was_the
 def test_what_was_streamed_is_the_text_and_is_whole_characters(opened, vocabulary):
     _, generator, _ = opened("gpt", vocabulary)
     context = Listening()
-    summary = generator.generate(TextGenerate(prompt="床前", max_tokens=150, samples=2, seed=1), context).summary
-    assert [context.text(0), context.text(1)] == summary["texts"]
-    assert summary["tokens"] == 300
+    report = written(generator, context, prompt="床前", max_tokens=150, samples=2, seed=1)
+    assert [context.text(0), context.text(1)] == texts(report)
+    assert [output.prompt for output in report.outputs] == ["床前", "床前"]
+    assert report.metrics["tokens"] == 300
     for _, piece in context.pieces:
         piece.encode()
 
 
 def test_a_text_ends_before_a_stop_text_and_nothing_of_it_was_streamed(opened):
     _, generator, _ = opened("gpt")
-    whole = generator.generate(TextGenerate(prompt="The", max_tokens=120, seed=2), Context()).summary["texts"][0]
+    (whole,) = texts(written(generator, prompt="The", max_tokens=120, seed=2))
     stop = whole[62:67]  # the first pieces of a long text end after 16 and 80 tokens; a short one's after 64
     for most in (120, 64 + 5):
         context = Listening()
-        params = TextGenerate(prompt="The", max_tokens=most, seed=2, stop=[stop])
-        (text,) = generator.generate(params, context).summary["texts"]
+        (text,) = texts(written(generator, context, prompt="The", max_tokens=most, seed=2, stop=[stop]))
         assert text == whole[: whole.index(stop)] == context.text(0)
 
 
@@ -166,14 +178,14 @@ def test_a_stop_is_heeded_within_a_chunk(opened):
     _, generator, _ = opened("gpt")
     context = Listening(stop_at=2)
     with pytest.raises(Interrupted):
-        generator.generate(TextGenerate(prompt="The", max_tokens=100_000), context)
+        written(generator, context, prompt="The", max_tokens=100_000)
     assert len(context.text(0)) <= 2 * CHUNK
 
 
 def test_characters_the_model_never_saw_are_refused_by_name(opened):
     _, generator, _ = opened("gpt")
     with pytest.raises(RecipeFailed, match="龍"):
-        generator.generate(TextGenerate(prompt="龍"), Context())
+        written(generator, prompt="龍")
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -181,9 +193,50 @@ def test_characters_the_model_never_saw_are_refused_by_name(opened):
 def test_a_model_of_low_precision_shows_samples_and_generates(recipe, precision):
     values = {"context": 16, "width": 16, "layers": 1, "precision": precision}
     params = validate_params(get_recipe(recipe).train_params, values)
-    code, data = recipe_code(recipe), TextData(TEXT, params)
-    model = build_model(code, params, data.assets)
-    (shown,) = code.sample(model, params, data.assets, seed=1)
-    assert len(shown.text or "") > 100
-    made = code.open_generator(model, params, data.assets).generate(TextGenerate(prompt="The", max_tokens=5), Context())
-    assert len(made.summary["texts"][0]) == 5
+    code, data = recipe_code(recipe), text_data(TEXT, params)
+    model = build_model(code, params, data.assets, {})
+    (shown,) = code.sample(model, params, data.assets, seed=1, files=Files(Path("no file is written")))
+    assert shown.prompt == TEXT[: len(shown.prompt)] and len(shown.text) > 100
+    (made,) = texts(written(code.open_generator(model, params, data.assets), prompt="The", max_tokens=5))
+    assert len(made) == 5
+
+
+def test_samples_while_training_trace_their_graph_once_for_a_model(opened):
+    model, _, _ = opened("gpt")
+    engine = sampling_engine(TransformerEngine, model)
+    assert sampling_engine(TransformerEngine, model) is engine
+    other, _, _ = opened("gpt", "byte")
+    assert sampling_engine(TransformerEngine, other) is not engine
+
+
+def test_a_prompt_and_stop_texts_are_read_as_the_training_text_was(opened):
+    _, generator, _ = opened("gpt", "bpe")
+    (plain,) = texts(written(generator, prompt="caf\u00e9\n", max_tokens=40, seed=3))
+    report = written(generator, prompt="\ufeffcafe\u0301\r\n", max_tokens=40, seed=3)
+    assert texts(report) == [plain] and report.outputs[0].prompt == "\ufeffcafe\u0301\r\n"
+    with pytest.raises(RecipeFailed, match="no text to go on from"):
+        written(generator, prompt="\ufeff")
+    _, chars, _ = opened("gpt")
+    (whole,) = texts(written(chars, prompt="The", max_tokens=400, temperature=1.5, seed=2))
+    at = whole.index("\n")
+    (cut,) = texts(
+        written(chars, prompt="The", max_tokens=400, temperature=1.5, seed=2, stop=[whole[at - 2 : at] + "\r\n"])
+    )
+    assert cut == whole[: whole.index(whole[at - 2 : at + 1])]
+
+
+def test_progress_counts_to_the_last_token_also_where_a_text_ends_early(opened):
+    class Told(Context):
+        last: Any = None
+
+        def progress(self, progress: Any) -> None:
+            self.last = progress
+
+    _, generator, _ = opened("gpt")
+    for stop in ([], ["e", "T", "o", "明", "\n"]):
+        told = Told()
+        report = written(generator, told, prompt="The", max_tokens=200, seed=1, stop=stop)
+        assert told.last.phase == "generating"
+        assert told.last.step == told.last.total_steps == report.metrics["tokens"]
+        assert told.last.remaining_s == 0
+    assert told.last.step < 200

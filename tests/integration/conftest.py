@@ -3,7 +3,7 @@
 import pytest
 
 from shared.api_keys import Scope, create_key, list_keys
-from tests.support.callers import Caller, name_model, train, upload
+from tests.support.callers import Caller, name_model, train, upload, upload_file
 from web import create_app
 
 
@@ -41,8 +41,10 @@ def admin(app, keys):
 
 @pytest.fixture
 def hers(ann, volume):
-    """What ann has: a dataset, a job and a model."""
+    """What ann has: a dataset, a job, a model, a file and a key."""
     dataset_id = upload(ann).json["id"]
     job_id = train(ann, dataset_id).json["id"]
     model_id = name_model(volume, "ann", job_id)
-    return {"dataset_id": dataset_id, "job_id": job_id, "model_id": model_id, "key_id": list_keys(volume, "ann")[0].id}
+    file_id = upload_file(ann).json["id"]
+    key_id = list_keys(volume, "ann")[0].id
+    return {"dataset_id": dataset_id, "job_id": job_id, "model_id": model_id, "file_id": file_id, "key_id": key_id}

@@ -118,7 +118,8 @@ BAD_SUBMITS = {
     "a role of a generation": ({"inputs": {"model": UNKNOWN}}, 422, "inputs.model"),
     "an input that is a number": ({"inputs": {"data": 7}}, 422, "must be an id"),
     "an input that names nothing": ({"inputs": {"data": {}}}, 422, "not nothing"),
-    "an input that names two things": ({"inputs": {"data": {"dataset_id": "a", "model_id": "b"}}}, 422, "not dataset_id and model_id"),
+    "an input that names two things": (
+        {"inputs": {"data": {"dataset_id": "a", "model_id": "b"}}}, 422, "not dataset_id and model_id"),
     "a step of no job": ({"inputs": {"data": {"dataset_id": "a", "step": 3}}}, 422, "belong to a job_id"),
     "a model for a dataset": ({"inputs": {"data": {"model_id": UNKNOWN}}}, 422, "takes a dataset"),
     "a dataset for a model": ({"inputs": {"start_from": {"dataset_id": "0" * 32}}}, 422, "takes a model"),
@@ -278,7 +279,7 @@ def test_control_says_what_is_not_possible_in_the_present_state(client, dataset_
 def test_a_failed_training_is_retried_from_its_newest_checkpoint(client, dataset_id, store, volume):
     job = train(client, dataset_id).json["id"]
     store.claim("train", worker="w", device="cpu")
-    ref = publish_checkpoint(volume, job, step=40, metrics={"loss": 1.0})
+    ref = publish_checkpoint(volume, job, step=40, metrics={"loss": 1.0, "val_loss": 2.5})
     store.finish(job, 1, State.failed, error=JobErrorInfo(code="recipe_failed", message="oh"))
     again = client.post(f"/api/v1/jobs/{job}/retry").json
     assert again["retry_of"] == job and again["inputs"]["start_from"]["checkpoint"] == ref.model_dump()
@@ -291,6 +292,7 @@ def test_a_failed_training_is_retried_from_its_newest_checkpoint(client, dataset
     model = client.post("/api/v1/models", json={"name": "模型", "checkpoint": {"job_id": job}}).json
     assert model["checkpoint"] == ref.model_dump()
     assert model["inputs"]["data"]["dataset_id"] == dataset_id and model["params"]["batch_size"]
+    assert (model["criterion"], model["value"]) == ("val_loss", 2.5)
     body = {"kind": "generate", "use": "export", "inputs": {"model": model["id"]}}
     assert client.post("/api/v1/jobs", json=body).status_code == 202
     assert client.delete(f"/api/v1/models/{model['id']}").status_code == 204

@@ -7,8 +7,8 @@ import pytest
 
 from shared.volume import files as uploaded
 from tests.integration.test_api import problem
-from tests.support.callers import Caller, publish_checkpoint, train, upload, upload_file
-from tests.support.uploads import picture
+from tests.support.callers import Caller, publish_checkpoint, train, upload_file
+from tests.support.uploads import classes, picture, zipped
 from web import create_app
 
 PNG = picture((1, 2, 3))
@@ -17,6 +17,11 @@ PNG = picture((1, 2, 3))
 @pytest.fixture
 def call(settings, store):
     return Caller(create_app(settings.model_copy(update={"max_upload_bytes": 50_000, "max_body_bytes": 2_000})))
+
+
+def content_of(call, sent, **more):
+    """The bytes of a file that has been sent."""
+    return call("GET", f"{sent.headers['Location']}/content", buffered=True, **more)
 
 
 def staged(volume):
@@ -58,25 +63,15 @@ def test_what_is_not_one_named_file_is_refused_and_leaves_nothing(call, volume):
 
 
 def test_an_upload_that_breaks_off_is_refused_and_leaves_nothing(call, volume):
-    class BreaksOff(io.RawIOBase):
-        said = iter((b"x" * 100,))
-
-        def readable(self):
-            return True
-
-        def readinto(self, buffer):
-            piece = next(self.said, b"")
-            buffer[: len(piece)] = piece
-            return len(piece)
-
-    broken = {"input_stream": io.BufferedReader(BreaksOff()), "content_type": "application/octet-stream"}
-    answer = call("POST", "/api/v1/files?name=x", content_length=5_000, **broken)
+    length = {"CONTENT_LENGTH": "5000"}
+    kind = "application/octet-stream"
+    answer = call("POST", "/api/v1/files?name=x", data=b"x" * 100, content_type=kind, environ_overrides=length)
     problem(answer, 408)
     assert staged(volume) == []
 
 
 def test_pictures_are_shown_and_nothing_else_is_run_by_a_browser(call):
-    shown = call("GET", f"/api/v1/files/{upload_file(call, PNG, 'x.html').json['id']}/content")
+    shown = content_of(call, upload_file(call, PNG, "x.html"))
     assert shown.data == PNG and shown.mimetype == "image/png", "by its bytes, whatever its name says"
     assert "attachment" not in shown.headers.get("Content-Disposition", "")
     for content in (
@@ -84,7 +79,7 @@ def test_pictures_are_shown_and_nothing_else_is_run_by_a_browser(call):
         b"<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>",
         b"%PDF-1.7 ",
     ):
-        answer = call("GET", f"/api/v1/files/{upload_file(call, content, 'x.png').json['id']}/content")
+        answer = content_of(call, upload_file(call, content, "x.png"))
         assert answer.data == content and answer.mimetype == "application/octet-stream"
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -92,15 +87,14 @@ def test_pictures_are_shown_and_nothing_else_is_run_by_a_browser(call):
 
 
 def test_a_part_of_a_file_can_be_asked_for(call):
-    url = f"/api/v1/files/{upload_file(call, bytes(range(200)), 'x').json['id']}/content"
-    answer = call("GET", url, headers={"Range": "bytes=10-19"})
+    answer = content_of(call, upload_file(call, bytes(range(200)), "x"), headers={"Range": "bytes=10-19"})
     assert answer.status_code == 206 and answer.data == bytes(range(10, 20))
 
 
 def test_the_file_of_another_owner_is_not_there(ann, bob, admin):
     file_id = upload_file(ann, PNG).json["id"]
     for path in (f"/api/v1/files/{file_id}", f"/api/v1/files/{file_id}/content"):
-        assert ann("GET", path).status_code == admin("GET", path).status_code == 200
+        assert ann("GET", path, buffered=True).status_code == admin("GET", path, buffered=True).status_code == 200
         missing = bob("GET", path.replace(file_id, "0" * 32))
         hidden = bob("GET", path)
         assert hidden.status_code == missing.status_code == 404
@@ -108,19 +102,17 @@ def test_the_file_of_another_owner_is_not_there(ann, bob, admin):
     assert upload_file(bob, PNG).json["id"] != file_id, "the same bytes of two owners are two files"
 
 
-@pytest.fixture
-def labeller(call, store, volume):
-    """A model that takes pictures."""
-    pets = [(io.BytesIO(data), "pets.zip") for data in (_pets(),)]
-    dataset_id = call("POST", "/api/v1/datasets", data={"file": pets}).json["id"]
+def train_labeller(call, volume):
+    """A checkpoint that takes pictures, of whoever calls."""
+    pets = {"file": (io.BytesIO(zipped(classes())), "pets.zip")}
+    dataset_id = call("POST", "/api/v1/datasets", data=pets).json["id"]
     job_id = train(call, dataset_id, recipe="image_classifier").json["id"]
     return publish_checkpoint(volume, job_id).model_dump()
 
 
-def _pets():
-    from tests.support.uploads import classes, zipped
-
-    return zipped(classes())
+@pytest.fixture
+def labeller(call, volume):
+    return train_labeller(call, volume)
 
 
 def label(call, labeller, *ids):
@@ -140,19 +132,23 @@ def test_a_job_keeps_the_files_it_names(call, labeller, volume):
 def test_every_file_that_cannot_be_used_is_named(call, labeller, volume):
     text = upload_file(call, b"no picture\n", "notes.txt").json["id"]
     good = upload_file(call, PNG).json["id"]
-    answer = label(call, labeller, good, "f" * 32, text)
+    nothing = upload_file(call, b"", "nothing.png").json["id"]
+    answer = label(call, labeller, good, "f" * 32, text, nothing)
     found = {p["field"]: p["message"] for p in problem(answer, 422)["problems"]}
-    assert found.keys() == {"params.images.1", "params.images.2"}
+    assert found.keys() == {"params.images.1", "params.images.2", "params.images.3"}
+    assert found["params.images.3"] == "'nothing.png' is empty"
     assert "no file" in found["params.images.1"]
     assert found["params.images.2"] == "'notes.txt' is of type text/plain; taken are image/*"
     problem(label(call, labeller, *[good] * 33), 422, "at most 32")
     problem(label(call, labeller, "../../secret"), 422, "params.images.0")
-    assert uploaded.drop_unneeded(volume, older_than_s=-1, known=set) == 2, "a refused job keeps nothing"
+    assert uploaded.drop_unneeded(volume, older_than_s=-1, known=set) == 3, "a refused job keeps nothing"
 
 
-def test_a_generation_cannot_name_the_file_of_another_owner(ann, bob, store, volume):
-    job_id = train(bob, upload(bob).json["id"]).json["id"]
-    model = publish_checkpoint(volume, job_id).model_dump()
+def test_a_generation_cannot_name_the_file_of_another_owner(ann, bob, volume):
+    model = train_labeller(bob, volume)
     hers = upload_file(ann, PNG).json["id"]
-    body = {"kind": "generate", "recipe": "image_classifier", "inputs": {"model": model}, "params": {"images": [hers]}}
-    assert bob("POST", "/api/v1/jobs", json=body).status_code == 422
+    hidden, missing = (problem(label(bob, model, file_id), 422)["problems"] for file_id in (hers, "0" * 32))
+    assert [p["field"] for p in hidden] == ["params.images.0"]
+    assert hidden[0]["message"] == missing[0]["message"].replace("0" * 32, hers)
+    his = upload_file(bob, PNG).json["id"]
+    assert label(bob, model, his).status_code == 202

@@ -2,9 +2,14 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 from shared.datasets import DatasetManifest, Limits, import_dataset
+from shared.jobs.job import InputRef
 from shared.volume.volume import Volume
+from worker.context import Context
+from worker.inputs import open_inputs
+from worker.recipe import Inputs
 
 
 def zipped(files: list[tuple[str, bytes]]) -> bytes:
@@ -18,5 +23,17 @@ def zipped(files: list[tuple[str, bytes]]) -> bytes:
 
 def import_files(volume: Volume, files: list[tuple[str, bytes]], format: str) -> DatasetManifest:
     """Import (name, bytes) pairs as an upload of the given format; pictures go as one zip. Returns the manifest."""
-    uploads = [("pictures.zip", zipped(files))] if format == "image_folder" else files
+    uploads = [("pictures.zip", zipped(files))] if format == "pictures" else files
     return import_dataset(volume, Limits(), [(n, io.BytesIO(b)) for n, b in uploads], name="tiny", format=format)
+
+
+def given(volume: Volume, dataset: DatasetManifest) -> Inputs:
+    """The inputs of a job that was given this dataset."""
+    return open_inputs({"data": InputRef(dataset_id=dataset.id)}, Context(volume=volume))
+
+
+def imported(place: Path, files: list[tuple[str, bytes]], format: str) -> Inputs:
+    """Import files onto a volume made at `place`, and open them as a job's inputs."""
+    volume = Volume(place)
+    volume.ensure()
+    return given(volume, import_files(volume, files, format))

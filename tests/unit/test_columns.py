@@ -93,7 +93,7 @@ def test_very_many_long_wrong_names_against_very_many_columns_cost_little():
     wide = table(**{f"{i:04d}" + "ab" * 240: "category" for i in range(1_000)})
     began = time.process_time()
     found = said({"features": [f"{i:05d}" + "ba" * 240 for i in range(2_000)]}, data=wide)
-    assert len(found) == 2_000 and time.process_time() - began < 10
+    assert len(found) == 2_000 and time.process_time() - began < 5
 
 
 def test_pickers_offer_what_a_param_takes():

@@ -10,6 +10,7 @@ np = pytest.importorskip("numpy")
 tf = pytest.importorskip("tensorflow")
 
 from PIL import Image  # noqa: E402
+from worker.families.images.reading import read_pictures, target_size, to_pixels  # noqa: E402
 
 from shared.errors import DatasetInvalid  # noqa: E402
 from shared.recipes.image_classifier import ImageClassifierTrain  # noqa: E402
@@ -18,7 +19,6 @@ from worker.families.classification import classification_metrics, confusion_csv
 from worker.families.images import reading  # noqa: E402
 from worker.families.images.augment import Augmentation, augment  # noqa: E402
 from worker.families.images.networks import stages_for  # noqa: E402
-from worker.families.images.reading import read_pictures, target_size, to_pixels  # noqa: E402
 from worker.families.images.splitting import split_pictures  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
 

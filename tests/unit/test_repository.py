@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from shared import outputs
 from shared.jobs.keys import Keys
+from shared.recipes import RECIPES
 from shared.settings import Settings
 from tests.support import leaks
 
@@ -37,6 +39,29 @@ def test_no_source_file_is_longer_than_four_hundred_lines():
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in _sources()}
     long = {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > 400}
     assert not long, f"split these: {long}"
+
+
+# Rooms that serve every recipe alike, whatever it is of. cli/demo.py shows one of them.
+_GENERIC = ("web", "cli", "shared/jobs", "shared/volume", "worker/supervision", "worker/upkeep", "worker/training")
+_SHOWS_ONE = {"cli/demo.py"}
+
+
+def test_no_room_that_serves_all_recipes_names_one_of_them_or_a_family():
+    """A recipe: its name as a whole word, anywhere, comments included. A family: its name as a whole string of the code.
+
+    A family that is called like a kind of output is looked for in comparisons with `.family` alone: `"text"` means the kind.
+    """
+    names = re.compile(rf"\b({'|'.join(map(re.escape, RECIPES))})\b")
+    kinds = {kind.model_fields["kind"].default for kind in outputs.KINDS}
+    families = {spec.family for spec in RECIPES.values()} - kinds
+    told = re.compile(rf"""(["'])({"|".join(map(re.escape, families))})\1|\.family\s*(==|!=|in\b|not\b)""")
+    found = []
+    for path in _sources():
+        place = path.relative_to(ROOT).as_posix()
+        if place.startswith(tuple(f"{room}/" for room in _GENERIC)) and place not in _SHOWS_ONE:
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                found += [f"{place}:{number}: {match[0]}" for match in (names.search(line), told.search(line)) if match]
+    assert not found, "say it by the spec: " + "; ".join(found)
 
 
 def test_every_setting_is_documented():

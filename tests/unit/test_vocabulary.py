@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets.manifest import DatasetFile, DatasetManifest
+from shared.datasets.report import DatasetReport
 from shared.recipes.base import TrainParams
 from shared.recipes.gpt import GptTrain
 from shared.recipes.text_params import check_text
@@ -16,8 +17,8 @@ from worker.families.text.vocabulary import UnknownCharacters, learn_vocabulary,
 
 TANG = "床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n「何當共剪西窗燭」𠮷 — café 👍🏽 naïve\n"
 KINDS = ("char", "byte", "bpe")
-BPE = learn_vocabulary("bpe", TANG * 20, 320)
-BYTE = learn_vocabulary("byte", "", 0)
+BPE = learn_vocabulary("bpe", [TANG * 20], 320)
+BYTE = learn_vocabulary("byte", [], 0)
 
 
 def written(vocabulary, tokens, pieces=1) -> str:
@@ -28,7 +29,7 @@ def written(vocabulary, tokens, pieces=1) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_comes_back_as_it_was_also_from_stored_json(kind):
-    vocabulary = learn_vocabulary(kind, TANG * 20, 320)
+    vocabulary = learn_vocabulary(kind, [TANG * 20], 320)
     stored = vocabulary_from_json(json.loads(json.dumps(vocabulary.to_json())))
     tokens = stored.encode(TANG)
     assert tokens.dtype == np.int32
@@ -38,8 +39,8 @@ def test_a_text_comes_back_as_it_was_also_from_stored_json(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_text_makes_the_same_vocabulary(kind):
-    assert learn_vocabulary(kind, TANG * 3, 300).to_json() == learn_vocabulary(kind, TANG * 3, 300).to_json()
+def test_the_same_text_makes_the_same_vocabulary_in_whatever_pieces_it_comes(kind):
+    assert learn_vocabulary(kind, [TANG] * 3, 300).to_json() == learn_vocabulary(kind, [TANG * 3], 300).to_json()
 
 
 @settings(max_examples=100, deadline=None)
@@ -72,9 +73,18 @@ def test_bytes_that_are_no_text_become_the_replacement_character_and_stay_encoda
     text.encode()
 
 
+def test_a_character_beyond_all_known_ones_is_unknown_too():
+    vocabulary = learn_vocabulary("char", ["abc"], 0)
+    assert vocabulary.encode("cab").tolist() == [2, 0, 1]
+    for beyond in ("d", "\U0010ffff", "\ud800"):
+        with pytest.raises(UnknownCharacters):
+            vocabulary.encode("a" + beyond)
+    assert vocabulary.encode("").tolist() == []
+
+
 def test_unknown_characters_are_named_once_each_in_order():
     with pytest.raises(UnknownCharacters) as caught:
-        learn_vocabulary("char", TANG, 0).encode("床龍前鳳龍")
+        learn_vocabulary("char", [TANG], 0).encode("床龍前鳳龍")
     assert caught.value.characters == ["龍", "鳳"]
     assert "'龍' '鳳'" in str(caught.value)
 
@@ -91,22 +101,22 @@ def _manifest(text: str) -> DatasetManifest:
     file = DatasetFile(path="files/text.txt", size=len(text.encode()), sha256="0" * 64)
     return DatasetManifest(
         id="0" * 32, name="x", format="text", created_at=datetime.now(UTC), bytes=file.size, files=[file],
-        stats={"characters": len(text)},
+        report=DatasetReport(facts={"characters": len(text)}),
     )  # fmt: skip
 
 
 def test_a_text_too_short_for_the_context_is_answered_with_what_would_do():
-    (problem,) = check_text(_params(context=64), _manifest("x" * 40))
+    (problem,) = check_text(_params(context=64), {"data": _manifest("x" * 40)})
     assert problem.field == "params.context"
     assert "40 characters" in problem.message
     assert "at least 641" in problem.message
     assert "params.context to 3 or less" in problem.message
-    assert check_text(_params(context=64), _manifest("x" * 641)) == []
-    assert check_text(_params(context=64), _manifest("x" * 640))
-    assert check_text(_params(context=3), _manifest("x" * 40)) == []
+    assert check_text(_params(context=64), {"data": _manifest("x" * 641)}) == []
+    assert check_text(_params(context=64), {"data": _manifest("x" * 640)})
+    assert check_text(_params(context=3), {"data": _manifest("x" * 40)}) == []
 
 
 def test_chinese_text_counts_by_its_bytes_when_they_are_the_tokens():
     text = "月" * 300
-    assert check_text(_params(context=64), _manifest(text))
-    assert check_text(_params(context=64, vocabulary="byte"), _manifest(text)) == []
+    assert check_text(_params(context=64), {"data": _manifest(text)})
+    assert check_text(_params(context=64, vocabulary="byte"), {"data": _manifest(text)}) == []

@@ -73,8 +73,8 @@ class ExamplePath(Asked):
 @blueprint.post(
     "/datasets",
     summary="Upload a dataset",
-    description="multipart/form-data: file (repeatable), name, format, options. 201, or 200 when the same content is there already. "
-    "A refusal may hold choices: the same upload again with that option.",
+    description="multipart/form-data: file (repeatable), name, format, options. 201, or 200 when the same content is there. A "
+    "refusal may hold choices: the same upload again with that option.",
     responses={"200": DatasetManifest, "201": DatasetManifest, **documented(413, 415, 507)},
     openapi_extensions=_UPLOAD,
 )
@@ -141,7 +141,7 @@ def add_example(path: ExamplePath) -> Reply:
 @blueprint.get("/datasets", summary="List datasets", responses={"200": DatasetList})
 def datasets() -> Reply:
     found = [d.model_dump(mode="json", exclude={"files"}) | {"files": []} for d in access.datasets()]
-    return jsonify({"datasets": found, "examples": list_examples()})
+    return jsonify({"datasets": found, "examples": {one["name"]: one["title"] for one in list_examples()}})
 
 
 @blueprint.get("/datasets/<dataset_id>", summary="One dataset with its report", responses={"200": DatasetManifest})

@@ -52,8 +52,8 @@ class NameQuery(Query):
 @blueprint.post(
     "/files",
     summary="Upload a file",
-    description="multipart/form-data with one part `file`, or the bytes as the body and their name as ?name=. What it holds is told "
-    "from its bytes. The same content of the same owner is stored once. A file that no job names expires.",
+    description="multipart/form-data with one part `file`, or the bytes as the body and their name as ?name=. What it holds is "
+    "told from its bytes. The same content of the same owner is stored once. A file that no job names expires.",
     responses={"201": FileShape, **documented(413, 415, 507)},
     openapi_extensions=_UPLOAD,
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import jsonify
 
+from shared.datasets.examples import list_examples
 from shared.datasets.formats import FORMATS
 from shared.datasets.formats.base import Format
 from web.api.common import Reply, resource
@@ -20,7 +21,7 @@ def _shape(format: Format) -> dict[str, Any]:
         "help": format.help,
         "suffixes": list(format.suffixes),
         "options": format.options.model_json_schema(),
-        "examples": [{"name": one.name, "title": one.title, "recipe": one.recipe} for one in format.examples],
+        "examples": [one for one in list_examples() if one["format"] == format.name],
     }
 
 

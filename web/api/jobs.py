@@ -56,9 +56,9 @@ def _accepted(job: Job, body: dict[str, Any], *, status: int) -> Response:
 @blueprint.post(
     "/jobs",
     summary="Submit a job",
-    description="202 with Location. Prefer: wait=N answers 200 with the ended job if it ends within N seconds. The same "
-    "Idempotency-Key with the same body gives the same job and the header Idempotent-Replayed.",
-    responses={"200": JobShape, "202": JobShape, **documented(409, 413, 415, 429, 507)},
+    description="202 with Location. Prefer: wait=N answers 200 with the ended job and its outputs if it ends within N "
+    "seconds. The same Idempotency-Key with the same body gives the same job and the header Idempotent-Replayed.",
+    responses={"200": JobWithOutputs, "202": JobShape, **documented(409, 413, 415, 429, 507)},
 )
 def submit_job(body: JobBody, header: SubmitHeader) -> Reply:
     here = services()
@@ -66,7 +66,9 @@ def submit_job(body: JobBody, header: SubmitHeader) -> Reply:
     wait_s = preferred_wait(header)
     if wait_s:
         job = wait_for_end(here, job, wait_s)
-    response = _accepted(job, job_json(here, job), status=200 if wait_s and job.state.terminal else 202)
+    ended = bool(wait_s) and job.state.terminal
+    shown = job_json(here, job) | (outputs_json(here, job) if ended else {})
+    response = _accepted(job, shown, status=200 if ended else 202)
     if wait_s:
         response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"
     if not created:

@@ -7,6 +7,7 @@ from shared.errors import InvalidParams, NotFound, Problem, VolumeFull
 from shared.ids import new_id
 from shared.jobs.models import Model, save_model
 from shared.jobs.pins import pin_for_model, unpin_model
+from shared.recipes import RECIPES
 from web import access
 from web.api.common import JOB_ID, Asked, Reply, resource
 from web.api.shapes import ModelList
@@ -48,14 +49,23 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         metrics = here.volume.checkpoint(ref).metrics
     except NotFound as err:
         raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
+    training = access.job(ref.job_id)
+    own, spec = _own_model(training.id), RECIPES.get(recipe)
+    judged_by = spec.criterion.metric if spec else ""
     model = Model(
         id=model_id,
         name=body.name.strip(),
         owner=current_owner(),
         recipe=recipe,
-        recipe_version=access.job(ref.job_id).recipe_version,
+        recipe_version=training.recipe_version,
         checkpoint=ref,
         metrics=metrics,
+        criterion=judged_by,
+        value=metrics.get(judged_by),
+        params=training.params,
+        inputs=training.inputs,
+        split=own.split if own else {},
+        baselines=own.baselines if own else {},
     )
     try:
         save_model(here.volume, model)
@@ -63,6 +73,14 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         unpin_model(here.volume, ref, model_id)
         raise
     return model
+
+
+def _own_model(job_id: str) -> Model | None:
+    """The model that a training has left under its own id: it knows how the data were split."""
+    try:
+        return access.model(job_id)
+    except NotFound:
+        return None
 
 
 @blueprint.get("/models", summary="List models, newest first", responses={"200": ModelList})

@@ -1,7 +1,7 @@
 """Sends files to browsers and programs so that no browser runs them: known pictures are shown, all else is a download."""
 
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from flask import send_file
 
@@ -17,7 +17,7 @@ SHOWN = {
     ".webp": "image/webp",
 }
 _KEEP_S = 3600  # a browser may; what has an address of ours never changes
-DOCUMENTED = {
+DOCUMENTED: dict[Any, Any] = {
     "200": {"description": "The file", "content": {"application/octet-stream": {}, "image/*": {}}},
     "206": {"description": "Part of the file", "content": {"application/octet-stream": {}, "image/*": {}}},
     "416": {"description": "That range is not in the file"},

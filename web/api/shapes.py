@@ -78,19 +78,22 @@ class ArtifactList(BaseModel):
     artifacts: list[ArtifactInfo]
 
 
+class ExampleShape(BaseModel):
+    """A dataset that needs no upload, its format, and the recipe it is meant for."""
+
+    name: str
+    title: str
+    format: str
+    recipe: str
+
+
 class DatasetList(BaseModel):
     """Datasets, newest first, without their files."""
 
     datasets: list[DatasetManifest]
-    examples: dict[str, str] = Field(description="Examples that can be imported without an upload: name -> what it is.")
-
-
-class ExampleShape(BaseModel):
-    """A dataset that needs no upload, and the recipe it is meant for."""
-
-    name: str
-    title: str
-    recipe: str
+    examples: dict[str, str] = Field(
+        description="Examples that can be imported without an upload: name -> what it is; /formats says more."
+    )
 
 
 class FormatShape(BaseModel):

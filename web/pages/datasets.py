@@ -1,75 +1,43 @@
-"""Datasets: list, upload, one dataset with its preview, delete."""
+"""Datasets: list, upload, one dataset with its report and preview, delete."""
 
-from typing import Any
+import contextlib
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from shared.datasets import delete_dataset as remove
-from shared.datasets import import_dataset
 from shared.datasets.examples import import_example, list_examples
-from shared.errors import ClientError, Conflict, NotFound, Problem
+from shared.datasets.looking import get_preview
+from shared.datasets.manifest import DatasetManifest
+from shared.errors import ClientError, Conflict, DatasetInvalid, NotFound, Problem
 from shared.jobs.job import Job
-from shared.recipes import RECIPES
+from shared.outputs import Output
 from web import access
-from web.api.datasets import refuse_if_needed
+from web.deletion import delete_dataset as remove
 from web.identity import current_owner
-from web.pages.formatting import count, plural, size
-from web.pages.pictures import previews
-from web.pages.reach import pages, settings, store, volume
+from web.job_inputs import title_of
+from web.pages.outputs.places import of_dataset
+from web.pages.reach import pages, services, settings, volume
+from web.pages.report_view import holds, report_view
+from web.pages.uploading import Refusal, examples, most_bytes, offered_formats, refusal_of, take_upload
 
-_FORMAT_NAMES = {"text": "text", "image_folder": "pictures in class folders", "idx": "MNIST IDX files"}
 _FILES_SHOWN = 20
 _JOBS_LOOKED_AT = 200  # newest jobs among which those of a dataset are looked for
 _REFRESH_S = 10
 
-
-def format_name(name: str) -> str:
-    return _FORMAT_NAMES.get(name, name.replace("_", " "))
-
-
-def dataset_size(dataset: Any) -> str:
-    """How much a dataset holds, in its own measure: characters, pictures or bytes."""
-    stats = dataset.stats or {}
-    if stats.get("characters"):
-        return plural(stats["characters"], "character")
-    if stats.get("images"):
-        classes = len(stats.get("classes") or {})
-        return plural(stats["images"], "picture") + (f", {plural(classes, 'class', 'classes')}" if classes else "")
-    return size(dataset.bytes)
-
-
-FILTERS = {"format_name": format_name, "dataset_size": dataset_size}
-
-
-_UPLOADS = {
-    "text": "Text: .txt or .jsonl with a “text” field, in any language.",
-    "image_folder": "Pictures: a .zip with one folder per class, or the MNIST IDX files.",
-}
-
-
-def upload_help(formats: tuple[str, ...] = ("text", "image_folder")) -> str:
-    """What can be uploaded as one of the formats, and how much."""
-    said = [about for name, about in _UPLOADS.items() if name in formats]
-    return " ".join([*said, f"At most {size(settings().max_upload_bytes)}."])
-
-
-def examples() -> list[dict[str, str]]:
-    """Datasets that need no upload, as {name, title}."""
-    return [{"name": name, "title": about} for name, about in list_examples().items()]
+FILTERS = {"format_title": title_of, "holds": holds}
 
 
 @pages.get("/datasets")
-def datasets(problems: list[Problem] | None = None) -> str:
+def datasets(refusal: Refusal | None = None) -> str:
     """Show all datasets, newest first, and the upload."""
-    found = sorted(access.datasets(), key=lambda d: d.created_at, reverse=True)
     return render_template(
         "datasets.html",
         active="datasets",
-        datasets=found,
-        problems=problems or [],
+        datasets=sorted(access.datasets(), key=lambda d: d.created_at, reverse=True),
+        refusal=refusal,
         examples=examples(),
-        upload_help=upload_help(),
+        formats=offered_formats(refusal=refusal),
+        most_bytes=most_bytes(),
         notice={"deleted": "The dataset is deleted."}.get(request.args.get("done", "")),
         refresh_s=_REFRESH_S,
     )
@@ -78,19 +46,12 @@ def datasets(problems: list[Problem] | None = None) -> str:
 @pages.post("/datasets")
 def upload_dataset() -> Response | tuple[str, int]:
     """Take an upload from a browser without scripts."""
-    uploads = [(f.filename or "", f.stream) for f in request.files.getlist("files") if f.filename]
-    if not uploads:
-        return datasets([Problem(field="", message="choose at least one file")]), 422
     try:
-        dataset = import_files(uploads, request.form.get("name", ""))
+        dataset = take_upload("files", request.form.get("name", ""), request.form.get("format", ""))
     except ClientError as err:
-        return datasets(err.problems or [Problem(field="", message=err.message)]), err.status
-    return redirect(url_for("pages.dataset", dataset_id=dataset.id))
-
-
-def import_files(uploads: list[tuple[str, Any]], name: str = "") -> Any:
-    """Import uploaded files as one dataset. Raises DatasetInvalid, TooLarge."""
-    return import_dataset(volume(), settings(), uploads, name=name.strip()[:200], owner=current_owner())
+        refusal = refusal_of(err)
+        return datasets(refusal), refusal.status
+    return redirect(url_for("pages.dataset", dataset_id=dataset.id, done=None if dataset.new else "known"))
 
 
 @pages.post("/datasets/examples/<name>")
@@ -102,74 +63,67 @@ def add_example(name: str) -> Response:
 
 @pages.post("/jobs/examples/<name>")
 def start_example(name: str) -> Response:
-    """Import an example and open the form of the training it is meant for."""
+    """Import an example and open a form with it: the one asked for, else that of the training it is meant for."""
     found = import_example(volume(), name, owner=current_owner(), limits=settings())
-    recipe = next(spec.name for spec in RECIPES.values() if found.format in spec.formats)
-    return redirect(url_for("pages.new_job", kind="train", recipe=recipe, dataset=found.id))
+    form = request.form
+    meant_for = next(example["recipe"] for example in list_examples() if example["name"] == name)
+    asked = {f"inputs.{form['role']}" if form.get("role") else "dataset": found.id}
+    if form.get("model"):
+        asked |= {"inputs.model": form["model"], "use": form.get("use", "")}
+    else:
+        asked |= {"kind": "train", "recipe": form.get("recipe") or meant_for}
+    return redirect(url_for("pages.new_job", **asked))
 
 
 @pages.get("/datasets/<dataset_id>")
 def dataset(dataset_id: str, problems: list[Problem] | None = None) -> str:
-    """Show one dataset: facts, preview, classes, files, and the jobs that used it."""
+    """Show one dataset: report, preview, files, and the jobs that used it."""
     found = access.dataset(dataset_id)
-    stats = dict(found.stats or {})
-    classes = sorted((stats.get("classes") or {}).items(), key=lambda item: (-item[1], item[0]))
-    pictures = previews(found)
-    lines = [str(line) for line in found.preview if not isinstance(line, dict)]
+    problems = problems or []
+    with contextlib.suppress(DatasetInvalid):  # said below, where the preview would stand
+        found = access.dataset_with_report(dataset_id)
+    preview, damaged = _preview(found)
     return render_template(
         "dataset.html",
         active="datasets",
         d=found,
-        problems=problems or [],
-        stats=list(_facts(stats)),
-        classes=classes,
-        largest=max((n for _, n in classes), default=1),
-        pictures=pictures,
-        text_preview="\n".join(lines),
-        preview_note="a few of each class" if pictures and found.format != "idx" else "the beginning",
+        problems=problems,
+        report=report_view(found),
+        preview=preview,
+        damaged=damaged,
+        place=of_dataset(dataset_id),
         files=found.files[:_FILES_SHOWN],
         jobs=_jobs_with(dataset_id),
+        notice={"known": "The same content had been uploaded before: this is it, under the name it got then."}.get(
+            request.args.get("done", "")
+        ),
     )
 
 
-def _facts(stats: dict[str, Any]) -> Any:
-    """Stats as (name, text) pairs; classes have their own place on the page."""
-    for name, value in stats.items():
-        if name == "classes" or value in (None, "", [], {}):
-            continue
-        label = name.replace("_", " ").capitalize()
-        if isinstance(value, dict):
-            yield label, ", ".join(f"{k} {count(v) if isinstance(v, int) else v}" for k, v in value.items())
-        elif isinstance(value, list | tuple):
-            yield label, " to ".join(str(v) for v in value)
-        else:
-            yield label, count(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+def _preview(found: DatasetManifest) -> tuple[list[Output], str]:
+    """What there is to see, or why there is nothing."""
+    try:
+        return get_preview(volume(), found), ""
+    except (DatasetInvalid, NotFound) as err:
+        return [], err.message
 
 
 def _jobs_with(dataset_id: str) -> list[Job]:
-    recent = access.list_jobs(kind="train", limit=_JOBS_LOOKED_AT).jobs
-    return [job for job in recent if job.dataset_id == dataset_id][:10]
+    recent = access.list_jobs(limit=_JOBS_LOOKED_AT).jobs
+    return [job for job in recent if dataset_id in job.dataset_ids][:10]
 
 
 @pages.post("/datasets/<dataset_id>/delete")
 def delete_dataset(dataset_id: str) -> Response | tuple[str, int]:
     """Delete a dataset unless a job that has not ended needs it."""
-    access.dataset(dataset_id)
     try:
-        refuse_if_needed(store(), dataset_id)
+        remove(services(), dataset_id)
     except Conflict as err:
         return dataset(dataset_id, [Problem(field="", message=err.message)]), err.status
-    remove(volume(), dataset_id)
     return redirect(url_for("pages.datasets", done="deleted"))
 
 
-def usable_datasets(formats: tuple[str, ...]) -> list[Any]:
-    """Datasets of the given formats, newest first."""
-    found = [d for d in access.datasets() if d.format in formats]
-    return sorted(found, key=lambda d: d.created_at, reverse=True)
-
-
-def name_of(dataset_id: str | None) -> Any:
+def name_of(dataset_id: str | None) -> DatasetManifest | None:
     """The dataset a job used, or None when it has been deleted."""
     try:
         return access.dataset(dataset_id) if dataset_id else None

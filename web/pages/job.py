@@ -2,7 +2,6 @@
 
 import contextlib
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from flask import Response, redirect, render_template, url_for
@@ -11,26 +10,27 @@ from werkzeug.wrappers import Response as BaseResponse
 from shared.errors import Conflict, NotFound
 from shared.jobs.events import Event
 from shared.jobs.job import Job
-from shared.jobs.models import Model
 from shared.jobs.queues import placed
 from shared.jobs.record import source_key
+from shared.outputs import OUTPUTS
 from shared.recipes import RECIPES
+from shared.recipes.base import RecipeSpec
 from shared.volume import readback
 from web import access
 from web.deletion import delete_job as remove
-from web.forms import params_json, to_text
-from web.job_request import RetryBody
-from web.pages.datasets import name_of
+from web.job_body import RetryBody
+from web.pages.job_inputs import inputs_given, params_given
+from web.pages.job_output import made, samples
 from web.pages.job_view import actions, advice, timeline, took_s
-from web.pages.reach import API, pages, services, store, volume
-from web.pages.result_view import confusion, key_metrics, legend, predictions, written
+from web.pages.judging import best_checkpoint, key_metrics
+from web.pages.reach import pages, services, store, volume
 from web.submission import retry_request, submit
 
 _ACTIVE_S = 2  # seconds between two looks without JavaScript's event stream
 _LOG_BYTES = 20_000
-_SAMPLES = 30
 _EVENTS = 100_000  # more than are ever kept of one job
 _ROWS = 800
+_NO_CURVE = frozenset({"step", "epoch", "at", "attempt", "resumed_from_step"})
 
 
 @pages.get("/jobs/<job_id>")
@@ -38,45 +38,44 @@ def job(job_id: str) -> str:
     """Show everything about a job."""
     events = store().events(job_id, limit=_EVENTS)  # before the record: what it says is then never older than they are
     found, place = placed(store(), access.job(job_id))
-    checkpoints = _checkpoints(found)
-    artifacts = _artifacts(found)
     spec = RECIPES.get(found.recipe)
-    result = found.result or {}
+    checkpoints = _checkpoints(found, spec)
+    artifacts = _artifacts(found)
     log, offset = _log_tail(found)
-    series = _series(found)
-    labels = bool(spec and spec.generates == "labels")
-    dataset = name_of(found.dataset_id)
+    series = _series(found, spec)
     return render_template(
         "job.html",
         active="jobs",
         job=found,
+        spec=spec,
         after=events[-1].id if events else "0",
         verbs=actions(found),
         standing=place,
         steps=timeline(found),
         took_s=took_s(found, datetime.now(UTC)),
         advice=advice(found, len(checkpoints), len(artifacts), bool(series["rows"])),
-        metrics=key_metrics(result.get("metrics") or {}),
+        metrics=key_metrics(spec, (found.result or {}).get("metrics") or {}),
+        watched=_watched(found, spec),
         notes=_notes(events),
         series=series,
-        samples=_samples(found, events),
-        legend=legend(list((dataset.stats.get("classes") or {}) if dataset and labels else ())),
+        samples=samples(found) if found.kind == "train" else [],
         checkpoints=checkpoints,
         artifacts=artifacts,
-        confusion=_confusion(found, artifacts),
-        prompt=str(found.params.get("prompt") or ""),
-        written=written(found, events),
-        predictions=predictions(found),
-        result_json=params_json(result) if result else "",
-        streams=bool(spec and spec.streams),
-        labels=labels,
-        params=[(name, _shown(value)) for name, value in found.params.items()],
-        dataset=dataset,
-        model=_model(found),
+        made=made(found, events),
+        given=inputs_given(found),
+        params=params_given(found),
         log=log,
         log_offset=offset,
         refresh_s=0 if found.state.terminal else _ACTIVE_S,
     )
+
+
+@pages.get("/jobs/<job_id>/output")
+def job_output(job_id: str) -> str:
+    """Send what the job has made so far, rendered, without a page around it: for scripts."""
+    events = store().events(job_id, limit=_EVENTS)
+    found = access.job(job_id)
+    return render_template("job_output.html", job=found, made=made(found, events))
 
 
 @pages.get("/jobs/<job_id>/log.txt")
@@ -112,20 +111,11 @@ def delete_job(job_id: str) -> BaseResponse:
     return redirect(url_for("pages.jobs", done="deleted"))
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return f"{len(value)} uploaded"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = str(to_text(value))
-    return repr(text)[1:-1] if not text.strip() and text else text
-
-
-def _model(found: Job) -> Model | None:
-    if found.source is None:
-        return None
-    named = [m for m in access.models() if m.checkpoint == found.source]
-    return next((m for m in named if m.id == found.model_id), named[0] if named else None)
+def _watched(found: Job, spec: RecipeSpec | None) -> list[tuple[str, float]]:
+    """The figures that stand beside the progress: the loss, and what the recipe judges by."""
+    metrics = found.progress.metrics if found.progress else {}
+    names = dict.fromkeys(["loss", *([spec.criterion.metric] if spec else [])])
+    return [(name, metrics[name]) for name in names if name in metrics]
 
 
 def _notes(events: list[Event]) -> list[dict[str, str]]:
@@ -134,58 +124,54 @@ def _notes(events: list[Event]) -> list[dict[str, str]]:
     return [{"message": message, "level": level} for message, level in said.items() if message]
 
 
-def _series(found: Job) -> dict[str, Any]:
+def _series(found: Job, spec: RecipeSpec | None) -> dict[str, Any]:
+    """Rows of the curves, and of each series its first value, the newest, and the one at the best evaluation."""
     if found.kind != "train":
-        return {"rows": [], "summary": []}
+        return {"rows": [], "summary": [], "first": ""}
     rows = readback.series(volume(), found.id, max_points=_ROWS)
-    skipped = {"step", "epoch", "at", "attempt", "resumed_from_step"}
-    names = dict.fromkeys(n for row in rows for n, v in row.items() if n not in skipped and isinstance(v, int | float))
+    names = dict.fromkeys(
+        n for row in rows for n, v in row.items() if n not in _NO_CURVE and isinstance(v, int | float)
+    )
+    best_step = _best_step(rows, spec)
     summary = []
     for name in names:
         points = [(row["step"], row[name]) for row in rows if isinstance(row.get(name), int | float)]
-        best = None
-        if name.endswith("loss"):
-            best = min(points, key=lambda p: p[1])
-        elif "accuracy" in name:
-            best = max(points, key=lambda p: p[1])
+        until = [value for step, value in points if best_step is not None and step <= best_step]
         summary.append(
-            {
-                "name": name,
-                "first": points[0][1],
-                "last": points[-1][1],
-                "best": best[1] if best else None,
-                "best_step": best[0] if best else None,
-            }
+            {"name": name, "first": points[0][1], "last": points[-1][1], "at_best": until[-1] if until else None}
         )
-    return {"rows": rows, "summary": summary}
+    criterion = spec.criterion.metric if spec else ""
+    return {
+        "rows": rows,
+        "summary": summary,
+        "best_step": best_step,
+        "criterion": criterion,
+        "first": ",".join(filter(None, ("loss", criterion))),
+    }
 
 
-def _samples(found: Job, events: list[Event]) -> list[dict[str, Any]]:
-    titles = {e.data.get("artifact"): e.data.get("title", "") for e in events if e.type == "sample"}
-    newest = readback.samples(volume(), found.id)[::-1][:_SAMPLES]
-    return [
-        {
-            "name": f"{s.attempt}-{s.file.replace('.', '-')}",
-            "step": s.step,
-            "title": titles.get(f"samples/{s.file}", ""),
-            "text": s.text,
-            "url": f"{API}/jobs/{found.id}/samples/{s.attempt}/{s.file}",
-        }
-        for s in newest
-    ]
+def _best_step(rows: list[dict[str, Any]], spec: RecipeSpec | None) -> int | None:
+    """The step of the best evaluation so far by the recipe's criterion."""
+    if spec is None:
+        return None
+    step, best = None, None
+    for row in rows:
+        value = row.get(spec.criterion.metric)
+        if isinstance(value, int | float) and spec.criterion.better(value, best):
+            step, best = row["step"], value
+    return step
 
 
-def _checkpoints(found: Job) -> list[dict[str, Any]]:
-    """Newest first, with the best by validation loss marked."""
+def _checkpoints(found: Job, spec: RecipeSpec | None) -> list[dict[str, Any]]:
+    """Newest first, the best by its own metrics marked."""
     infos = volume().checkpoints(found.id)[::-1]
-    scored = [info for info in infos if "val_loss" in info.metrics]
-    best = min(scored, key=lambda info: info.metrics["val_loss"]) if len(scored) > 1 else None
+    best = best_checkpoint(spec, infos)
     return [
         {
             "key": source_key(info.ref),
             "attempt": info.ref.attempt,
             "step": info.ref.step,
-            "metrics": {n: v for n, v in info.metrics.items() if n != "learning_rate"},
+            "metrics": key_metrics(spec, info.metrics),
             "bytes": info.bytes,
             "created_at": info.created_at,
             "best": info is best,
@@ -196,24 +182,12 @@ def _checkpoints(found: Job) -> list[dict[str, Any]]:
 
 
 def _artifacts(found: Job) -> list[dict[str, Any]]:
+    """Files the job has left, without the list of outputs, which the page shows."""
     return [
-        {
-            "name": a.name,
-            "bytes": a.size,
-            "url": url_for("api_results.job_artifact", job_id=found.id, name=a.name),
-            "picture": PurePosixPath(a.name).suffix == ".png" and a.name != "confusion_matrix.png",  # shown as a table
-        }
+        {"name": a.name, "bytes": a.size, "url": url_for("api_results.job_artifact", job_id=found.id, name=a.name)}
         for a in readback.artifacts(volume(), found.id)
+        if a.name != OUTPUTS
     ]
-
-
-def _confusion(found: Job, artifacts: list[dict[str, Any]]) -> dict[str, Any] | None:
-    if not any(a["name"] == "confusion_matrix.csv" for a in artifacts):
-        return None
-    try:
-        return confusion(readback.artifact_path(volume(), found.id, "confusion_matrix.csv"))
-    except (NotFound, ValueError):
-        return None
 
 
 def _log_tail(found: Job) -> tuple[str, int]:

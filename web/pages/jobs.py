@@ -7,15 +7,15 @@ from flask import render_template, request
 
 from shared.jobs.job import Job, State
 from shared.jobs.queues import standings
+from shared.recipes import RECIPES
 from web import access
-from web.pages.datasets import examples
-from web.pages.formatting import metric
 from web.pages.job_view import took_s
+from web.pages.judging import best_said
 from web.pages.reach import pages, store
+from web.pages.uploading import examples
 
 PER_PAGE = 50
 _ACTIVE_S, _QUIET_S = 3, 15  # seconds between two looks at the list
-_SUMMARY = ("test_accuracy", "val_accuracy", "accuracy", "val_loss", "loss")  # the metric shown for an ended training
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,9 @@ def _rows(found: list[Job]) -> list[Row]:
 
 
 def _summary(job: Job) -> str:
+    """What came of a job: how good the model is, or a line on what was made."""
     if job.state != State.succeeded:
         return ""
     result = job.result or {}
-    metrics = result.get("metrics") or (job.progress.metrics if job.progress else {})
-    name = next((n for n in _SUMMARY if n in metrics), None)
-    if name:
-        return f"{name.replace('_', ' ')} {metric(metrics[name])}"
-    texts, predictions = result.get("texts"), result.get("predictions")
-    if predictions:
-        more = f" and {len(predictions) - 1} more" if len(predictions) > 1 else ""
-        return f"{predictions[0].get('label', '')}{more}"
-    return " ".join(str(texts[0]).split())[:60] if texts and isinstance(texts[0], str) else ""
+    said = best_said(RECIPES.get(job.recipe), result.get("metrics") or {}) if job.kind == "train" else ""
+    return said or str(result.get("headline") or "")

@@ -10,30 +10,42 @@ from werkzeug.wrappers import Response
 from shared.errors import ClientError, NotFound, Problem
 from shared.jobs.models import Model
 from shared.jobs.record import source_key
-from shared.recipes import RECIPES
+from shared.recipes import RECIPES, RecipeSpec
+from shared.recipes.base import Use
 from web import access
 from web.api.models import ModelBody, name_checkpoint
 from web.deletion import forget_model
-from web.forms import Form, FormField, build_form
-from web.job_request import CheckpointChoice
+from web.forms import FormField, build_form
+from web.job_body import CheckpointChoice
+from web.pages.job_inputs import Given, given
+from web.pages.judging import key_metrics
 from web.pages.reach import pages, services, store
-from web.pages.result_view import key_metrics
 
-_FIGURES = 6  # metrics shown of a model
-_FIRST = ("prompt", "images", "max_tokens")  # params shown at once; the others are folded away
+_FIGURES = 6  # metrics shown at once
+_USE = "generate"
 
 
 @dataclass
 class ModelRow:
-    """A model with its little form. figures: its first metrics. shows: "text" or "labels"; warm: a worker holds it loaded."""
+    """A model as a card: figures: its first metrics; warm: a worker holds it loaded; use: what it is tried with, None when its
+    recipe is no longer known or wants more than params.
+
+    first, more: fields of the little form, those that every use of it needs and those to fold away.
+    """
 
     model: Model
     warm: bool
     figures: dict[str, float]
-    form: Form | None = None
-    shows: str = "text"
-    try_fields: list[FormField] = field(default_factory=list)
-    more_fields: list[FormField] = field(default_factory=list)
+    spec: RecipeSpec | None = None
+    use: Use | None = None
+    first: list[FormField] = field(default_factory=list)
+    more: list[FormField] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
+
+    @property
+    def baseline_metrics(self) -> list[str]:
+        """What the baselines were measured by."""
+        return list(dict.fromkeys(name for metrics in self.model.baselines.values() for name in metrics))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
@@ -43,7 +55,8 @@ class ModelRow:
 def models(problems: list[Problem] | None = None) -> str:
     """Show all models, newest first."""
     warm = {key for worker in store().presence.workers() for key in worker.warm}
-    rows = [_row(model, source_key(model.checkpoint) in warm) for model in access.models()]
+    found = access.models()
+    rows = [_row(model, source_key(model.checkpoint) in warm, found) for model in found]
     return render_template("models.html", active="models", models=rows, problems=problems or [], notice=_notice())
 
 
@@ -53,17 +66,27 @@ def _notice() -> str | None:
     )
 
 
-def _row(model: Model, warm: bool) -> ModelRow:
+def _row(model: Model, warm: bool, named: list[Model]) -> ModelRow:
     spec = RECIPES.get(model.recipe)
-    figures = dict(list(key_metrics(model.metrics).items())[:_FIGURES])
-    if spec is None:
-        return ModelRow(model, warm, figures)
-    form = build_form(spec.generate_params)
+    figures = dict(list(key_metrics(spec, model.metrics).items())[:_FIGURES])
+    titles = {taken.role: taken.title for taken in spec.inputs_of("train")} if spec else {}
+    row = ModelRow(
+        model,
+        warm,
+        figures,
+        spec,
+        given=[given(titles.get(role, role.replace("_", " ")), ref, named) for role, ref in model.inputs.items()],
+    )
+    use = spec.uses.get(_USE) if spec else None
+    if use is None or any(taken.required for taken in use.inputs):
+        return row
+    form = build_form(use.params)
     for item in form.fields:
         item.prefix = model.id
-    first = [f for f in form.fields if f.name in _FIRST]
-    more = [f for f in form.fields if f.name not in _FIRST and f.widget != "dataset"]
-    return ModelRow(model, warm, figures, form, spec.generates, first, more)
+    row.use = use
+    row.first = [f for f in form.fields if f.short or f.required]
+    row.more = [f for f in form.fields if f not in row.first]
+    return row
 
 
 @pages.post("/models")

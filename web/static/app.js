@@ -32,3 +32,4 @@ else if (main.dataset.refreshS) startLive(Number(main.dataset.refreshS));
 if (document.querySelector("[data-form]")) import("./form.js").then((page) => page.start());
 if (document.querySelector("[data-upload]")) import("./upload.js").then((page) => page.start());
 if (document.querySelector("[data-try]")) import("./try.js").then((page) => page.start());
+if (document.querySelector(".outs, [data-live]")) import("./outputs.js").then((page) => page.start());

@@ -1,23 +1,41 @@
 """Runs generation jobs inside the generator process, which stays between jobs with its models loaded and compiled.
 
-Called by worker/process.py. Thin glue: the recipe's Generator does the work.
+Called by worker/process.py. Thin glue: the recipe's Generator does the work, worker/generation/export.py the exports.
 """
 
+import functools
 from collections import OrderedDict
 from typing import Any
 
-from shared.errors import InputMissing, NotFound
-from shared.jobs.job import CheckpointRef, Job, Progress
-from shared.jobs.models import get_model
+from shared.errors import RecipeFailed
+from shared.jobs.job import MODEL, CheckpointRef, InputRef, Job, Progress
 from shared.jobs.record import source_key
+from shared.outputs import headline
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
-from shared.volume.volume import Volume
-from worker.artifacts import publish_artifacts
+from worker.artifacts import publishing
 from worker.context import Context
-from worker.recipe import Generator
-from worker.sources import find_source
-from worker.training.checkpoint import load_model
+from worker.generation.export import export_model
+from worker.inputs import checkpoint_of, open_input, open_inputs
+from worker.recipe import Generator, Report
+from worker.training.checkpoint import LoadedModel, load_model
+
+_ON_TOP = (
+    "tokens",
+    "seconds",
+    "tokens_per_s",
+)  # figures of a use that stand in job.result itself, not among its metrics
+
+
+class WarmModel:
+    """A model as it was loaded; its generator is made when it is first asked for."""
+
+    def __init__(self, loaded: LoadedModel):
+        self.loaded = loaded
+
+    @functools.cached_property
+    def generator(self) -> Generator:
+        return self.loaded.code.open_generator(self.loaded.model, self.loaded.params, self.loaded.assets)
 
 
 class WarmModels:
@@ -25,7 +43,7 @@ class WarmModels:
 
     def __init__(self, limit: int):
         self._limit = max(limit, 1)
-        self._kept: OrderedDict[str, Generator] = OrderedDict()
+        self._kept: OrderedDict[str, WarmModel] = OrderedDict()
 
     def keys(self) -> list[str]:
         """What is held, as shared.jobs.record.source_key names it, least recently used first."""
@@ -34,8 +52,8 @@ class WarmModels:
     def __contains__(self, ref: CheckpointRef) -> bool:
         return source_key(ref) in self._kept
 
-    def get(self, ref: CheckpointRef, volume: Volume) -> Generator:
-        """Return the generator of a checkpoint, loading it when it is not held.
+    def get(self, ref: CheckpointRef, context: Context) -> WarmModel:
+        """Return the model of a checkpoint, loading it when it is not held.
 
         Raises InputMissing when it is no longer on the volume, CheckpointCorrupt when its hashes do not match.
         """
@@ -43,34 +61,36 @@ class WarmModels:
         if key not in self._kept:
             while len(self._kept) >= self._limit:
                 self._kept.popitem(last=False)
-            self._kept[key] = _open(ref, volume)
+            opened = open_input(InputRef(checkpoint=ref), context)
+            self._kept[key] = WarmModel(load_model(opened.folder, context))
         self._kept.move_to_end(key)
         return self._kept[key]
 
 
-def _open(ref: CheckpointRef, volume: Volume) -> Generator:
-    info = find_source(volume, ref)
-    loaded = load_model(info.path)
-    return loaded.code.open_generator(loaded.model, loaded.params, loaded.assets)
-
-
 def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]:
-    """Carry out one generation job and return job.result: the recipe's summary, and names of artifacts if any."""
+    """Carry out one use of a model and return job.result: small; the outputs and their files go to the attempt's artifacts."""
     assert context.volume is not None and context.attempt_dir is not None
-    source = job.source or _source_of(job, context.volume)
-    params = validate_params(get_recipe(job.recipe).generate_params, job.params)
-    if source not in warm:
+    if MODEL not in job.inputs:
+        raise RecipeFailed("this generation names no model", code="no_model")
+    ref = checkpoint_of(job.inputs[MODEL], context)
+    name = job.use or "generate"
+    use = get_recipe(job.recipe).use(name)
+    params = validate_params(use.params, job.params)
+    inputs = open_inputs({role: given for role, given in job.inputs.items() if role != MODEL}, context)
+    if ref not in warm:
         context.progress(Progress(phase="loading"))
-    generator = warm.get(source, context.volume)
+    model = warm.get(ref, context)
     context.check()
-    result = generator.generate(params, context)
-    names = publish_artifacts(context.volume, context.attempt_dir, result.artifacts)
-    return {**result.summary, "artifacts": names} if names else result.summary
-
-
-def _source_of(job: Job, volume: Volume) -> CheckpointRef:
-    """The checkpoint of a job that was submitted before the training it waited for had left its model."""
-    try:
-        return get_model(volume, job.model_id or "").checkpoint
-    except NotFound as err:
-        raise InputMissing(f"model {job.model_id} is not on the volume") from err
+    with publishing(context.volume, context.attempt_dir / "artifacts") as (files, outputs):
+        if name == "export":
+            made = export_model(model.loaded, ref, context, files)
+        else:
+            method = getattr(model.generator, name)
+            made = method(params, inputs, context, files) if use.inputs else method(params, context, files)
+        report = made if isinstance(made, Report) else Report(outputs=made)
+        outputs += report.outputs
+        artifacts = len(files.names())
+    metrics = dict(report.metrics)
+    on_top = {name: metrics.pop(name) for name in _ON_TOP if name in metrics}
+    result = {"headline": headline(outputs), "outputs": len(outputs), "artifacts": artifacts}
+    return {**result, "metrics": metrics, **on_top}

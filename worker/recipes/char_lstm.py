@@ -3,28 +3,30 @@
 The spec, with every param's meaning and the sources, is shared/recipes/char_lstm.py.
 """
 
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
+from shared.outputs import Output
 from shared.recipes.char_lstm import CharLstmTrain
+from worker.artifacts import Files
+from worker.context import Context
 from worker.families.text.data import TextData, load_text
 from worker.families.text.vocabulary import vocabulary_from_json
-from worker.families.text.writer import TextWriter, text_report, text_samples
+from worker.families.text.writer import TextWriter, sampling_engine, text_report, text_samples
 from worker.generation.decode.recurrent import RecurrentEngine
-from worker.recipe import Report, Sample
+from worker.recipe import Assets, Inputs, Report, XlaChoice
 
-XLA_FASTER = False  # a guess: compiling an LSTM takes long and its loop gains little
+XLA: XlaChoice = "slower"  # a guess: compiling an LSTM takes long and its loop gains little
 STEPS_PER_EXECUTION = 20
 
 
-def load(dataset: Any, folder: Path, params: CharLstmTrain) -> TextData:
-    return load_text(folder, params)
+def load(inputs: Inputs, params: CharLstmTrain, context: Context) -> TextData:
+    return load_text(inputs, params, context)
 
 
-def build(params: CharLstmTrain, assets: dict[str, Any]) -> keras.Model:
+def build(params: CharLstmTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     """int32 (batch, time) to float32 logits (batch, time, vocabulary). Each window starts from zero state."""
     size = vocabulary_from_json(assets["vocabulary"]).size
     tokens = keras.Input((None,), dtype="int32", name="tokens")
@@ -37,19 +39,19 @@ def build(params: CharLstmTrain, assets: dict[str, Any]) -> keras.Model:
     return keras.Model(tokens, logits, name="char_lstm")
 
 
-def compile_args(params: CharLstmTrain, assets: dict[str, Any]) -> dict[str, Any]:
+def compile_args(params: CharLstmTrain, assets: Assets) -> dict[str, Any]:
     return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
 
-def sample(model: Any, params: CharLstmTrain, assets: dict[str, Any], *, seed: int) -> list[Sample]:
-    if not hasattr(model, "sampler"):  # kept with the model: tracing its graph takes longer than a sample
-        model.sampler = RecurrentEngine(model, jit=False)
-    return text_samples(model.sampler, assets, seed=seed)
+def sample(model: Any, params: CharLstmTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+    return text_samples(sampling_engine(RecurrentEngine, model), assets, seed=seed, files=files)
 
 
-def report(model: Any, data: TextData, params: CharLstmTrain) -> Report:
-    return text_report(model, data)
+def report(
+    model: Any, data: TextData, params: CharLstmTrain, context: Context, files: Files, stages: list[dict[str, float]]
+) -> Report:
+    return text_report(model, data, context)
 
 
-def open_generator(model: Any, params: CharLstmTrain, assets: dict[str, Any]) -> TextWriter:
+def open_generator(model: Any, params: CharLstmTrain, assets: Assets) -> TextWriter:
     return TextWriter(RecurrentEngine(model), assets)

@@ -3,20 +3,22 @@
 The spec, with every param's meaning and the sources, is shared/recipes/gpt.py.
 """
 
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers
 
+from shared.outputs import Output
 from shared.recipes.gpt import GptTrain
+from worker.artifacts import Files
+from worker.context import Context
 from worker.families.text.data import TextData, load_text
 from worker.families.text.vocabulary import vocabulary_from_json
-from worker.families.text.writer import TextWriter, text_report, text_samples
+from worker.families.text.writer import TextWriter, sampling_engine, text_report, text_samples
 from worker.generation.decode.transformer import TransformerEngine
-from worker.recipe import Report, Sample
+from worker.recipe import Assets, Inputs, Report, XlaChoice
 
-XLA_FASTER = True  # a guess from other small Transformers; not measured on against off here
+XLA: XlaChoice = "faster"  # a guess from other small Transformers; not measured on against off here
 STEPS_PER_EXECUTION = 20
 ops: Any = keras.ops  # its declared types say None where there is none
 
@@ -107,29 +109,29 @@ class Gpt(keras.Model):
         return ops.cast(ops.matmul(self.norm(h), ops.transpose(table)), "float32")
 
 
-def load(dataset: Any, folder: Path, params: GptTrain) -> TextData:
-    return load_text(folder, params)
+def load(inputs: Inputs, params: GptTrain, context: Context) -> TextData:
+    return load_text(inputs, params, context)
 
 
-def build(params: GptTrain, assets: dict[str, Any]) -> keras.Model:
+def build(params: GptTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     model = Gpt(params, vocabulary_from_json(assets["vocabulary"]).size)
     model.build()
     return model
 
 
-def compile_args(params: GptTrain, assets: dict[str, Any]) -> dict[str, Any]:
+def compile_args(params: GptTrain, assets: Assets) -> dict[str, Any]:
     return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
 
-def sample(model: Any, params: GptTrain, assets: dict[str, Any], *, seed: int) -> list[Sample]:
-    if not hasattr(model, "sampler"):  # kept with the model: tracing its graph takes longer than a sample
-        model.sampler = TransformerEngine(model, jit=False)
-    return text_samples(model.sampler, assets, seed=seed)
+def sample(model: Any, params: GptTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+    return text_samples(sampling_engine(TransformerEngine, model), assets, seed=seed, files=files)
 
 
-def report(model: Any, data: TextData, params: GptTrain) -> Report:
-    return text_report(model, data)
+def report(
+    model: Any, data: TextData, params: GptTrain, context: Context, files: Files, stages: list[dict[str, float]]
+) -> Report:
+    return text_report(model, data, context)
 
 
-def open_generator(model: Any, params: GptTrain, assets: dict[str, Any]) -> TextWriter:
+def open_generator(model: Any, params: GptTrain, assets: Assets) -> TextWriter:
     return TextWriter(TransformerEngine(model), assets)

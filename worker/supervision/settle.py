@@ -97,7 +97,7 @@ class Settlement:
         try:
             unpin(self._volume, job, job.id)
         except OSError as err:
-            log.warning("a pin is left for the reaper to remove: %s", err)
+            log.warning("pins are left for the reaper to remove: %s", err)
 
     def release(self, job: Job, cause: str, message: str = "", *, code: str = "") -> None:
         """Give the job back. A repeated fault waits ever longer; a full or unwritable volume from the first time on."""

@@ -162,6 +162,7 @@ class Supervisor:
                 "checkpoint_interval_s": settings.checkpoint_interval_s,
                 "keep_checkpoints": settings.keep_checkpoints,
                 "warm_models": settings.warm_models,
+                "max_cache_bytes": settings.max_cache_bytes,
             },
         }
         try:

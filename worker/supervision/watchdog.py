@@ -16,7 +16,7 @@ class Watchdog:
 
     def __init__(self, *, floor_s: float, factor: float, now: float):
         self._floor_s, self._factor = floor_s, factor
-        self._seen: tuple[str, int] = ("", -1)
+        self._seen: tuple[str, int, int] = ("", -1, 0)
         self._alive_at = now
         self._started = False
         self._step_s: deque[float] = deque(maxlen=20)
@@ -32,7 +32,7 @@ class Watchdog:
 
     def progress(self, progress: Progress, now: float) -> None:
         """Note a progress message."""
-        seen = (progress.phase, progress.step)
+        seen = (progress.phase, progress.step, progress.part)
         if seen == self._seen:
             return
         steps = progress.step - self._seen[1]

@@ -1,10 +1,10 @@
 """Turns a training's whole state into files and back, exactly or not at all. worker/training/checkpoint_writer.py schedules it.
 
-A checkpoint folder holds state.safetensors (every variable, named by its place in the order), state.json (what each
-variable is, the loop's state, random-number generators, recipe, params, environment) and assets/assets.json (what
-using the model needs besides weights). Models are rebuilt by recipe code and never deserialised, so reading a
-checkpoint runs no code of the file's. Keras' own savers are not used: they leave out seed generators, metric state and
-data position, and match by name in silence.
+A checkpoint folder holds state.safetensors (every variable, named by its place in the order) and state.json (what each
+variable is, the loop's state, random-number generators, recipe, params, inputs the model cannot be built without, the hash
+of its assets, environment). What using the model needs besides weights lies beside the attempts, once: worker/training/assets.py.
+Models are rebuilt by recipe code and never deserialised, so reading a checkpoint runs no code of the file's. Keras' own
+savers are not used: they leave out seed generators, metric state and data position, and match by name in silence.
 """
 
 import errno
@@ -13,6 +13,7 @@ import os
 import platform
 import random
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,19 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.random.seed_generator import global_seed_generator  # no public way to reach its state
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from shared.errors import CheckpointCorrupt
-from worker.recipe import RecipeCode, build_model, recipe_code
+from shared.jobs.job import InputRef
+from worker.context import Context
+from worker.inputs import open_input
+from worker.recipe import Assets, OpenInput, RecipeCode, build_model, recipe_code
+from worker.training.assets import read_assets
+from worker.training.variables import fixed_variables, variables_of
 
-FORMAT = 1
-TENSORS, STATE, ASSETS = "state.safetensors", "state.json", "assets/assets.json"
+FORMAT = 2
+TENSORS, STATE = "state.safetensors", "state.json"
 
 
 @dataclass
@@ -42,29 +47,10 @@ class Snapshot:
     entries: list[dict[str, Any]]
     arrays: list[np.ndarray]
     state: dict[str, Any]
-    assets: dict[str, Any]
 
     @property
     def step(self) -> int:
         return self.state["step"]
-
-
-def variables_of(model: keras.Model) -> list[tuple[str, Any]]:
-    """Return every variable a training depends on, as (role, variable), each once, in a fixed order.
-
-    The model must be built and, for training, compiled with optimizer and metrics built.
-    """
-    roles = [("model", model.variables)]
-    if getattr(model, "optimizer", None) is not None:  # not compiled: a model loaded to generate
-        roles += [("optimizer", model.optimizer.variables), ("metric", model.metrics_variables)]
-        roles += [("global", [global_seed_generator().state])]
-    found, seen = [], set()
-    for role, variables in roles:
-        for variable in variables:
-            if id(variable) not in seen:
-                seen.add(id(variable))
-                found.append((role, variable))
-    return found
 
 
 def _entry(role: str, variable: Any) -> dict[str, Any]:
@@ -72,12 +58,12 @@ def _entry(role: str, variable: Any) -> dict[str, Any]:
     return {"role": role, "name": variable.name, "shape": list(variable.shape), "dtype": dtype}
 
 
-def take_snapshot(model: keras.Model, state: dict[str, Any], assets: dict[str, Any]) -> Snapshot:
-    """Copy all variables and random-number generators to the host. The only pause a checkpoint costs the training."""
-    found = variables_of(model)
+def take_snapshot(model: keras.Model, state: dict[str, Any], fixed: Iterable[Any] = ()) -> Snapshot:
+    """Copy all variables but the fixed ones, and random-number generators, to the host: all a checkpoint costs the training."""
+    found = variables_of(model, fixed)
     arrays = [tf.convert_to_tensor(variable.value).numpy().copy() for _, variable in found]
     rng = {"python": random.getstate(), "numpy": _numpy_rng()}
-    return Snapshot([_entry(*pair) for pair in found], arrays, {**state, "rng": rng}, assets)
+    return Snapshot([_entry(*pair) for pair in found], arrays, {**state, "rng": rng})
 
 
 def _numpy_rng() -> list[Any]:
@@ -131,8 +117,6 @@ def write(folder: Path, snapshot: Snapshot) -> None:
         raise OSError(code, f"writing {TENSORS}: {err}") from err
     state = {"format": FORMAT, **snapshot.state, "variables": snapshot.entries}
     (folder / STATE).write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
-    (folder / ASSETS).parent.mkdir()
-    (folder / ASSETS).write_text(json.dumps(snapshot.assets, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
@@ -141,28 +125,29 @@ def _storable(array: np.ndarray) -> np.ndarray:
     return array if array.dtype.kind in "biuf" else array.view(f"u{array.dtype.itemsize}")
 
 
-def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return (state.json, assets) of a checkpoint folder. Raises CheckpointCorrupt."""
+def read_state(folder: Path) -> dict[str, Any]:
+    """Return state.json of a checkpoint folder. Raises CheckpointCorrupt."""
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        assets = json.loads((folder / ASSETS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as err:
         raise CheckpointCorrupt(f"checkpoint {folder.name}: {err}") from err
     if state.get("format") != FORMAT:
         raise CheckpointCorrupt(f"checkpoint {folder.name}: format {state.get('format')!r}, readable is {FORMAT}")
-    return state, assets
+    return state
 
 
-def restore(model: keras.Model, folder: Path, state: dict[str, Any], *, weights_only: bool = False) -> None:
+def restore(
+    model: keras.Model, folder: Path, state: dict[str, Any], *, fixed: Iterable[Any] = (), weights_only: bool = False
+) -> None:
     """Assign a checkpoint's variables to a model built and compiled the same way.
 
     Count, order, role, name, shape and dtype must all agree, before anything is assigned: else CheckpointCorrupt.
-    weights_only: take the model's own variables and ignore optimizer, metrics and the global seed.
-    The files' hashes are the caller's to verify (Volume.verify).
+    fixed: variables of the model that no checkpoint holds. weights_only: take the model's own variables and ignore optimizers,
+    metrics and the global seed. The files' hashes are the caller's to verify (Volume.verify).
     """
     places = [i for i, entry in enumerate(state["variables"]) if not weights_only or entry["role"] == "model"]
     stored = [state["variables"][i] for i in places]
-    found = [pair for pair in variables_of(model) if not weights_only or pair[0] == "model"]
+    found = [pair for pair in variables_of(model, fixed) if not weights_only or pair[0] == "model"]
     _require_same(folder, stored, [_entry(*pair) for pair in found])
     try:
         with safe_open(folder / TENSORS, framework="numpy") as file:
@@ -174,14 +159,18 @@ def restore(model: keras.Model, folder: Path, state: dict[str, Any], *, weights_
     for entry, array in zip(stored, arrays, strict=True):
         if list(array.shape) != entry["shape"]:
             raise CheckpointCorrupt(f"checkpoint {folder.name}: {entry['name']} is {list(array.shape)} in {TENSORS}")
-    assign(model, stored, arrays, weights_only=weights_only)
+    _assign([variable for _, variable in found], stored, arrays)
 
 
-def assign(model: keras.Model, entries: list[dict[str, Any]], arrays: list[np.ndarray], *, weights_only: bool) -> None:
-    """Assign arrays to a model's variables in order. entries and arrays belong together, as in a Snapshot."""
-    found = [v for role, v in variables_of(model) if not weights_only or role == "model"]
-    chosen = [(e, a) for e, a in zip(entries, arrays, strict=True) if not weights_only or e["role"] == "model"]
-    for variable, (entry, array) in zip(found, chosen, strict=True):
+def assign_weights(model: keras.Model, snapshot: Snapshot, fixed: Iterable[Any] = ()) -> None:
+    """Put the weights of a snapshot of this very model back, and nothing else of it."""
+    chosen = [(e, a) for e, a in zip(snapshot.entries, snapshot.arrays, strict=True) if e["role"] == "model"]
+    found = [variable for role, variable in variables_of(model, fixed) if role == "model"]
+    _assign(found, [entry for entry, _ in chosen], [array for _, array in chosen])
+
+
+def _assign(variables: list[Any], entries: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
+    for variable, entry, array in zip(variables, entries, arrays, strict=True):
         dtype = tf.as_dtype(entry["dtype"]).as_numpy_dtype
         variable.assign(array if array.dtype == dtype else array.view(dtype))
 
@@ -194,28 +183,48 @@ def _require_same(folder: Path, stored: list[dict[str, Any]], found: list[dict[s
             raise CheckpointCorrupt(f"checkpoint {folder.name}, variable {i}: stored {there}, the model has {here}")
 
 
+def open_recorded(state: dict[str, Any], context: Context) -> dict[str, OpenInput]:
+    """Open the inputs a checkpoint's model cannot be built without. Raises InputMissing; CheckpointCorrupt when one has changed."""
+    opened = {role: open_input(InputRef.model_validate(at["ref"]), context) for role, at in state["inputs"].items()}
+    require_same_inputs(state, opened)
+    return opened
+
+
+def require_same_inputs(state: dict[str, Any], inputs: Mapping[str, OpenInput]) -> None:
+    """Raise CheckpointCorrupt unless a model built from these inputs has the fixed variables that the checkpoint goes with."""
+    for role, at in state["inputs"].items():
+        here = inputs[role].hash if role in inputs else "nothing"
+        if here != at["hash"]:
+            message = f"its {role} is {here}, but it was trained upon {at['hash']}: its weights fit no other"
+            raise CheckpointCorrupt(f"checkpoint at step {state['step']}: {message}")
+
+
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model ready to be used."""
+    """A trained model ready to be used. params: of its training. recipe: its name."""
 
     code: RecipeCode
     params: Any
-    assets: dict[str, Any]
+    assets: Assets
     model: keras.Model
     step: int
+    recipe: str
 
 
-def load_model(folder: Path) -> LoadedModel:
-    """Rebuild the model of a verified checkpoint folder with its weights, for generation.
+def load_model(folder: Path, context: Context) -> LoadedModel:
+    """Rebuild the model of a verified checkpoint folder with its weights, for any use of it.
 
-    Raises CheckpointCorrupt when anything differs, UnknownRecipe when the recipe is not installed.
+    Its assets are read from jobs/<id>/assets, found from the folder's path; inputs it cannot be built without are opened through
+    context. Raises CheckpointCorrupt when anything differs, InputMissing when such an input is gone, UnknownRecipe when the recipe
+    is not installed.
     """
     from shared.recipes import get_recipe
     from shared.recipes.base import validate_params
 
-    state, assets = read_state(folder)
+    state = read_state(folder)
     code = recipe_code(state["recipe"])
     params = validate_params(get_recipe(state["recipe"]).train_params, state["params"])
-    model = build_model(code, params, assets)
-    restore(model, folder, state, weights_only=True)
-    return LoadedModel(code, params, assets, model, state["step"])
+    assets = read_assets(folder.parents[2], state["assets"])
+    model = build_model(code, params, assets, open_recorded(state, context))
+    restore(model, folder, state, fixed=fixed_variables(code, model), weights_only=True)
+    return LoadedModel(code, params, assets, model, state["step"], state["recipe"])

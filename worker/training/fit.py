@@ -1,44 +1,53 @@
-"""Trains any recipe: steps, series, evaluations, samples, checkpoints, exact resume, early stopping, cost.
+"""Trains any recipe: steps, series, evaluations, samples, checkpoints, exact resume, early stopping, stages, cost.
 
 Called by worker/training/trainer.py, benchmarks and notebooks. Knows nothing of Redis, Celery or pipes: all it asks of the world
-goes through worker/context.py. The series of losses and the final weights depend on dataset, params and
+goes through worker/context.py. The series of losses and the final weights depend on inputs, params and
 environment alone, never on when checkpoints, stops or looks at the clock happened (on the CPU to the bit).
 """
 
-import math
+import gc
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
-from shared.errors import Interrupted, LeaseLost, NonFiniteLoss
+from shared.errors import Interrupted, LeaseLost
 from shared.jobs.job import CheckpointRef, utc_now
+from shared.recipes.base import RecipeSpec
 from shared.volume.volume import CheckpointInfo
 from worker.context import Context
-from worker.recipe import Data, RecipeCode, build_model
+from worker.inputs import Watched
+from worker.recipe import Data, Inputs, build_model, code_of, optional
 from worker.training import checkpoint
-from worker.training.checkpoint_keeper import Keeper, normalised
+from worker.training.assets import settled
+from worker.training.checkpoint_keeper import Keeper
+from worker.training.evaluation import evaluate, finite, judged, refuse_unkept
 from worker.training.loop_state import Borders, LoopState
-from worker.training.optimizer import learning_rate, make_optimizer
+from worker.training.optimizer import make_optimizer, schedule_of
 from worker.training.reporting import Telling
 from worker.training.samples import publish_samples
+from worker.training.stages import Stages
 from worker.training.steps import StepRunner
 from worker.training.strategy import scope, training_strategy, use_xla
+from worker.training.wishes import asked, non_finite
 
 EVALUATION_BATCHES_PER_CALL = 8  # guess: enough to hide Python, few enough to notice a stop
 
 
 @dataclass
 class FitOutcome:
-    """A finished training. model holds the weights of checkpoint.
+    """A finished training. model holds the weights of checkpoint; data is the last stage's.
 
-    checkpoint: the one to use; None without a volume. It is the last, or with early stopping the best.
-    metrics: the newest value of each series at the end. best_value: smallest validation loss.
+    checkpoint: the one to use; None without a volume. It is the best of the last stage by the recipe's criterion, or the last.
+    metrics: those that go with it. stages: the metrics that each stage ended with, in order, the last included.
+    best_value: of the criterion, at best_step; None where nothing was evaluated.
     device_s: seconds the devices were held, times their number, over all attempts.
     """
 
     model: keras.Model
+    data: Data
     checkpoint: CheckpointRef | None
     step: int
     total_steps: int
@@ -48,29 +57,33 @@ class FitOutcome:
     best_value: float | None
     device_s: float
     steps_per_s: float | None
+    stages: list[dict[str, float]] = field(default_factory=list)
 
 
 def fit(
-    code: RecipeCode,
+    spec: RecipeSpec,
     params: Any,
     data: Data,
     context: Context,
     resume: CheckpointInfo | None = None,
     *,
+    inputs: Inputs | None = None,
     start_from: CheckpointInfo | None = None,
     devices: list[str] | None = None,
 ) -> FitOutcome:
-    """Train a recipe to the end of its steps, or until early stopping.
+    """Train a recipe to the end of its steps, or until early stopping, one stage after the other.
 
     resume: checkpoint of an earlier attempt of this very job, verified; go on from there.
-    start_from: checkpoint of another training whose weights to begin with (fresh optimizer, step 0).
+    inputs: those of the training, opened; a recipe with fixed() builds its model upon them.
+    start_from: checkpoint of another training whose weights every stage begins with (fresh optimizer, step 0).
     devices: device names to mirror over, for tests; else the slot's GPUs.
     Raises Interrupted as context.check() does, after a last checkpoint unless the lease is lost; NonFiniteLoss naming
-    the step; CheckpointCorrupt when resume does not fit; VolumeFull when a checkpoint could not be written.
+    the step; CriterionMissing; CheckpointCorrupt when resume does not fit; InvalidParams for a recipe that cannot be compiled
+    with XLA; VolumeFull when a checkpoint could not be written.
     """
-    run = _Run(code, params, data, context)
+    run = _Run(spec, params, data, context, inputs or {}, start_from)
     try:
-        run.prepare(resume, start_from, devices)
+        run.prepare(resume, devices)
         try:
             run.train()
         except Interrupted as stop:
@@ -86,80 +99,151 @@ def fit(
 class _Run:
     """One call of fit(). Methods are in the order of their use."""
 
-    def __init__(self, code: RecipeCode, params: Any, data: Data, context: Context):
-        self.code, self.params, self.data, self.context = code, params, data, context
-        self.assets = normalised(data.assets)
-        self.borders = Borders.of(data.total_steps, data.steps_per_epoch, data.eval_every, code.STEPS_PER_EXECUTION)
-        self.rate = learning_rate(params, data.total_steps)
-        self.state = LoopState()
-        self.telling = Telling(context, self.borders)
-        recipe = code.__name__.rpartition(".")[2]  # type: ignore[attr-defined]  # it is a module
-        self.keeper = Keeper(context, recipe, params, self.assets, data.total_steps)
+    data: Data  # of the stage, as are the four below
+    borders: Borders
+    begins_at: int
+    model: keras.Model
+    runner: StepRunner
 
-    def prepare(
-        self, resume: CheckpointInfo | None, start_from: CheckpointInfo | None, devices: list[str] | None
-    ) -> None:
-        """Build and compile the model with every variable in place, then load what there is to load."""
+    def __init__(
+        self,
+        spec: RecipeSpec,
+        params: Any,
+        data: Data,
+        context: Context,
+        inputs: Inputs,
+        start_from: CheckpointInfo | None,
+    ):
+        self.spec, self.params, self.context, self.start_from = spec, params, context, start_from
+        self.code = code_of(spec)
+        self.inputs = inputs if optional(self.code, "fixed") else {}
+        self.keep, self.patience = asked(params, "keep"), asked(params, "early_stopping_patience")
+        self.stages = Stages.of(self.code, data)
+        self.state = LoopState()
+        self.telling = Telling(context, self.stages)
+        self.keeper = Keeper(context, spec, params, self.stages.total_steps)
+
+    def prepare(self, resume: CheckpointInfo | None, devices: list[str] | None) -> None:
+        """Get the stage ready that the training stands in, and load what there is to load."""
         self.telling.phase("compiling", self.state)
-        strategy = training_strategy(devices)
-        xla = use_xla(self.params, self.code.XLA_FASTER, strategy)
-        self.model = build_model(self.code, self.params, self.assets, scope=scope(strategy))
-        with scope(strategy):
-            self.model.compile(
-                optimizer=make_optimizer(self.params, self.data.total_steps, self.model.trainable_variables),
-                jit_compile=xla,  # pyright: ignore[reportArgumentType]
-                steps_per_execution=EVALUATION_BATCHES_PER_CALL,
-                **self.code.compile_args(self.params, self.assets),
-            )
-            spec = self.data.train(0).element_spec
-            self.model._symbolic_build(data_batch=spec)  # as keras' own fit: makes optimizer and metric variables
-        self.runner = StepRunner(self.model, strategy)
-        replicas = strategy.num_replicas_in_sync if strategy else 1
-        self.keeper.attach(self.model, checkpoint.environment(xla), replicas)
-        if resume is not None:
-            self.state = self.keeper.resume(resume)
-        elif start_from is not None:
-            self.keeper.start_from(start_from)
+        self.strategy = training_strategy(devices)
+        self.xla = use_xla(self.params, self.code.XLA, self.strategy)
+        if resume is None:
+            self._open_stage(0)
+        else:
+            stored = self.keeper.look_at(resume)
+            state = LoopState.from_json(stored["loop"])
+            self._open_stage(state.stage, begin=False)
+            self.keeper.resume(resume, stored)
+            self.state = state
         resumed_from = self.state.step if resume is not None else None
         self.context.series_row({"attempt": self.context.attempt, "resumed_from_step": resumed_from})
 
+    def _open_stage(self, stage: int, *, begin: bool = True) -> None:
+        """Build and compile a fresh model for a stage, with every variable in place. begin: with the weights to start from."""
+        stages, params, strategy = self.stages, self.params, self.strategy
+        data, self.borders, self.begins_at = stages.data[stage], stages.borders[stage], stages.begins_at[stage]
+        self.data, self.assets = data, settled(data.assets)
+        inputs = Watched(self.inputs)
+        model = self.model = build_model(self.code, params, self.assets, inputs, scope=scope(strategy))
+        with scope(strategy):
+            self._compile(data.total_steps)
+            model._symbolic_build(
+                data_batch=data.train(0).element_spec
+            )  # as keras' own fit: makes what variables are missing
+        self.rate = schedule_of(model)
+        self.runner, self.checked = StepRunner(model, strategy), False
+        environment = checkpoint.environment(bool(model.jit_compile))
+        replicas = strategy.num_replicas_in_sync if strategy else 1
+        self.keeper.attach(model, self.code, self.assets, inputs, environment, replicas)
+        if begin and self.start_from is not None:
+            self.keeper.start_from(self.start_from)
+
+    def _compile(self, total_steps: int) -> None:
+        model, params, assets = self.model, self.params, self.assets
+        own = optional(self.code, "compile")
+        if own is not None:
+            own(model, params, assets, total_steps, self.xla)
+            if not self.xla and model.jit_compile:
+                model.jit_compile = False
+        else:
+            model.compile(
+                optimizer=make_optimizer(params, total_steps, model.trainable_variables),
+                jit_compile=self.xla,  # pyright: ignore[reportArgumentType]
+                **self.code.compile_args(params, assets),
+            )
+        model.steps_per_execution = EVALUATION_BATCHES_PER_CALL  # of Keras' test function; StepRunner counts its own
+
     def train(self) -> None:
-        """Step to the end. Every halt is at a step border, where a checkpoint is exact."""
+        """Train one stage after the other to its end; there every stage leaves a checkpoint."""
+        while True:
+            self._train_stage()
+            self.telling.phase("saving", self.state)
+            self.keeper.save(self.state, wait=True)
+            following = self.state.stage + 1
+            if following == len(self.stages):
+                return
+            self.context.check()
+            self.telling.phase("compiling", self.state)
+            del self.model, self.runner
+            gc.collect()  # graphs hold their variables in circles
+            self._open_stage(following)
+            self.telling.compiles_again()
+            self.state = self.state.next_stage(self.keep, self.begins_at)
+
+    def _train_stage(self) -> None:
+        """Step to the end of the stage. Every halt is at a step border, where a checkpoint is exact."""
         state, total = self.state, self.data.total_steps
         if state.pending_row is not None:  # stopped in the middle of an evaluation
             self._evaluate()
-        if state.step >= total or state.stopped_early:
+        if self.local_step >= total or state.stopped_early:
             return
-        batches = self.runner.iterator(self.data.train(state.step))
+        batches = self.runner.iterator(self.data.train(self.local_step))
         self.telling.phase("compiling", state)
         self.context.check()
-        while state.step < total and not state.stopped_early:
-            most = min(self.borders.next_row(state.step) - state.step, max(1, self.code.STEPS_PER_EXECUTION))
-            began = time.monotonic()
-            done, finite = self.runner.run(batches, self.telling.pace.chunk(most))
-            self.telling.stepped(done, time.monotonic() - began)
-            state.step += done
-            if not finite:
-                self._refuse("training loss")
-            if self.borders.is_row(state.step):
+        while self.local_step < total and not state.stopped_early:
+            self._some_steps(batches)
+            if self.borders.is_row(self.local_step):
                 self._close_interval()
             self.telling.going_on(state)
             self.keeper.save_if_due(state)
             self.context.check()
 
+    @property
+    def local_step(self) -> int:
+        """Steps taken in this stage."""
+        return self.state.step - self.begins_at
+
+    def _some_steps(self, batches: Iterator[Any]) -> None:
+        """Take as many steps as are good before the next look at the clock."""
+        step = self.local_step
+        most = min(self.borders.next_row(step) - step, max(1, self.code.STEPS_PER_EXECUTION))
+        began = time.monotonic()
+        done, is_finite = self.runner.run(batches, self.telling.pace.chunk(most))
+        self.telling.stepped(done, time.monotonic() - began)
+        self.state.step += done
+        if not is_finite:
+            raise non_finite("training loss", self.state.step, self.params)
+        if not self.checked:
+            refuse_unkept(self.model, self.runner, self.keeper.variables)
+            self.checked = True
+
     def _close_interval(self) -> None:
         """End an interval of the series: its row, and the evaluation that may be due."""
-        state = self.state
-        values = _finite(self.runner.results()) | {"learning_rate": self.rate.at(state.step - 1)}
+        state, step = self.state, self.local_step
+        values = finite(self.runner.results())
+        if self.rate is not None:
+            values["learning_rate"] = self.rate.at(step - 1)
         self.model.reset_metrics()
         state.metrics |= values
         state.pending_row = {
             "step": state.step,
-            "epoch": self.borders.epoch(state.step),
+            "epoch": self.borders.epoch(step),
             "at": utc_now().isoformat(),
+            **({"stage": state.stage + 1} if len(self.stages) > 1 else {}),
             **values,
         }
-        if self.borders.is_evaluation(state.step):
+        if self.borders.is_evaluation(step):
             self._evaluate()
         else:
             self._write_row()
@@ -172,56 +256,46 @@ class _Run:
     def _evaluate(self) -> None:
         """Evaluate in full, write the row, keep the best, take samples."""
         state, better = self.state, False
-        validation = self.data.validation()
-        if validation is not None:
-            self.telling.phase("evaluating", state)
-            began = time.monotonic()
-            values = {f"val_{name}": value for name, value in self.runner.evaluate(validation, self._look).items()}
+        self.telling.phase("evaluating", state)
+        began = time.monotonic()
+        values = evaluate(self.code, self.model, self.data, self.runner, self._look)
+        if values:
             self.telling.evaluated(time.monotonic() - began)
-            if not math.isfinite(values["val_loss"]):
-                self._refuse("validation loss")
-            values = _finite(values)
-            state.metrics |= values
+            values = judged(values, self.spec.criterion, state.step, self.params)
             state.pending_row = (state.pending_row or {}) | values
-            better = state.take_evaluation(values["val_loss"], self.params.early_stopping_patience)
+            better = state.take_evaluation(values, self.spec.criterion, self.patience)
         self._write_row()
         if better:
             self.keeper.remember_best(state)
         publish_samples(self.code, self.model, self.params, self.assets, state.step, self.context)
 
     def _look(self, batches: int) -> None:
-        self.telling.going_on(self.state, "evaluating")
+        self.telling.evaluating(self.state, batches)
         self.context.check()
 
-    def _refuse(self, what: str) -> None:
-        params = self.params
-        hint = f"lower learning_rate (now {params.learning_rate:g}) or set clip_norm (now {params.clip_norm:g})"
-        error = NonFiniteLoss(f"the {what} is not a finite number at step {self.state.step}: {hint}")
-        error.step = self.state.step
-        raise error
-
     def finish(self) -> FitOutcome:
-        """Write the last checkpoint; with early stopping go back to the best weights."""
-        state = self.state
-        self.telling.phase("saving", state)
-        self.keeper.save(state, wait=True)
-        used = self.keeper.ref(state.step)
-        if self.params.early_stopping_patience and state.best_step not in (None, state.step):
-            used = self.keeper.use_best(state)
+        """Go back to the best weights of the last stage, where they are to be kept, and sum up."""
+        state, used, keep = self.state, self.state.step, self.keep
+        if keep == "best" and state.best_step is None and hasattr(self.params, "keep"):
+            message = "nothing was evaluated on the way, so that the last state is kept instead of the best"
+            self.context.event("note", {"level": "info", "message": message})
+        if keep == "best" and state.best_step not in (None, state.step):
+            if self.keeper.use_best(state):
+                used = state.best_step
+            else:
+                keep = "last"
+        metrics = state.kept_metrics(keep)
         return FitOutcome(
             model=self.model,
-            checkpoint=used,
+            data=self.data,
+            checkpoint=self.keeper.ref(used),
             step=state.step,
-            total_steps=self.data.total_steps,
+            total_steps=self.stages.total_steps,
             stopped_early=state.stopped_early,
-            metrics=dict(state.metrics),
+            metrics=metrics,
             best_step=state.best_step,
             best_value=state.best_value,
             device_s=self.keeper.cost(state),
             steps_per_s=self.telling.pace.steps_per_s,
+            stages=[*state.stages, metrics],
         )
-
-
-def _finite(values: dict[str, float]) -> dict[str, float]:
-    """Drop what JSON cannot hold; losses were checked before."""
-    return {name: value for name, value in values.items() if math.isfinite(value)}

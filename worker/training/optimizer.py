@@ -12,6 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from worker.training.wishes import asked
+
 
 @keras.saving.register_keras_serializable(package="trainyard")
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
@@ -52,13 +54,22 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
 def learning_rate(params: Any, total_steps: int) -> LearningRate:
     """Make the schedule params ask for. Warm-up takes at most a tenth of the run; final never exceeds the peak."""
+    peak = asked(params, "learning_rate")
     return LearningRate(
-        peak=params.learning_rate,
-        final=min(params.final_learning_rate, params.learning_rate),
-        warmup_steps=min(params.warmup_steps, total_steps // 10),
+        peak=peak,
+        final=min(asked(params, "final_learning_rate"), peak),
+        warmup_steps=min(asked(params, "warmup_steps"), total_steps // 10),
         total_steps=total_steps,
-        kind=params.schedule,
+        kind=asked(params, "schedule"),
     )
+
+
+def schedule_of(model: keras.Model) -> LearningRate | None:
+    """The schedule a compiled model's optimizer follows, None when that is none of ours."""
+    optimizer: Any = model.optimizer
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # a LossScaleOptimizer's
+    rate = getattr(inner, "_learning_rate", None)
+    return rate if isinstance(rate, LearningRate) else None
 
 
 def is_matrix(variable: Any) -> bool:
@@ -93,15 +104,16 @@ def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> k
     """
     common: dict[str, Any] = {
         "learning_rate": learning_rate(params, total_steps),
-        "global_clipnorm": params.clip_norm or None,
+        "global_clipnorm": asked(params, "clip_norm") or None,
     }
-    if params.optimizer == "sgd":
+    kind, beta_2, decay = (asked(params, name) for name in ("optimizer", "beta_2", "weight_decay"))
+    if kind == "sgd":
         optimizer = _penalised(keras.optimizers.SGD)(momentum=0.9, nesterov=True, **common)
-    elif params.optimizer == "adam":
-        optimizer = _penalised(keras.optimizers.Adam)(beta_2=params.beta_2, **common)
+    elif kind == "adam":
+        optimizer = _penalised(keras.optimizers.Adam)(beta_2=beta_2, **common)
     else:
-        optimizer = _penalised(keras.optimizers.AdamW)(beta_2=params.beta_2, weight_decay=params.weight_decay, **common)
+        optimizer = _penalised(keras.optimizers.AdamW)(beta_2=beta_2, weight_decay=decay, **common)
         optimizer.exclude_from_weight_decay(var_list=[v for v in trainable if not is_matrix(v)])
-    optimizer.l1 = params.l1
-    optimizer.l2 = params.weight_decay if params.optimizer != "adamw" else 0.0
+    optimizer.l1 = asked(params, "l1")
+    optimizer.l2 = decay if kind != "adamw" else 0.0
     return optimizer

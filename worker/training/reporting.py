@@ -1,11 +1,14 @@
 """Tells the world how a training goes: phases at once, progress at most twice a second."""
 
+import dataclasses
 import time
+from typing import Any
 
-from shared.jobs.job import Progress
+from shared.jobs.job import CheckpointRef, Progress
 from worker.context import Context
-from worker.training.loop_state import Borders, LoopState
+from worker.training.loop_state import LoopState
 from worker.training.pace import Pace
+from worker.training.stages import Stages
 
 INTERVAL_S = 0.5
 
@@ -13,9 +16,9 @@ INTERVAL_S = 0.5
 class Telling:
     """Turns the loop's state into Progress for the context."""
 
-    def __init__(self, context: Context, borders: Borders):
+    def __init__(self, context: Context, stages: Stages):
         self._context = context
-        self._borders = borders
+        self._stages = stages
         self._phase = "starting"
         self._told_at = -INTERVAL_S
         self._compiled = False
@@ -27,8 +30,12 @@ class Telling:
         self._phase = name
         self._tell(state)
 
+    def compiles_again(self) -> None:
+        """Take note that the next call of a step is a first one."""
+        self._compiled = False
+
     def stepped(self, steps: int, seconds: float) -> None:
-        """Take note of steps run. The first call of a process is compiling and counts for no pace."""
+        """Take note of steps run. The first call of a stage is compiling and counts for no pace."""
         if self._compiled:
             self.pace.add(steps, seconds)
         self._compiled = True
@@ -37,27 +44,68 @@ class Telling:
         """Take note of how long an evaluation took, for the time left."""
         self._evaluation_s = seconds
 
-    def going_on(self, state: LoopState, phase: str = "training") -> None:
+    def evaluating(self, state: LoopState, batches: int) -> None:
+        """Tell how far an evaluation is, as going_on() does."""
+        self.going_on(state, "evaluating", batches)
+
+    def going_on(self, state: LoopState, phase: str = "training", part: int = 0) -> None:
         """Tell progress if the last telling is long enough ago."""
         if self._phase != phase or time.monotonic() - self._told_at >= INTERVAL_S:
             self._phase = phase
-            self._tell(state)
+            self._tell(state, part)
 
-    def _tell(self, state: LoopState) -> None:
+    def _tell(self, state: LoopState, part: int = 0) -> None:
         self._told_at = time.monotonic()
-        borders, rate = self._borders, self.pace.steps_per_s
-        per_epoch = borders.steps_per_epoch
-        left = borders.total_steps - state.step
-        evaluations = -(-borders.total_steps // borders.eval_every) - state.step // borders.eval_every
+        stages, rate = self._stages, self.pace.steps_per_s
+        borders, step = stages.borders[state.stage], state.step - stages.begins_at[state.stage]
+        epoch = None
+        if borders.steps_per_epoch:
+            within = min(step, borders.total_steps - 1) // borders.steps_per_epoch + 1
+            epoch = stages.epochs_before(state.stage) + within
+        left = stages.total_steps - state.step
+        evaluations = stages.evaluations_left(state.stage, step)
         self._context.progress(
             Progress(
                 phase=self._phase,
                 step=state.step,
-                total_steps=borders.total_steps,
-                epoch=min(state.step, borders.total_steps - 1) // per_epoch + 1 if per_epoch else None,
-                total_epochs=-(-borders.total_steps // per_epoch) if per_epoch else None,
+                part=part,
+                total_steps=stages.total_steps,
+                epoch=epoch,
+                total_epochs=stages.epochs or None,
                 steps_per_s=rate,
                 remaining_s=left / rate + evaluations * self._evaluation_s if rate else None,
                 metrics=dict(state.metrics),
             )
         )
+
+
+class Lively(Context):
+    """The context of what a recipe does outside the loop (loading, the report): each check() is a sign of life.
+
+    A recipe that tells progress of its own is passed on; the number of looks stands in Progress.part, which the watchdog sees.
+    """
+
+    def __init__(self, context: Context, progress: Progress):
+        super().__init__(**{f.name: getattr(context, f.name) for f in dataclasses.fields(Context)})
+        self._context, self._progress = context, progress
+        self._told_at, self._looks = time.monotonic(), 0
+        context.progress(progress)
+
+    def check(self) -> None:
+        self._context.check()
+        self._looks += 1
+        if time.monotonic() - self._told_at >= INTERVAL_S:
+            self.progress(self._progress)
+
+    def progress(self, progress: Progress) -> None:
+        self._progress, self._told_at = progress, time.monotonic()
+        self._context.progress(progress.model_copy(update={"part": max(progress.part, self._looks)}))
+
+    def event(self, type: str, data: dict[str, Any]) -> None:
+        self._context.event(type, data)
+
+    def checkpoint(self, ref: CheckpointRef, data: dict[str, Any]) -> None:
+        self._context.checkpoint(ref, data)
+
+    def series_row(self, row: dict[str, Any]) -> None:
+        self._context.series_row(row)

@@ -1,52 +1,39 @@
-"""Writes what a recipe's sample() returns below the attempt's samples/ folder and tells of it."""
+"""Publishes what a recipe's sample() shows after an evaluation, as samples/<step> of the attempt, and tells of it."""
 
-import os
-import random
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from shared.ids import new_id
-from shared.volume.staging import STAGING_PREFIX, full_is_said
+from shared.outputs import Output, Text, headline
+from shared.volume.staging import full_is_said
+from worker.artifacts import Files, publishing
 from worker.context import Context
-from worker.recipe import RecipeCode
+from worker.recipe import Assets, RecipeCode
+from worker.training.undisturbed import undisturbed
 
-TEXT_IN_EVENT = 2_000  # characters; the file holds all
+TEXT_IN_EVENT = 200  # characters; the volume holds all
 
 
-def publish_samples(
-    code: RecipeCode, model: Any, params: Any, assets: dict[str, Any], step: int, context: Context
-) -> None:
-    """Take samples and publish each as samples/<step>.<txt|png>, further ones as <step>-<n>.
+def publish_samples(code: RecipeCode, model: Any, params: Any, assets: Assets, step: int, context: Context) -> None:
+    """Take samples and publish them. Random-number generators are put back afterwards: samples never change a training.
 
-    Python's and NumPy's generators are put back afterwards: samples never change a training.
+    Without a volume they are taken and told all the same. Raises VolumeFull.
     """
-    python_rng, numpy_rng = random.getstate(), np.random.get_state()
-    try:
-        samples = code.sample(model, params, assets, seed=params.seed)
-    finally:
-        random.setstate(python_rng)
-        np.random.set_state(numpy_rng)
-    for n, sample in enumerate(samples):
-        data: dict[str, Any] = {"step": step, "title": sample.title}
-        body, suffix = (sample.png, "png") if sample.png is not None else ((sample.text or "").encode(), "txt")
-        if context.attempt_dir is not None:
-            name = f"samples/{step:08d}{f'-{n}' if n else ''}.{suffix}"
-            _write(context.attempt_dir / name, body)
-            data["artifact"] = name
-        if sample.text is not None:
-            data["text"] = sample.text[:TEXT_IN_EVENT]
-        context.event("sample", data)
 
+    def take(files: Files) -> list[Output]:
+        with undisturbed(model):
+            return code.sample(model, params, assets, seed=params.seed, files=files)
 
-def _write(path: Path, body: bytes) -> None:
-    """Put a whole file in place or none. Raises VolumeFull."""
-    staging = path.parent / f"{STAGING_PREFIX}{new_id()}"
-    with full_is_said():
-        try:
-            path.parent.mkdir(exist_ok=True)
-            staging.write_bytes(body)
-            os.replace(staging, path)
-        finally:
-            staging.unlink(missing_ok=True)
+    if context.volume is None or context.attempt_dir is None:
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = take(Files(Path(folder)))
+    else:
+        place = context.attempt_dir / "samples"
+        with full_is_said():
+            place.mkdir(exist_ok=True)
+        with publishing(context.volume, place / f"{step:08d}") as (files, outputs):
+            outputs += take(files)
+    if outputs:
+        first = outputs[0]
+        text = first.text if isinstance(first, Text) else headline(outputs)
+        context.event("sample", {"step": step, "title": first.title, "text": text[:TEXT_IN_EVENT]})

@@ -30,6 +30,7 @@ class StepRunner:
     def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy | None):
         self._model = model
         self._strategy = strategy
+        self._graph: Any = None
         self._run = self._make_run()
         self._results = tf.function(lambda: dict(model.get_metrics_result()), autograph=False)
 
@@ -44,6 +45,7 @@ class StepRunner:
                 local = strategy.experimental_local_results
                 logs = strategy.run(model.train_step, args=(data,))
                 logs = tree.map_structure(lambda value: tf.reduce_mean(local(value), 0), logs)
+            self._graph = tf.compat.v1.get_default_graph()
             flat = [tf.cast(logs[name], tf.float32) for name in _loss_names(logs)]
             return tf.reduce_all(tf.math.is_finite(tf.stack(flat)))
 
@@ -63,6 +65,11 @@ class StepRunner:
 
         return run
 
+    @property
+    def variables(self) -> list[Any]:
+        """The TensorFlow variables that a step uses, known once one has run. [] under a strategy: replicas have their own."""
+        return [] if self._graph is None or self._strategy is not None else list(self._graph.variables)
+
     def iterator(self, dataset: tf.data.Dataset) -> Iterator[Any]:
         """Return an iterator over training batches, read ahead of the steps."""
         return iter(distributed(self._strategy, dataset.prefetch(tf.data.AUTOTUNE)))
@@ -77,8 +84,15 @@ class StepRunner:
         return int(done), bool(finite)
 
     def results(self) -> dict[str, float]:
-        """Return the metrics gathered since the last reset."""
-        return {name: float(value) for name, value in self._results().items() if _is_scalar(value)}
+        """Return the metrics gathered since the last reset.
+
+        Keras' own "loss" is left out where a step of the model's own never tells it one: it would read 0.
+        """
+        found = {name: float(value) for name, value in self._results().items() if _is_scalar(value)}
+        tracker: Any = self._model._loss_tracker
+        if tracker is not None and tracker.name in found and not float(tracker.count):
+            del found[tracker.name]
+        return found
 
     def evaluate(self, dataset: tf.data.Dataset, look: Callable[[int], None]) -> dict[str, float]:
         """Return the metrics over one exact pass; the metric state is reset before and after, whatever happens.

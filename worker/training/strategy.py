@@ -9,6 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from shared.errors import InvalidParams, Problem
+from worker.recipe import XlaChoice
+from worker.training.wishes import asked
+
 
 def training_strategy(devices: list[str] | None = None) -> tf.distribute.Strategy | None:
     """Return a MirroredStrategy over the slot's GPUs when there are several, else None.
@@ -34,10 +38,17 @@ def distributed(strategy: tf.distribute.Strategy | None, dataset: tf.data.Datase
     return strategy.experimental_distribute_dataset(dataset.with_options(options))
 
 
-def use_xla(params: Any, faster_on_cpu: bool, strategy: tf.distribute.Strategy | None) -> bool:
-    """Decide whether the step is compiled with XLA. auto: the recipe's measured choice on the CPU, on for one GPU."""
-    if strategy is not None or params.xla == "off":
+def use_xla(params: Any, choice: XlaChoice, strategy: tf.distribute.Strategy | None) -> bool:
+    """Decide whether the step is compiled with XLA. auto: the recipe's measured choice on the CPU, on for one GPU.
+
+    Raises InvalidParams when it is asked for of a recipe that cannot.
+    """
+    wish = asked(params, "xla")
+    if choice == "never":
+        if wish == "on":
+            message = "'on', but this recipe's step cannot be compiled with XLA; right are auto and off"
+            raise InvalidParams([Problem(field="params.xla", message=message)])
         return False
-    if params.xla == "on":
-        return True
-    return faster_on_cpu or bool(tf.config.list_logical_devices("GPU"))
+    if strategy is not None or wish == "off":
+        return False
+    return wish == "on" or choice == "faster" or bool(tf.config.list_logical_devices("GPU"))

@@ -1,73 +1,78 @@
-"""Runs one training job inside the trainer process: dataset, recipe, fit, report, artifacts, model. Thin glue.
+"""Runs one training job inside the trainer process: inputs, recipe, fit, report, artifacts, model. Thin glue.
 
 Called by worker/process.py. Raises what ends the attempt (see worker/supervision/failure.py) or an Interrupted.
 """
 
+import math
 from typing import Any
 
-from shared.errors import InputMissing
-from shared.jobs.job import Job, Progress
+from shared.jobs.job import START_FROM, Job, Progress
 from shared.jobs.models import Model, save_model
+from shared.outputs import MOST_ROWS, Output, Table, headline
 from shared.recipes import get_recipe
-from shared.recipes.base import validate_params
-from worker.artifacts import publish_artifacts
+from shared.recipes.base import RecipeSpec, validate_params
+from shared.volume.volume import CheckpointInfo
+from worker.artifacts import publishing
 from worker.context import Context
-from worker.recipe import recipe_code
-from worker.sources import find_source
+from worker.inputs import checkpoint_of, find_checkpoint, open_inputs
+from worker.recipe import Baseline, code_of, optional
 from worker.training.fit import FitOutcome, fit
+from worker.training.reporting import Lively
+
+BESIDE = "Beside simple answers"
 
 
 def run_train(job: Job, context: Context) -> dict[str, Any]:
-    """Train job to its end and return job.result: metrics, the checkpoint to use, the model's id, artifact names.
+    """Train job to its end and return job.result: metrics, the checkpoint to use, the model's id, how many outputs.
 
     Goes on from the newest valid checkpoint of an earlier attempt. The model it leaves is named by the job's own id.
     """
     assert context.volume is not None and context.attempt_dir is not None
-    volume = context.volume
-    context.progress(Progress(phase="loading"))
-    params = validate_params(get_recipe(job.recipe).train_params, job.params)
-    code = recipe_code(job.recipe)
-    if job.dataset_id is None:
-        raise InputMissing("this training names no dataset")
-    dataset, folder = context.dataset(job.dataset_id)
-    data = code.load(dataset, folder, params)
+    loading = Lively(context, Progress(phase="loading"))
+    spec = get_recipe(job.recipe)
+    code, params = code_of(spec), validate_params(spec.train_params, job.params)
+    inputs = open_inputs({role: ref for role, ref in job.inputs.items() if role != START_FROM}, context)
+    loading.check()
+    data = code.load(inputs, params, loading)
     for note in data.notes:
         context.event("note", {"level": "info", "message": note})
     context.check()
 
-    resume = volume.newest_checkpoint(job.id, below_attempt=job.attempt, recorded=job.checkpoint)
-    start_from = None
+    resume = context.volume.newest_checkpoint(job.id, below_attempt=job.attempt, recorded=job.checkpoint)
     if resume is not None:
         message = f"going on from step {resume.ref.step}, written by attempt {resume.ref.attempt}"
         context.event("note", {"level": "info", "message": message, "resumed_from_step": resume.ref.step})
-    elif job.source is not None:
-        start_from = find_source(volume, job.source)
-    outcome = fit(code, params, data, context, resume, start_from=start_from)
+    start_from = None
+    if resume is None or optional(code, "stages") is not None:  # a further stage begins from there too
+        start_from = _start_from(job, context)
+    outcome = fit(spec, params, data, context, resume, inputs=inputs, start_from=start_from)
 
-    context.progress(
-        Progress(phase="evaluating", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics)
-    )
-    report = code.report(outcome.model, data, params)
-    names = publish_artifacts(volume, context.attempt_dir, report.artifacts)
-    result = _summary(outcome, report.metrics, names)
-    if outcome.checkpoint is not None:
-        model = Model(
-            id=job.id,
-            name=job.name or f"{job.recipe} {job.id[-6:]}",
-            owner=job.owner,
-            recipe=job.recipe,
-            recipe_version=job.recipe_version,
-            checkpoint=outcome.checkpoint,
-            metrics=result["metrics"],
-        )
-        save_model(volume, model)
-        result |= {"model_id": job.id, "checkpoint": outcome.checkpoint.model_dump(mode="json")}
-    return result
+    at = Progress(phase="evaluating", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics)
+    return _conclude(job, spec, params, outcome, Lively(context, at))
 
 
-def _summary(outcome: FitOutcome, report: dict[str, float], artifacts: list[str]) -> dict[str, Any]:
-    return {
-        "metrics": {**outcome.metrics, **report},
+def _start_from(job: Job, context: Context) -> CheckpointInfo | None:
+    ref = job.inputs.get(START_FROM)
+    return find_checkpoint(checkpoint_of(ref, context), context) if ref else None
+
+
+def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, context: Context) -> dict[str, Any]:
+    """Report, put what there is to see on the volume, name the model, and sum up."""
+    assert context.volume is not None and context.attempt_dir is not None
+    code = code_of(spec)
+    with publishing(context.volume, context.attempt_dir / "artifacts") as (files, outputs):
+        report = code.report(outcome.model, outcome.data, params, context, files, outcome.stages)
+        metrics = {**outcome.metrics, **report.metrics}
+        outputs += report.outputs
+        compare = optional(code, "baselines")
+        baselines = list(compare(outcome.data, params, context)) if compare else []
+        outputs += _beside(spec.title, metrics, baselines)
+        written = files.names()
+    result = {
+        "headline": headline(outputs),
+        "outputs": len(outputs),
+        "metrics": metrics,
+        "artifacts": len(written),
         "steps": outcome.step,
         "total_steps": outcome.total_steps,
         "stopped_early": outcome.stopped_early,
@@ -75,5 +80,44 @@ def _summary(outcome: FitOutcome, report: dict[str, float], artifacts: list[str]
         "best_value": outcome.best_value,
         "steps_per_s": outcome.steps_per_s,
         "device_s": outcome.device_s,
-        "artifacts": artifacts,
     }
+    if outcome.checkpoint is not None:
+        save_model(context.volume, _model(job, spec, outcome, metrics, baselines))
+        result |= {"model_id": job.id, "checkpoint": outcome.checkpoint.model_dump(mode="json")}
+    return result
+
+
+def _beside(title: str, own: dict[str, float], baselines: list[Baseline]) -> list[Output]:
+    """The model's own figures above those of its baselines, by the metrics that they were measured with."""
+    names = list(dict.fromkeys(name for each in baselines for name in each.metrics))
+    if not names:
+        return []
+    rows = [[title, *(_cell(own.get(name)) for name in names)]]
+    rows += [[each.name, *(_cell(each.metrics.get(name)) for name in names)] for each in baselines]
+    return [Table(title=BESIDE, columns=["", *names], rows=rows[:MOST_ROWS], count=len(rows))]
+
+
+def _cell(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _model(
+    job: Job, spec: RecipeSpec, outcome: FitOutcome, metrics: dict[str, float], baselines: list[Baseline]
+) -> Model:
+    assert outcome.checkpoint is not None
+    return Model(
+        id=job.id,
+        name=job.name or f"{job.recipe} {job.id[-6:]}",
+        owner=job.owner,
+        recipe=job.recipe,
+        recipe_version=job.recipe_version,
+        checkpoint=outcome.checkpoint,
+        metrics=metrics,
+        criterion=spec.criterion.metric,
+        value=outcome.metrics.get(spec.criterion.metric),
+        params=job.params,
+        inputs=job.inputs,
+        split=outcome.data.split,
+        stages=outcome.stages if len(outcome.stages) > 1 else [],
+        baselines={each.name: each.metrics for each in baselines},
+    )

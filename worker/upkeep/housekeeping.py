@@ -4,6 +4,7 @@ A thread of the reaper; see worker/upkeep/reaper.py. Every step may be repeated 
 """
 
 import logging
+import os
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ import redis
 
 from shared.jobs.job import TERMINAL
 from shared.jobs.models import models_from
-from shared.jobs.pins import pins
+from shared.jobs.pins import pins, plain_pins
 from shared.jobs.store import JobStore
+from shared.volume import files
+from shared.volume.cache import drop_unused
 from shared.volume.volume import Volume, staging
 
 log = logging.getLogger(__name__)
@@ -26,13 +29,15 @@ _ORPHAN_S = 3600.0  # staging folders and pins of unknown jobs that are older be
 @dataclass
 class Tidied:
     """left_over: staging folders and trash removed. pins: removed. expired: jobs whose files were removed. deleted: jobs of which
-    something had come back after their deletion.
+    something had come back after their deletion. files: uploaded files no job needs. cached: entries of the cache.
     """
 
     left_over: int = 0
     pins: int = 0
     expired: int = 0
     deleted: int = 0
+    files: int = 0
+    cached: int = 0
 
 
 def keep_tidy(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:
@@ -55,10 +60,16 @@ def tidy(store: JobStore, volume: Volume) -> Tidied:
 
     The files of a job are removed when its record says that it ended longer than retention_s ago, Redis has forgotten it, no
     job that has not ended needs them, and no model is made of it. Times are the volume's own. A job without a readable copy
-    of its record is never touched, unless Redis says that it was deleted.
+    of its record is never touched, unless Redis says that it was deleted. Uploaded files go a day after the last job that names
+    them, what the cache holds of a dataset with that dataset or when nobody has used it for a month.
     """
     done = Tidied(left_over=volume.sweep(older_than_s=_ORPHAN_S))
     now = volume.now()
+    done.pins += _drop_dataset_pins(store, volume, now)
+    try:
+        done.cached = drop_unused(volume)
+    except OSError as err:
+        log.warning("the cache cannot be tidied: %s", err)
     kept: dict[str, tuple[str, int]] = {}
     ids = volume.job_ids()
     for start in range(0, len(ids), _AT_A_TIME):
@@ -81,8 +92,22 @@ def tidy(store: JobStore, volume: Volume) -> Tidied:
                         kept[job_id] = owner, volume.job_bytes(job_id)
             except OSError as err:
                 log.warning("the files of job %s cannot be tidied: %s", job_id, err)
-    store.tell_kept(_by_owner(volume, kept))
+    total = _by_owner(volume, kept)
+    try:
+        done.files = files.drop_unneeded(
+            volume, older_than_s=files.ALONE_S, known=lambda some: _still(store, volume, some)
+        )
+        total += files.bytes_by_owner(volume)
+    except OSError as err:
+        log.warning("uploaded files cannot be tidied: %s", err)
+    store.tell_kept(total)
     return done
+
+
+def _still(store: JobStore, volume: Volume, job_ids: list[str]) -> set[str]:
+    """Those of some jobs that have files or a record."""
+    there = {job_id for job_id in job_ids if volume.job_dir(job_id).exists()}
+    return there | store.known([job_id for job_id in job_ids if job_id not in there])
 
 
 def _remove_unneeded(volume: Volume, job_id: str) -> bool:
@@ -116,8 +141,28 @@ def _last_word(volume: Volume, job_id: str) -> tuple[str, float | None]:
 
 
 def _drop_pins(store: JobStore, volume: Volume, job_id: str, now: float) -> int:
-    """Remove the pins of jobs that have ended, and old ones of what never came to be."""
-    found = pins(volume.job_dir(job_id))
+    """Remove those pins of a job's checkpoints that nobody needs any more."""
+    return _drop_over(store, volume, pins(volume.job_dir(job_id)), now)
+
+
+def _drop_dataset_pins(store: JobStore, volume: Volume, now: float) -> int:
+    """Remove those pins of datasets that nobody needs any more."""
+    dropped = 0
+    try:
+        names = [name for name in os.listdir(volume.root / "datasets") if not name.startswith(".")]
+    except FileNotFoundError:
+        return 0
+    for name in names:
+        try:
+            found = {path: path.name for path in plain_pins(volume.dataset_dir(name))}
+            dropped += _drop_over(store, volume, found, now)
+        except OSError as err:
+            log.warning("the pins of dataset %s cannot be tidied: %s", name, err)
+    return dropped
+
+
+def _drop_over(store: JobStore, volume: Volume, found: dict[Path, str], now: float) -> int:
+    """Remove the pins of jobs that have ended, and old ones of what never came to be. found: pin -> who needs it."""
     states = store.states_of(sorted(set(found.values()))) if found else {}
     dropped = 0
     for path, needing in found.items():

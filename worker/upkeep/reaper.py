@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import redis
 from celery import Celery
 
-from shared.errors import VolumeFull
+from shared.errors import SchemaMismatch, VolumeFull
 from shared.jobs.job import QUEUES
 from shared.jobs.store import JobStore
 from shared.jobs.wakeup import celery_config
 from shared.settings import SettingsInvalid, load_settings
 from shared.volume.copies import copy_records
 from shared.volume.reindex import reindex
+from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
 from worker.logs import set_up_logging
 from worker.supervision.wakeups import WakeUps
@@ -87,6 +88,10 @@ def main() -> None:
     log.info("reaper at work every %g s on %s", settings.reap_interval_s, settings.data)
     away = False
     pause_s = settings.reap_interval_s
+    try:
+        until_fit(store, volume, leaving, pause_s)
+    except SchemaMismatch as err:
+        raise SystemExit(f"reaper: {err.message}") from err
     # Of their own: a volume that hangs must not keep jobs from being taken back.
     copier = threading.Thread(target=keep_copying, args=(store, volume, leaving, pause_s), daemon=True)
     tidier = threading.Thread(target=keep_tidy, args=(store, volume, leaving, pause_s * _TIDY_EVERY), daemon=True)
@@ -104,6 +109,20 @@ def main() -> None:
             away = True
         leaving.wait(pause_s)
     copier.join(_COPY_S * 2)
+
+
+def until_fit(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:
+    """Wait until both could be looked at, or told to leave. Raises SchemaMismatch when another version has written one of them."""
+    told = False
+    while not leaving.is_set():
+        try:
+            require_volume(volume)
+            return require_store(store)
+        except (redis.RedisError, OSError) as err:
+            if not told:
+                log.warning("waiting to begin: %s", err)
+            told = True
+        leaving.wait(pause_s)
 
 
 def keep_copying(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:

@@ -3,7 +3,6 @@
 import itertools
 import math
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from shared.datasets.pictures.decoding import (
     Unreadable,
     extremes,
     is_grey,
-    is_turned,
     levels_of,
     opened_picture,
+    turn_of,
     upright_size,
 )
 from shared.datasets.report import Warned
@@ -49,7 +48,7 @@ def see(path: Path) -> Seen | str:
     try:
         with opened_picture(path) as image:
             width, height = upright_size(image)
-            turned = is_turned(image)
+            turned = turn_of(image) != 1
             several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
             deep = image.mode in DEEP
@@ -70,8 +69,7 @@ def see_all(root: Path, names: Iterable[str]) -> tuple[dict[str, Seen], dict[str
     seen: dict[str, Seen] = {}
     wrong: dict[str, str] = {}
     left = iter(names)
-    with warnings.catch_warnings(), ThreadPoolExecutor(_AT_ONCE) as pool:
-        warnings.simplefilter("ignore")  # of Pillow, on odd metadata; the filters are the process's, not a thread's
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         while batch := list(itertools.islice(left, _BATCH)):
             for name, found in zip(batch, pool.map(lambda name: see(root / name), batch), strict=True):
                 if isinstance(found, str):
@@ -107,14 +105,18 @@ def warnings_about(seen: Sequence[Seen], facts: dict[str, Any]) -> list[Warned]:
         sides = f"{width[0]} to {width[1]} wide and {height[0]} to {height[1]} high"
         said.append(Warned(code="mixed_sizes", message=f"The pictures are {sides}: training scales them to one size."))
     if large := sum(one.width * one.height > _LARGE for one in seen):
-        message = f"{large:,} pictures have more than {_LARGE // 1_000_000} million pixels: smaller copies train faster."
+        message = (
+            f"{large:,} pictures have more than {_LARGE // 1_000_000} million pixels: smaller copies train faster."
+        )
         said.append(Warned(code="very_large", message=message))
     if several := sum(one.several for one in seen):
         message = f"{several:,} pictures move or have several pages: the first of each is used."
         said.append(Warned(code="several_frames", message=message))
     grey = sum(one.channels == 1 for one in seen)
     if 0 < grey < len(seen):
-        message = f"{grey:,} of {len(seen):,} pictures are grey, the others coloured: a model may learn to look for that."
+        message = (
+            f"{grey:,} of {len(seen):,} pictures are grey, the others coloured: a model may learn to look for that."
+        )
         said.append(Warned(code="mixed_colours", message=message))
     if "levels" in facts:
         (low, high), *_ = facts["levels"].values()
@@ -130,10 +132,14 @@ def warnings_about_classes(classes: dict[str, int]) -> list[Warned]:
     if len(classes) > 1:
         most, fewest = max(classes, key=classes.__getitem__), min(classes, key=classes.__getitem__)
         if classes[most] >= _UNEVEN * classes[fewest]:
-            message = f"{most!r} has {classes[most]:,}, {fewest!r} only {classes[fewest]:,}: a model will favour {most!r}."
+            message = (
+                f"{most!r} has {classes[most]:,}, {fewest!r} only {classes[fewest]:,}: a model will favour {most!r}."
+            )
             said.append(Warned(code="imbalance", message=message))
     if few := [name for name, count in classes.items() if count < _FEW]:
-        message = f"{_some(few)} {'has' if len(few) == 1 else 'have'} fewer than {_FEW}: too few to learn from and test with."
+        message = (
+            f"{_some(few)} {'has' if len(few) == 1 else 'have'} fewer than {_FEW}: too few to learn from and test with."
+        )
         said.append(Warned(code="tiny_classes", message=message))
     alike: dict[str, list[str]] = {}
     for name in classes:

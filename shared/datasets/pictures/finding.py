@@ -13,7 +13,7 @@ OuterFolders = Literal["ask", "merge", "classes"]
 
 @dataclass
 class Found:
-    """layout: where wrong and question are empty, and as good as can be told otherwise. wrong: by name, what is wrong with its place.
+    """layout: as good as can be told. wrong: by name, what is wrong with the place of a picture.
 
     question: what only the user can say, with choices for the answer. notes: what was taken for granted.
     """
@@ -50,7 +50,7 @@ def find_layout(names: Sequence[str], outer: OuterFolders) -> Found:
 
 def _wrong_place(path: list[str], inner: list[str], depth: int, in_parts: bool, parts: set[str]) -> str | None:
     if in_parts and (not path or path[0] not in parts):
-        return f"lies beside the folders {' and '.join(sorted(parts))}; put it into one of them"
+        return f"lies beside {' and '.join(sorted(parts))}; put it into one of the parts train, val and test"
     if not inner and depth:
         if in_parts:
             return f"lies in {path[0]} but in no class folder"
@@ -75,9 +75,8 @@ def _ask_about_outer(found: Found, paths: Sequence[list[str]], outer: OuterFolde
     shown = ", ".join(around[:6]) + (" ..." if len(around) > 6 else "")
     shared = sorted(label for label, outside in holds.items() if len(outside) > 1)
     if outer == "ask" and shared:
-        found.question = (
-            f"the folders {shown} hold the same classes ({', '.join(shared[:4])}): if they are parts, name them train, val and test"
-        )
+        same = f"the folders {shown} hold the same classes ({', '.join(shared[:4])})"
+        found.question = f"{same}: if they are parts, name them train, val and test"
         merge = f"They are no parts: the class is the inner folder, pictures of {shown} are put together"
         found.choices = [
             Choice(option="outer_folders", value="merge", title=merge),
@@ -85,4 +84,6 @@ def _ask_about_outer(found: Found, paths: Sequence[list[str]], outer: OuterFolde
         ]
         return
     if len(around) > 1 or found.layout.parts:
-        found.notes.append(f"the class of a picture is its innermost folder; the folders around it ({shown}) say nothing more")
+        found.notes.append(
+            f"the class of a picture is its innermost folder; the folders around it ({shown}) say nothing more"
+        )

@@ -3,6 +3,7 @@
 Head: two zero bytes, type 8, number of axes, each axis as big-endian uint32. The bytes follow.
 """
 
+import json
 import os
 import struct
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from shared.datasets.pictures.layout import part_of
+from shared.datasets.pictures.layout import PARTS
+
+CLASSES = "classes.json"  # beside the files: names of the classes by label, where they are known
 
 
 @dataclass(frozen=True)
@@ -64,5 +67,12 @@ class IdxPart:
 
 def parts_in(names: list[str]) -> list[str]:
     """Parts of an imported dataset, in the order train, val, test, from the names of its files."""
-    found = {part_of(name.partition("-")[0]) for name in names if name.endswith("-images-idx3-ubyte")}
-    return [part for part in ("train", "val", "test") if part in found]
+    return [part for part in PARTS if file_name(part, "images") in names]
+
+
+def class_names(folder: Path) -> dict[str, str]:
+    """Names of classes by label, of an imported dataset; {} where none are known."""
+    try:
+        return json.loads((folder / CLASSES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}

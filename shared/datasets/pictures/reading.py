@@ -21,7 +21,7 @@ from shared.datasets.pictures.decoding import (
     upright,
     upright_size,
 )
-from shared.datasets.pictures.idx import IdxPart, parts_in
+from shared.datasets.pictures.idx import IdxPart, class_names, parts_in
 from shared.datasets.pictures.kinds import has_picture_suffix
 from shared.datasets.pictures.layout import Layout
 from shared.datasets.problems import refuse
@@ -79,7 +79,7 @@ def open_pictures(folder: Path, manifest: "DatasetManifest") -> PictureList:
     root = folder / "files"
     names = sorted(file.path.removeprefix("files/") for file in manifest.files)
     if manifest.format == "idx":
-        return _of_idx(root, names, manifest.kept.get("names", {}))
+        return _of_idx(root, names)
     channels = int(manifest.report.facts.get("channels", 3))
     layout = Layout(**manifest.kept.get("layout", {}))
     return pictures_in(root, names, layout, channels=channels, levels=manifest.report.facts.get("levels"))
@@ -107,10 +107,10 @@ def pictures_in(
     return PictureList(names, parts, classes, labels, channels, open_one, size)
 
 
-def _of_idx(root: Path, files: list[str], called: dict[str, str]) -> PictureList:
-    """called: names of classes by label, where the dataset brought a list of them."""
+def _of_idx(root: Path, files: list[str]) -> PictureList:
     try:
         parts = [(part, IdxPart(root, part)) for part in parts_in(files)]
+        called = class_names(root)
     except (OSError, ValueError) as err:
         raise refuse(f"cannot be read: {err}") from err
     kinds = sorted(set().union(*(part.labels for _, part in parts)))

@@ -9,7 +9,7 @@ from PIL import Image
 from shared.datasets.pictures.decoding import DEEP, Levels, opened_picture, upright
 from shared.datasets.pictures.kinds import HEAD, has_picture_suffix, readable_kind
 
-MOST_SHOWN = 12  # pictures of one folder that a preview may name
+MOST_SHOWN = 20  # pictures of one folder that a preview may name
 _TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 _AS_IT_LIES = 2 << 20  # bytes; larger files are made smaller
 _SIDE = 1024  # pixels of what is made smaller

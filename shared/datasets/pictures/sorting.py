@@ -11,15 +11,27 @@ from shared.datasets.pictures.kinds import HEAD, has_picture_suffix, other_kind,
 from shared.datasets.pictures.layout import part_of
 
 _ENDINGS = {"JPEG": ".jpg", "TIFF": ".tif"}
-_TEXTS = {".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".html", ".py"}  # may begin like anything
+_TEXTS = {
+    ".txt",
+    ".md",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".yaml",
+    ".yml",
+    ".html",
+    ".py",
+}  # may begin like anything
 _CONVERT = "which cannot be read: convert it to JPEG or PNG"
 
 
 @dataclass
 class SortedOut:
-    """Names below the target. unreadable: what is wrong with pictures of a format that is not read. empty: folders that hold nothing.
+    """Names below the target. unreadable: what is wrong with pictures of a format that is not read.
 
-    notes: what was changed, for the user.
+    empty: folders that hold nothing. notes: what was changed, for the user.
     """
 
     pictures: list[str] = field(default_factory=list)
@@ -78,12 +90,12 @@ def remove_empty_folders(root: Path) -> None:
             os.rmdir(folder)
 
 
-def left_out_note(names: Sequence[str], what: str) -> str:
+def left_out_note(names: Sequence[str], one: str, many: str) -> str:
     """ "3 files that are no pictures left out (2 .txt, 1 .csv: README.txt ...)" """
     endings = Counter(PurePosixPath(name).suffix.lower() or "without ending" for name in names)
     kinds = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common(4))
     shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
-    return f"{len(names):,} {what} left out ({kinds}: {shown})"
+    return f"{len(names):,} {one if len(names) == 1 else many} left out ({kinds}: {shown})"
 
 
 def strip_common_folder(root: Path, names: Sequence[str], *, keep: int) -> list[str]:

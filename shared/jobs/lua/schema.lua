@@ -1,4 +1,5 @@
--- Which version the jobs in this Redis are of. One that holds none is marked as this version's.
--- ARGV: prefix.  Returns the version.  Caller: JobStore.require_schema. Repeating it is harmless.
-mark_schema()
-return redis.call('GET', SCHEMA_KEY) or '1'
+-- Which version the jobs in this Redis are of; one that holds none can be of any. (The first job says it: mark_schema.)
+-- ARGV: prefix.  Returns the version.  Caller: JobStore.require_schema. Changes nothing.
+local known = redis.call('GET', SCHEMA_KEY)
+if known then return known end
+return redis.call('EXISTS', JOBS) == 1 and '1' or SCHEMA

@@ -1,17 +1,21 @@
-"""Turns pictures in memory into the batches of a training, each a function of the seed and its step alone."""
+"""Turns pictures into the batches of a training, each a function of the seed and its step alone.
 
-import base64
+Pixels are read as they are needed; in memory are a label, a digest and two sums of each picture, and a few batches.
+"""
+
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from shared.datasets.pictures.reading import PictureList
 from shared.errors import DatasetInvalid, Problem
+from worker.context import Context
 from worker.families.classification import balanced_class_weights
 from worker.families.images.augment import Augmentation, augment
-from worker.families.images.reading import Pictures
-from worker.families.images.splitting import Split
-from worker.recipe import Data
+from worker.families.images.pixels import Pixels, prepare
+from worker.families.images.splitting import split_pictures
+from worker.recipe import Assets, Data, Inputs
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (5, 100)  # guess: what small networks here need to settle
 EVALUATION_BATCH = 256
@@ -21,52 +25,56 @@ SHOWN = 12  # validation pictures kept in the assets to show predictions on
 
 
 class PictureData(Data):
-    """A PictureData's batches are (float32 pixels 0..255, smoothed one-hot labels[, weights])."""
+    """Batches are (float32 pixels 0..255, smoothed one-hot labels[, weights]).
 
-    def __init__(self, pictures: Pictures, split: Split, params: Any):
-        self.pictures, self.split, self._params = pictures, split, params
-        classes = len(pictures.classes)
-        counts = np.bincount(pictures.labels[split.train], minlength=classes)
-        _refuse_unusable(pictures.classes, counts)
-        self.batch_size = min(params.batch_size, len(split.train))
-        self.steps_per_epoch = len(split.train) // self.batch_size  # what is left over differs from epoch to epoch
+    places: numbers of the pictures of each part. labels: int64 (pictures,). classes: their names.
+    """
+
+    def __init__(self, pictures: PictureList, pixels: Pixels, params: Any):
+        self._params, self.pixels = params, pixels
+        self.names, self.classes = pictures.names, pictures.classes
+        self.labels = _labels(pictures)
+        divided = split_pictures(pictures.parts, self.labels, pixels.digests, params.validation_fraction, params.seed)
+        self.places = {"train": divided.train, "val": divided.val, "test": divided.test}
+        self.split = {part: len(places) for part, places in self.places.items()}
+        counts = np.bincount(self.labels[divided.train], minlength=len(self.classes))
+        _refuse_unusable(self.classes, counts)
+        self.batch_size = min(params.batch_size, len(divided.train))
+        self.steps_per_epoch = len(divided.train) // self.batch_size  # what is left over differs from epoch to epoch
         low, high = AUTO_EPOCHS
         epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
-        self.notes = list(split.notes)
-        if split.val_is_test:
+        self.notes = list(divided.notes)
+        if divided.val_is_test:
             self.notes.append("the test part is also watched during training; its final figure is slightly optimistic")
         self._weights = balanced_class_weights(counts.tolist()) if params.class_weights == "balanced" else None
-        self.augmentation = augmentation_of(params, colour=pictures.pixels.shape[-1] == 3)
-        self.assets = self._assets(counts, epochs)
-        with tf.device("/cpu:0"):  # held once, beside the GPU rather than on it; pipelines capture it without a copy
-            self._pixels = tf.constant(pictures.pixels)
-            self._labels = tf.constant(pictures.labels)
+        self.augmentation = augmentation_of(params, colour=pixels.shape[-1] == 3)
+        self.assets = self._assets()
 
-    def _assets(self, counts: np.ndarray, epochs: int) -> dict[str, Any]:
-        pixels, split = self.pictures.pixels, self.split
-        mean, std = pixel_moments(pixels[split.train])
+    def _assets(self) -> Assets:
+        mean, std = self.pixels.moments(self.places["train"])
         rng = np.random.default_rng([self._params.seed, 2])
-        shown = np.sort(rng.permutation(split.val)[:SHOWN])
-        return {
-            "classes": self.pictures.classes,
-            "shape": list(pixels.shape[1:]),
-            "mean": mean,
-            "std": std,
-            "pictures": {"train": len(split.train), "val": len(split.val), "test": len(split.test)},
-            "per_class": counts.tolist(),
-            "epochs": epochs,
-            "batch_size": self.batch_size,
-            "shown": {
-                "pixels": base64.b64encode(pixels[shown].tobytes()).decode(),  # raw: PNG bytes vary with zlib's version
-                "labels": self.pictures.labels[shown].tolist(),
+        shown = np.sort(rng.permutation(self.places["val"])[:SHOWN])
+        return Assets(
+            {
+                "classes": self.classes,
+                "shape": list(self.pixels.shape),
+                "mean": mean,
+                "std": std,
+                "shown_labels": self.labels[shown].tolist(),
             },
-        }
+            {"shown": self.pixels.rows(shown)},
+        )
+
+    def _read(self, chosen: Any) -> Any:
+        """Inside a pipeline: float32 pixels of the pictures chosen, int64 (n,)."""
+        x = tf.numpy_function(self.pixels.rows, [chosen], tf.uint8)
+        return tf.cast(tf.ensure_shape(x, (None, *self.pixels.shape)), tf.float32)
 
     def train(self, start_step: int) -> tf.data.Dataset:
         seed, batch, steps = self._params.seed, self.batch_size, self.steps_per_epoch
-        indices = tf.constant(self.split.train)
-        classes, smoothing = len(self.pictures.classes), self._params.label_smoothing
+        indices, all_labels = tf.constant(self.places["train"]), tf.constant(self.labels)
+        classes, smoothing = len(self.classes), self._params.label_smoothing
         weights = None if self._weights is None else tf.constant(self._weights, tf.float32)
 
         @plain
@@ -76,11 +84,10 @@ class PictureData(Data):
 
         @plain
         def make(step: Any, chosen: Any) -> Any:
-            x = tf.cast(tf.gather(self._pixels, chosen), tf.float32)
-            x = augment(x, tf.stack([seed + 1, step]), self.augmentation)
-            labels = tf.gather(self._labels, chosen)
+            x = augment(self._read(chosen), tf.stack([seed + 1, step]), self.augmentation)
+            labels = tf.gather(all_labels, chosen)
             y = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
-            x = tf.ensure_shape(x, (batch, *self.pictures.pixels.shape[1:]))
+            x = tf.ensure_shape(x, (batch, *self.pixels.shape))
             return (x, y) if weights is None else (x, y, tf.gather(weights, labels))
 
         first, skipped = divmod(start_step, steps)
@@ -89,15 +96,14 @@ class PictureData(Data):
         return batches.map(make, tf.data.AUTOTUNE, deterministic=True)
 
     def validation(self) -> tf.data.Dataset | None:
-        chosen = self.split.val
+        chosen = self.places["val"]
         if not len(chosen):
             return None
-        classes = len(self.pictures.classes)
+        classes, all_labels = len(self.classes), tf.constant(self.labels)
 
         @plain
         def make(part: Any) -> Any:
-            x = tf.cast(tf.gather(self._pixels, part), tf.float32)
-            return x, tf.one_hot(tf.gather(self._labels, part), classes)
+            return self._read(part), tf.one_hot(tf.gather(all_labels, part), classes)
 
         batches = tf.data.Dataset.from_tensor_slices(chosen).batch(EVALUATION_BATCH)
         return batches.map(make, tf.data.AUTOTUNE, deterministic=True)
@@ -110,25 +116,32 @@ def augmentation_of(params: Any, *, colour: bool) -> Augmentation:
     return Augmentation(sideways, upside_down, params.rotation, params.translation, params.zoom)
 
 
-def pixel_moments(pixels: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel, of values 0..1. pixels: uint8 (n, h, w, channels)."""
-    mean, std = [], []
-    for channel in range(pixels.shape[-1]):
-        histogram = np.bincount(pixels[..., channel].ravel(), minlength=256)  # exact, and needs no float copy
-        values = np.arange(256) / 255
-        middle = float((histogram * values).sum() / histogram.sum())
-        spread = float(np.sqrt((histogram * (values - middle) ** 2).sum() / histogram.sum()))
-        mean.append(middle)
-        std.append(max(spread, 1e-3))
-    return mean, std
+def _labels(pictures: PictureList) -> np.ndarray:
+    """int64 (n,). Raises DatasetInvalid where pictures have no class."""
+    without = [name for name, label in zip(pictures.names, pictures.labels, strict=True) if label is None]
+    if without:
+        message = (
+            f"{len(without)} pictures have no class, first {without[0]}: put each into a folder named after its class"
+        )
+        raise DatasetInvalid(message, problems=[Problem(field="inputs.data", message=message, file=without[0])])
+    return np.array(pictures.labels, dtype=np.int64)
 
 
 def _refuse_unusable(classes: list[str], counts: np.ndarray) -> None:
     problems = []
     if len(classes) < 2:
-        problems.append(Problem(field="dataset_id", message=f"one class only ({classes[0]}); needs two at least"))
+        problems.append(Problem(field="inputs.data", message=f"one class only ({classes[0]}); needs two at least"))
     for name, count in zip(classes, counts, strict=True):
         if not count:
-            problems.append(Problem(field="dataset_id", message=f"class {name!r} has no picture to train on"))
+            problems.append(Problem(field="inputs.data", message=f"class {name!r} has no picture to train on"))
     if problems:
         raise DatasetInvalid("; ".join(p.message for p in problems[:5]), problems=problems)
+
+
+def load_pictures(inputs: Inputs, params: Any, context: Context) -> PictureData:
+    """Read, deduplicate and split the dataset of format "pictures" or "idx" in the role "data"."""
+    pictures, pixels = prepare(inputs["data"], params.image_size, context)
+    data = PictureData(pictures, pixels, params)
+    # Pictures of more than 8 bits: those sent to the model later are scaled as these were.
+    data.assets.json["levels"] = inputs["data"].dataset.report.facts.get("levels")
+    return data

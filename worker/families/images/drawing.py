@@ -1,19 +1,43 @@
 """Draws pictures with what a classifier says of them. Pillow only."""
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from worker.families.classification import drawable, png_bytes
-
 TILE = 112  # pixels of one picture in a grid
 MAP_SIDE = 336  # pixels of a class-activation map's picture
 
 
+def png_bytes(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def picture_png(pixels: np.ndarray) -> bytes:
+    """uint8 (height, width, 1 or 3) as PNG."""
+    return png_bytes(_image(pixels))
+
+
+def drawable(name: str, index: int) -> str:
+    """Return a class name if Pillow's own font can draw it, else its number as "#3"."""
+    return name if name.isascii() else f"#{index}"
+
+
+def legend_of(classes: Sequence[str], drawn: set[int]) -> list[tuple[str, str]]:
+    """What the numbers mean that stand for names Pillow's font cannot draw. drawn: classes that stand in a picture."""
+    return [(drawable(classes[i], i), classes[i]) for i in sorted(drawn) if not classes[i].isascii()]
+
+
+def _image(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
 def _shown(pixels: np.ndarray, side: int) -> Image.Image:
     """A picture (height, width, 1 or 3) as RGB of about the given side, its pixels kept sharp when small."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+    image = _image(pixels).convert("RGB")
     share = side / max(image.size)
     small = max(image.size) * 2 <= side
     new_size = (max(1, round(image.width * share)), max(1, round(image.height * share)))

@@ -1,16 +1,14 @@
 """Splits pictures into train, validation and test without leakage: a duplicate never sits on both sides."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
-
-from worker.families.images.reading import Pictures
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into Pictures, int64, sorted. test may be empty; val is empty only when there is nothing to hold out.
+    """Numbers of pictures, int64, sorted. test may be empty; val is empty only when there is nothing to hold out.
 
     val_is_test: the test part is watched during training, so its final figure is slightly optimistic.
     """
@@ -22,33 +20,37 @@ class Split:
     notes: list[str]
 
 
-def split_pictures(pictures: Pictures, validation_fraction: float, seed: int) -> Split:
+def split_pictures(
+    parts: Sequence[str], labels: np.ndarray, digests: np.ndarray, validation_fraction: float, seed: int
+) -> Split:
     """Take the dataset's own val and test folders where given; hold out a stratified share of train otherwise.
 
-    Same pixels count as duplicates: of these one stays, in test before val before train.
+    parts: "train", "val" or "test" of each picture. labels: int64 (n,). digests: (n,), equal for the same pixels: of such
+    duplicates one stays, in test before val before train.
     """
-    order = np.argsort([("test", "val", "train").index(part) for part in pictures.parts], kind="stable")
+    order = np.argsort([("test", "val", "train").index(part) for part in parts], kind="stable")
     first: dict[bytes, int] = {}
     keep = np.zeros(len(order), dtype=bool)
     conflicting = 0
     for i in order:
-        digest = blake2b(pictures.pixels[i].tobytes(), digest_size=16).digest()
+        digest = digests[i].tobytes()
         if digest not in first:
             first[digest], keep[i] = i, True
         else:
-            conflicting += int(pictures.labels[first[digest]] != pictures.labels[i])
+            conflicting += int(labels[first[digest]] != labels[i])
     notes = []
     if dropped := int((~keep).sum()):
         notes.append(f"{dropped} duplicate pictures left out, so that none is both trained on and tested with")
     if conflicting:
         notes.append(f"{conflicting} of them carried another label than their twin")
-    train, val, test = (np.flatnonzero(keep & (pictures.parts == part)) for part in ("train", "val", "test"))
+    there = np.array(parts)
+    train, val, test = (np.flatnonzero(keep & (there == part)) for part in ("train", "val", "test"))
     if not len(train):  # only a test folder: nothing else can be meant
         train, test = test, train
     val_is_test = False
     if not len(val):
         if validation_fraction:
-            train, val = _hold_out(train, pictures.labels[train], validation_fraction, seed)
+            train, val = _hold_out(train, labels[train], validation_fraction, seed)
         else:
             val, val_is_test = test, len(test) > 0
     return Split(train, val, test, val_is_test, notes)

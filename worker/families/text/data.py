@@ -1,16 +1,20 @@
-"""A text as batches of windows: random ones to learn from, all of the validation part to be judged by."""
+"""A text as batches of windows: random ones to learn from, all of the validation part to be judged by.
 
-from pathlib import Path
+Tokens are read from their file as they are needed; memory holds a few batches.
+"""
+
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from shared.errors import DatasetInvalid, Problem
-from worker.families.text.vocabulary import learn_vocabulary
-from worker.recipe import Data
+from worker.context import Context
+from worker.families.text.tokens import TokenText, token_text
+from worker.recipe import Assets, Data, Inputs
 
 _EVALUATION_TOKENS = 8_192  # per validation batch: large enough to keep two cores busy
+plain = tf.autograph.experimental.do_not_convert  # nothing to convert, and it would leave files in the temporary folder
 
 
 class TextData(Data):
@@ -19,26 +23,21 @@ class TextData(Data):
     Validation windows follow one another without overlap and cover the whole part; what the last one lacks weighs nothing.
     """
 
-    def __init__(self, text: str, params: Any):
-        self.params = params
-        self.vocabulary = learn_vocabulary(params.vocabulary, text, params.vocabulary_size)
-        tokens = self.vocabulary.encode(text)
-        cut = int(len(tokens) * (1 - params.validation_fraction))
-        self.train_tokens, self.val_tokens = tokens[:cut], tokens[cut:]
-        self._refuse_short(len(tokens))
-        self.assets = {
-            "vocabulary": self.vocabulary.to_json(),
-            "tokens": {"train": len(self.train_tokens), "val": len(self.val_tokens)},
-            "beginning": text[: min(20, params.context)],
-        }
+    def __init__(self, text: TokenText, params: Any):
+        self.params, self.vocabulary, self.tokens = params, text.vocabulary, text.tokens
+        count = len(text.tokens)
+        self.cut = int(count * (1 - params.validation_fraction))  # the first token of the validation part
+        self.split = {"train": self.cut, "val": count - self.cut}
+        self._refuse_short(count)
+        self.assets = Assets({"vocabulary": self.vocabulary.to_json(), "beginning": text.beginning[: params.context]})
         self.total_steps = params.steps
         self.eval_every = min(params.eval_every, params.steps)
         self.notes = [
-            f"{len(tokens):,} tokens of {self.vocabulary.size:,} kinds; the last {len(self.val_tokens):,} are for validation"
+            f"{count:,} tokens of {self.vocabulary.size:,} kinds; the last {self.split['val']:,} are for validation"
         ]
 
     def _refuse_short(self, count: int) -> None:
-        shorter = min(len(self.train_tokens), len(self.val_tokens))
+        shorter = min(self.split.values())
         if shorter <= self.params.context:
             message = (
                 f"the text has {count} tokens, {shorter} of them in its shorter part; "
@@ -48,19 +47,23 @@ class TextData(Data):
             raise DatasetInvalid(message, problems=[Problem(field="params.context", message=message)])
 
     def starts(self, step: Any) -> Any:
-        """Where the windows of a step begin in train_tokens: int32 (batch,). step: int64 ()."""
+        """Where the windows of a step begin: int32 (batch,), int64 for a text beyond its reach. step: int64 ()."""
         seed = tf.stack([tf.cast(self.params.seed, tf.int64), tf.cast(step, tf.int64)])
-        beyond = len(self.train_tokens) - self.params.context
-        return tf.random.stateless_uniform([self.params.batch_size], seed, 0, beyond, tf.int32)
+        beyond = self.cut - self.params.context
+        kind = tf.int32 if beyond < 2**31 else tf.int64
+        return tf.random.stateless_uniform([self.params.batch_size], seed, 0, beyond, kind)
 
     def train(self, start_step: int) -> tf.data.Dataset:
         """(x, y), both int32 (batch, context); y is x shifted by one token."""
-        tokens = tf.constant(self.train_tokens)
-        places = tf.range(self.params.context + 1)
+        length = self.params.context + 1
 
-        @tf.autograph.experimental.do_not_convert  # nothing to convert, and it would leave files in the temporary folder
+        def read(starts: np.ndarray) -> np.ndarray:
+            return self.tokens.windows(starts, length).astype(np.int32)
+
+        @plain
         def window(step: Any) -> Any:
-            rows = tf.gather(tokens, self.starts(step)[:, None] + places)
+            rows = tf.numpy_function(read, [self.starts(step)], tf.int32)
+            rows = tf.ensure_shape(rows, (self.params.batch_size, length))
             return rows[:, :-1], rows[:, 1:]
 
         return tf.data.Dataset.range(start_step, self.total_steps).map(window, num_parallel_calls=2, deterministic=True)
@@ -71,20 +74,30 @@ class TextData(Data):
         Every token but the first is predicted once. Keras averages over all places, padding too: the weight of the true
         ones is above 1 by as much as makes the result their exact mean.
         """
-        length, predicted = self.params.context, len(self.val_tokens) - 1
+        length, predicted = self.params.context, self.split["val"] - 1
         windows = -(-predicted // length)
         rows = min(max(1, _EVALUATION_TOKENS // length), windows)
         windows = -(-windows // rows) * rows
-        places = windows * length
+        weight = np.float32(windows * length / predicted)
 
-        def padded(values: np.ndarray) -> np.ndarray:
-            return np.pad(values, (0, places - predicted)).reshape(windows, length)
+        def read(number: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            first = int(number) * rows * length
+            there = min(max(predicted - first, 0), rows * length)  # places that are no padding
+            tokens = self.tokens.read(self.cut + first, there + 1 if there else 0).astype(np.int32)
+            x, y = np.zeros((2, rows * length), np.int32)
+            x[:there], y[:there] = tokens[:-1], tokens[1:]
+            weights = np.where(np.arange(rows * length) < there, weight, np.float32(0))
+            shape = (rows, length)
+            return x.reshape(shape), y.reshape(shape), weights.reshape(shape)
 
-        weight = padded(np.full(predicted, places / predicted, np.float32))
-        parts = (padded(self.val_tokens[:-1]), padded(self.val_tokens[1:]), weight)
-        return tf.data.Dataset.from_tensor_slices(parts).batch(rows, drop_remainder=True)
+        @plain
+        def batch(number: Any) -> Any:
+            parts = tf.numpy_function(read, [number], (tf.int32, tf.int32, tf.float32))
+            return tuple(tf.ensure_shape(part, (rows, length)) for part in parts)
+
+        return tf.data.Dataset.range(windows // rows).map(batch, num_parallel_calls=2, deterministic=True)
 
 
-def load_text(folder: Path, params: Any) -> TextData:
-    """Read a dataset of format "text" from its folder."""
-    return TextData((folder / "files" / "text.txt").read_text(encoding="utf-8"), params)
+def load_text(inputs: Inputs, params: Any, context: Context) -> TextData:
+    """Read the dataset of format "text" in the role "data"."""
+    return TextData(token_text(inputs["data"], params, context), params)

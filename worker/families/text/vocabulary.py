@@ -7,6 +7,7 @@ SentencePiece is not among them: its default normalisation folds Chinese punctua
 """
 
 import codecs
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,23 +44,37 @@ class Decoder(Protocol):
     def feed(self, tokens: np.ndarray, *, last: bool = False) -> str: ...
 
 
+_CODE_POINTS = 0x110000
+
+
+def _code_points(text: str) -> np.ndarray:
+    """uint32 (characters,)."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
 class CharVocabulary:
     """One token per character, ordered by code point."""
 
     def __init__(self, characters: str):
         self.characters = characters
         self.size = len(characters)
-        self._numbers = {c: i for i, c in enumerate(characters)}
+        codes = _code_points(characters)
+        self._numbers = np.full(int(codes.max(initial=0)) + 2, -1, np.int32)  # by code point; the last stays -1
+        self._numbers[codes] = np.arange(self.size)
 
     @classmethod
-    def learn(cls, text: str) -> "CharVocabulary":
-        return cls("".join(sorted(set(text))))
+    def learn(cls, pieces: Iterable[str]) -> "CharVocabulary":
+        seen = np.zeros(_CODE_POINTS, bool)
+        for piece in pieces:
+            seen[_code_points(piece)] = True
+        return cls("".join(map(chr, np.flatnonzero(seen))))
 
     def encode(self, text: str) -> np.ndarray:
-        try:
-            return np.fromiter((self._numbers[c] for c in text), np.int32, len(text))
-        except KeyError as err:
-            raise UnknownCharacters([c for c in dict.fromkeys(text) if c not in self._numbers]) from err
+        numbers = self._numbers[np.minimum(_code_points(text), len(self._numbers) - 1)]
+        if numbers.min(initial=0) < 0:
+            known = set(self.characters)
+            raise UnknownCharacters([c for c in dict.fromkeys(text) if c not in known])
+        return numbers
 
     def decoder(self) -> Decoder:
         return _CharDecoder(self.characters)
@@ -112,14 +127,15 @@ class BpeVocabulary:
             self._bytes[number] = bytes(byte_of[c] for c in piece)
 
     @classmethod
-    def learn(cls, text: str, size: int) -> "BpeVocabulary":
+    def learn(cls, pieces: Iterable[str], size: int) -> "BpeVocabulary":
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=sorted(alphabet), show_progress=False)  # type: ignore[call-arg]
-        tokenizer.train_from_iterator(text.splitlines(keepends=True), trainer)
+        lines = (line for piece in pieces for line in piece.splitlines(keepends=True))
+        tokenizer.train_from_iterator(lines, trainer)
         return cls(tokenizer.to_str())
 
     def encode(self, text: str) -> np.ndarray:
@@ -145,11 +161,11 @@ class _Utf8Decoder:
         return text.removesuffix("\ufffd") if last else text
 
 
-def learn_vocabulary(kind: str, text: str, size: int) -> Vocabulary:
-    """Make the vocabulary a training asks for, from its training text."""
+def learn_vocabulary(kind: str, pieces: Iterable[str], size: int) -> Vocabulary:
+    """Make the vocabulary a training asks for, from its text in pieces that end at line ends. size: of bpe."""
     if kind == "byte":
         return ByteVocabulary()
-    return CharVocabulary.learn(text) if kind == "char" else BpeVocabulary.learn(text, size)
+    return CharVocabulary.learn(pieces) if kind == "char" else BpeVocabulary.learn(pieces, size)
 
 
 def vocabulary_from_json(stored: dict[str, Any]) -> Vocabulary:

@@ -1,82 +1,102 @@
 """What text recipes do with a trained model: write on from a prompt, show samples, report."""
 
+import functools
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 
 from shared.errors import RecipeFailed
 from shared.jobs.job import Progress
+from shared.outputs import Output, Text
 from shared.recipes.text_params import TextGenerate
+from worker.artifacts import Files
 from worker.context import Context
+from worker.families.text.tokens import as_imported
 from worker.families.text.vocabulary import UnknownCharacters, vocabulary_from_json
 from worker.generation.decode.engine import Engine
 from worker.generation.decode.sampling import Sampling
-from worker.recipe import GenerateResult, Report, Sample
+from worker.recipe import Assets, Report
 
 _SAMPLE_TOKENS = 200
+_TOLD_EVERY_S = 0.5
 
 
 class TextWriter:
     """A language model ready for many generation jobs."""
 
-    def __init__(self, engine: Engine, assets: dict[str, Any]):
+    def __init__(self, engine: Engine, assets: Assets):
         self._engine = engine
         self._vocabulary = vocabulary_from_json(assets["vocabulary"])
 
-    def generate(self, gparams: TextGenerate, context: Context) -> GenerateResult:
-        """Write gparams.samples continuations. Raises RecipeFailed when the prompt holds unknown characters.
+    def generate(self, params: TextGenerate, context: Context, files: Files) -> Report:
+        """Write params.samples continuations. Raises RecipeFailed when the prompt holds unknown characters.
 
         Text is published as it comes, once a chunk; a character is published when all its bytes are there, and what may be the
-        beginning of a stop text when it has turned out not to be one.
+        beginning of a stop text when it has turned out not to be one. Progress counts tokens of one continuation.
         """
+        began = told_at = time.monotonic()
+        context.progress(Progress(phase="generating", total_steps=params.max_tokens))
+        written = 0
+
+        def went_on(count: int, fresh: list[str]) -> None:
+            nonlocal written, told_at
+            written = count
+            for index, text in enumerate(fresh):
+                if text:
+                    context.event("output", {"index": index, "text": text})
+            context.check()
+            if (now := time.monotonic()) - told_at > _TOLD_EVERY_S:
+                told_at, rate = now, written / (now - began)
+                context.progress(
+                    Progress(
+                        phase="generating",
+                        step=written,
+                        total_steps=params.max_tokens,
+                        steps_per_s=rate,
+                        remaining_s=(params.max_tokens - written) / rate,
+                    )
+                )
+
+        rows = self.write(as_imported(params.prompt), params, went_on)
+        seconds = max(time.monotonic() - began, 1e-9)
+        context.progress(
+            Progress(
+                phase="generating", step=written, total_steps=written, steps_per_s=written / seconds, remaining_s=0
+            )
+        )
+        tokens = sum(row.tokens for row in rows)
+        figures = {"tokens": tokens, "seconds": round(seconds, 4), "tokens_per_s": round(tokens / seconds, 1)}
+        return Report(figures, [Text(prompt=params.prompt, text=row.text) for row in rows])
+
+    def write(self, prompt: str, params: TextGenerate, went_on: Callable[[int, list[str]], None]) -> "list[_Row]":
+        """Continue a prompt params.samples times, calling went_on(tokens so far, fresh text by row) once a chunk.
+
+        Raises RecipeFailed when the prompt is empty or holds characters the vocabulary has not.
+        """
+        if not prompt:
+            raise RecipeFailed("there is no text to go on from", code="empty_prompt")
         try:
-            prompt = self._vocabulary.encode(gparams.prompt)
+            tokens = self._vocabulary.encode(prompt)
         except UnknownCharacters as err:
             raise RecipeFailed(
                 f"{err}: its vocabulary has the characters of its training text. Leave them out of the prompt, "
                 "or train with vocabulary byte or bpe, which know any text",
                 code="unknown_characters",
             ) from err
-        began = time.monotonic()
-        rows = [_Row(self._vocabulary.decoder(), gparams.stop) for _ in range(gparams.samples)]
-        context.progress(Progress(phase="generating", total_steps=gparams.max_tokens))
-        written, told_at = 0, began
-        for piece in self._engine.decode(prompt, gparams.max_tokens, Sampling.same(len(rows), gparams)):
+        stops = [stop for stop in map(as_imported, params.stop) if stop]
+        rows = [_Row(self._vocabulary.decoder(), stops) for _ in range(params.samples)]
+        written = 0
+        for piece in self._engine.decode(tokens, params.max_tokens, Sampling.same(len(rows), params)):
             written += piece.shape[1]
-            last = written >= gparams.max_tokens
-            for index, (row, tokens) in enumerate(zip(rows, piece, strict=True)):
-                fresh = row.take(tokens, last=last)
-                if fresh:
-                    context.event("output", {"index": index, "text": fresh})
+            last = written >= params.max_tokens
+            went_on(written, [row.take(part, last=last) for row, part in zip(rows, piece, strict=True)])
             if all(row.stopped for row in rows):
                 break
-            context.check()
-            if (now := time.monotonic()) - told_at > 0.5:
-                told_at = now
-                rate = written / (now - began)
-                left = (gparams.max_tokens - written) / rate
-                context.progress(
-                    Progress(
-                        phase="generating",
-                        step=written,
-                        total_steps=gparams.max_tokens,
-                        steps_per_s=rate,
-                        remaining_s=left,
-                    )
-                )
-        seconds = time.monotonic() - began
-        tokens = sum(row.tokens for row in rows)
-        return GenerateResult(
-            {
-                "texts": [row.text for row in rows],
-                "prompt": gparams.prompt,
-                "tokens": tokens,
-                "seconds": round(seconds, 4),
-                "tokens_per_s": round(tokens / max(seconds, 1e-9), 1),
-            }
-        )
+        return rows
 
 
 class _Row:
@@ -112,16 +132,23 @@ class _Row:
         )
 
 
-def text_samples(engine: Engine, assets: dict[str, Any], *, seed: int) -> list[Sample]:
-    """A short text from the beginning of the training text. Runs without XLA: compiling would cost more than it saves."""
+@functools.lru_cache(maxsize=1)  # a training has one model at a time, and tracing its graph takes longer than a sample
+def sampling_engine(kind: type[Engine], model: Any) -> Engine:
+    """The engine that samples of a model in training are drawn with. Without XLA: compiling would cost more than it saves."""
+    return kind(model, jit=False)  # pyright: ignore[reportCallIssue]
+
+
+def text_samples(engine: Engine, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+    """A short text from the beginning of the training text."""
     params = TextGenerate(prompt=assets["beginning"], max_tokens=_SAMPLE_TOKENS, temperature=0.8, seed=seed)
-    result = TextWriter(engine, assets).generate(params, Context())
-    return [Sample("continues the beginning of the text", text=params.prompt + result.summary["texts"][0])]
+    (made,) = TextWriter(engine, assets).generate(params, Context(), files).outputs
+    return [made.model_copy(update={"title": "continues the beginning of the text"})]
 
 
-def text_report(model: Any, data: Any) -> Report:
+def text_report(model: Any, data: Any, context: Context) -> Report:
     """Loss and perplexity per token over the whole validation part; bits per character where a token is a character."""
-    results = model.evaluate(data.validation(), verbose=0, return_dict=True)
+    looking = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: context.check())
+    results = model.evaluate(data.validation(), verbose=0, return_dict=True, callbacks=[looking])
     loss = float(results["loss"])
     metrics = {"val_loss": loss, "val_perplexity": math.exp(min(loss, 700.0))}
     if data.params.vocabulary == "char":

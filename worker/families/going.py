@@ -1,0 +1,41 @@
+"""Tells how a loop over a dataset goes, and lets it be stopped: the reading in a recipe's load(), the rows of a batch."""
+
+import time
+
+from shared.jobs.job import Progress
+from worker.context import Context
+
+_TOLD_EVERY_S = 0.5
+
+
+class Going:
+    """Counts what has been done of `total`.
+
+    phase: "loading" tells no steps, since those of a training are others; the time left alone. Any other tells both.
+    """
+
+    def __init__(self, context: Context, phase: str, total: float):
+        self._context, self._phase, self._total = context, phase, total
+        self._began = self._told_at = time.monotonic()
+        self._done = 0.0
+        self._tell()
+
+    def done(self, amount: float) -> None:
+        """Take note of a further amount. Raises the Interrupted that was asked for, if any."""
+        self._context.check()
+        self._done += amount
+        if time.monotonic() - self._told_at >= _TOLD_EVERY_S:
+            self._tell()
+
+    def end(self) -> None:
+        """Tell how far it came at last."""
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told_at = time.monotonic()
+        rate = self._done / max(self._told_at - self._began, 1e-9)
+        progress = Progress(phase=self._phase, remaining_s=max(self._total - self._done, 0) / rate if rate else None)
+        if self._phase != "loading":
+            progress.step, progress.total_steps = int(self._done), int(self._total)
+            progress.steps_per_s = rate or None
+        self._context.progress(progress)

@@ -1,0 +1,67 @@
+"""What is made of a dataset once (tokens of a text, pixels of pictures) and kept for the next training that needs the same.
+
+Where it lies and when it goes: shared/volume/cache.py. An entry's key is its kind and a hash of all that the content depends on
+beside the dataset. It is published with staging: sizes and SHA-256 in its manifest, renamed when whole. Housekeeping may take it
+away at any time: who has opened its files goes on, the next training makes it anew.
+"""
+
+import contextlib
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Conflict
+from shared.volume import staging
+from shared.volume.cache import entry_dir, mark_used
+from worker.context import Context
+from worker.recipe import OpenInput
+
+Make = Callable[[Path], dict[str, Any]]
+
+
+@contextlib.contextmanager
+def kept(
+    context: Context, kind: str, opened: OpenInput, depends: dict[str, Any], make: Make
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield (folder, what make returned): the folder that is there already, or one filled by make(folder) now.
+
+    Its files are to be opened inside the with block; without a cache_dir it is a temporary folder that is removed at its end.
+    depends: JSON-able. make: returns JSON-able facts, kept with the files. Raises VolumeFull, and what make raises.
+    """
+    if context.cache_dir is None:
+        with tempfile.TemporaryDirectory() as place:
+            yield Path(place), make(Path(place))
+        return
+    digest = hashlib.sha256(json.dumps([opened.hash, depends], sort_keys=True).encode()).hexdigest()[:16]
+    final = entry_dir(context.cache_dir, opened.dataset.id, f"{kind}-{digest}")
+    facts = _facts(final)
+    if facts is None:
+        _publish(context.cache_dir, final, make)
+        facts = _facts(final)
+        if facts is None:
+            raise OSError(f"{final} was written and cannot be read back")
+    mark_used(final)
+    yield final, facts
+
+
+def _facts(final: Path) -> dict[str, Any] | None:
+    """What make returned for a whole, undamaged folder; None where there is none."""
+    manifest = staging.read_manifest(final)
+    if manifest is None or "facts" not in manifest or not staging.verify(final):
+        return None
+    return manifest["facts"]
+
+
+def _publish(cache_dir: Path, final: Path, make: Make) -> None:
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with staging.staged(cache_dir) as stage:
+        facts = make(stage.path)
+        with contextlib.suppress(FileNotFoundError):
+            if _facts(final) is None:  # a damaged one; another training's whole one stays
+                staging.remove(final)
+        final.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(Conflict):  # another training was faster
+            stage.publish(final, {"facts": facts})

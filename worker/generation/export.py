@@ -1,0 +1,108 @@
+"""Exports: everything a model is made of as one zip, for every recipe alike.
+
+    README.md              the model card: what it was trained on and with, its split and its figures
+    config.json            recipe, version, params, and each variable's path, shape and type in the recipe's own order
+    weights.safetensors    every variable of the model, by its path
+    assets.json            what using it needs besides weights (class names, a vocabulary)
+    assets.safetensors     the same in arrays, where there are some
+
+The same checkpoint makes the same bytes. No file of it holds code.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from safetensors.numpy import save_file
+
+from shared.errors import NotFound
+from shared.jobs.job import CheckpointRef, Progress
+from shared.jobs.models import Model, get_model
+from shared.outputs import Output, Table
+from shared.recipes import get_recipe
+from shared.volume.staging import full_is_said
+from worker.artifacts import Files
+from worker.context import Context
+from worker.generation.model_card import model_card
+from worker.training.checkpoint import LoadedModel
+
+NAME = "model.zip"
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can name
+_PIECE = 1 << 20
+
+
+def export_model(loaded: LoadedModel, ref: CheckpointRef, context: Context, files: Files) -> list[Output]:
+    """Write model.zip; returns a table of what is in it. ref: the checkpoint that was loaded. Raises VolumeFull."""
+    spec = get_recipe(loaded.recipe)
+    arrays = _by_path(loaded.model)
+    config = {
+        "recipe": spec.name,
+        "recipe_version": spec.version,
+        "step": loaded.step,
+        "checkpoint": ref.model_dump(mode="json"),
+        "params": loaded.params.model_dump(mode="json"),
+        "variables": [
+            {"path": path, "shape": list(array.shape), "dtype": array.dtype.name} for path, array in arrays.items()
+        ],
+    }
+    texts = {
+        "README.md": model_card(spec, loaded, _model_of(ref, context), arrays),
+        "config.json": _json(config),
+        "assets.json": _json(loaded.assets.json),
+    }
+    tensors = {"weights.safetensors": arrays, "assets.safetensors": loaded.assets.arrays}
+    rows: list[list[Any]] = []
+    with full_is_said(), zipfile.ZipFile(files.path(NAME), "w", zipfile.ZIP_STORED) as archive:
+        for name, text in texts.items():
+            body = text.encode()
+            archive.writestr(zipfile.ZipInfo(name, _MOMENT), body)
+            rows.append([name, len(body)])
+        for name, named in tensors.items():
+            if named:
+                context.check()
+                context.progress(Progress(phase="saving"))
+                rows.append([name, _add_tensors(archive, name, named, files.path(name))])
+    size = files.path(NAME).stat().st_size
+    title = f"{NAME}, {size:,} bytes"
+    return [Table(title=title, columns=["file", "bytes"], rows=rows, count=len(rows), file=NAME)]
+
+
+def _by_path(model: Any) -> dict[str, np.ndarray]:
+    """Every variable of a model by its path, in its order; paths that repeat are numbered from the second on."""
+    found: dict[str, np.ndarray] = {}
+    for variable in model.variables:
+        path, number = variable.path, 1
+        while path in found:
+            number += 1
+            path = f"{variable.path}#{number}"
+        array = tf.convert_to_tensor(variable.value).numpy()
+        found[path] = array if array.dtype.kind in "biuf" else array.astype(np.float32)  # NumPy has no bfloat16
+    return found
+
+
+def _add_tensors(archive: zipfile.ZipFile, name: str, arrays: dict[str, np.ndarray], aside: Path) -> int:
+    """Add arrays as a .safetensors file, written aside first; returns its size in bytes."""
+    try:
+        save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, aside)
+        with aside.open("rb") as file, archive.open(zipfile.ZipInfo(name, _MOMENT), "w", force_zip64=True) as out:
+            while piece := file.read(_PIECE):
+                out.write(piece)
+        return aside.stat().st_size
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _model_of(ref: CheckpointRef, context: Context) -> Model | None:
+    """What was kept of the training when it ended, None for a checkpoint that no finished training left."""
+    try:
+        model = get_model(context.volume, ref.job_id) if context.volume is not None else None
+    except NotFound:
+        return None
+    return model if model is not None and model.checkpoint == ref else None
