@@ -275,8 +275,12 @@ def _number(value: float) -> str:
 
 def _grouped(fields: list[FormField]) -> list[FormGroup]:
     groups: dict[str, FormGroup] = {}
-    # Ungrouped first, and of those the recipe's own (how long to train) before what every training shares.
-    for item in sorted(fields, key=lambda f: (f.group != "", f.name in TrainParams.model_fields)):
+
+    # What it works on first, then the ungrouped, and of those the recipe's own (how long to train) before what all share.
+    def place(item: FormField) -> tuple[bool, bool, bool]:
+        return item.widget not in ("column", "files"), item.group != "", item.name in TrainParams.model_fields
+
+    for item in sorted(fields, key=place):
         groups.setdefault(item.group, FormGroup(item.group, [])).fields.append(item)
     return list(groups.values())
 

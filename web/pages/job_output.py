@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.errors import NotFound
 from shared.jobs.events import Event
 from shared.jobs.job import Job, State
 from shared.outputs import Output, Text
@@ -16,11 +17,12 @@ _SAMPLES = 30  # newest steps shown
 
 @dataclass(frozen=True)
 class Made:
-    """Outputs to show. after: id of the last event they rest on, "" when they are final; waiting: more is being written."""
+    """Outputs to show. after: id of the last event they rest on, "" when they are final; damaged: why they cannot be read; waiting: more is being written."""
 
     outputs: list[Output]
     place: Place
     after: str = ""
+    damaged: str = ""
     waiting: bool = False
     streams: bool = False
 
@@ -39,7 +41,10 @@ def made(job: Job, events: Iterable[Event]) -> Made:
     """From the volume once the job has ended, before from the pieces of text published so far."""
     place, streams = of_job(job.id), _streams(job)
     if job.state.terminal:
-        return Made(readback.outputs(volume(), job.id), place, streams=streams)
+        try:
+            return Made(readback.outputs(volume(), job.id), place, streams=streams)
+        except NotFound as err:
+            return Made([], place, damaged=err.message, streams=streams)
     if not streams or job.state == State.queued:
         return Made([], place, "0", streams=streams)
     pieces: dict[int, list[str]] = {}
@@ -67,5 +72,5 @@ def samples(job: Job) -> list[Sample]:
     """Samples of a training, newest first."""
     return [
         Sample(s.step, f"s-{s.attempt}-{s.step}", s.outputs, of_sample(job.id, s.attempt, s.step))
-        for s in readback.samples(volume(), job.id)[::-1][:_SAMPLES]
+        for s in readback.samples(volume(), job.id, newest=_SAMPLES)[::-1]
     ]

@@ -81,7 +81,8 @@ def _fact(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_fact(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return " to ".join(_fact(part) for part in value) if len(value) == 2 else ", ".join(_fact(v) for v in value)
+        said = list(dict.fromkeys(_fact(part) for part in value))
+        return (" to " if len(value) == 2 else ", ").join(said)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -115,10 +116,17 @@ def _column(column: ColumnReport, rows: int, warned: bool) -> ColumnRow:
     distinct = f"{'' if column.distinct_exact else 'over '}{column.distinct:,}"
     span = ""
     if column.low is not None and column.high is not None:
-        low, high = (metric(v) if isinstance(v, int | float) else str(v)[:19] for v in (column.low, column.high))
+        low, high = (_end(v) for v in (column.low, column.high))
         span = f"{low} to {high}" + (" characters" if column.kind == "text" else "")
     examples = ", ".join(e if len(e) <= _EXAMPLE else f"{e[: _EXAMPLE - 1]}…" for e in column.examples)
     return ColumnRow(column.name, column.kind, missing, distinct, span, examples, warned)
+
+
+def _end(value: float | str) -> str:
+    """An end of a range: a number, or a moment without what is zero of it."""
+    if isinstance(value, int | float):
+        return metric(value)
+    return value.removesuffix("Z").removesuffix("T00:00:00").replace("T", " ")[:19]
 
 
 def _bars(counts: dict[str, int]) -> Bars:

@@ -2,7 +2,6 @@
 
 import { metric } from "./format.js";
 
-const SHOWN_FIRST = ["loss", "val_loss"];
 const NOT_CURVES = new Set(["step", "epoch", "at", "attempt", "resumed_from_step"]);
 const COLOURS = {
   light: ["#4450d6", "#d1660c", "#17783a", "#a12f8f", "#0c7c92", "#8a5a00", "#b42626"],
@@ -28,6 +27,7 @@ export function startChart(url) {
   const picker = document.getElementById("chart-picker");
   const logScale = document.getElementById("chart-log");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const first = (chart.dataset.first || "").split(",").filter(Boolean); // the loss, and what the recipe judges by
   let rows = [];
   let shown = null;
   const known = new Set();
@@ -51,12 +51,12 @@ export function startChart(url) {
   function names() {
     const found = new Set();
     for (const row of rows) for (const [key, value] of Object.entries(row)) if (typeof value === "number" && !NOT_CURVES.has(key)) found.add(key);
-    return [...found].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    return [...found].sort((a, b) => rank(a, first) - rank(b, first) || a.localeCompare(b));
   }
 
   function pick(all) {
-    shown ??= new Set(all.includes("loss") ? [] : all.slice(0, 1));
-    for (const name of SHOWN_FIRST) if (all.includes(name) && !known.has(name)) shown.add(name); // also one that comes later
+    shown ??= new Set(first.some((name) => all.includes(name)) ? [] : all.slice(0, 1));
+    for (const name of first) if (all.includes(name) && !known.has(name)) shown.add(name); // also one that comes later
     for (const name of all) known.add(name);
     const have = [...picker.querySelectorAll("input")].map((input) => input.value);
     if (have.join() === all.join()) return;
@@ -113,7 +113,7 @@ export function startChart(url) {
   return { update };
 }
 
-function rank(name) {
-  const place = SHOWN_FIRST.indexOf(name);
-  return place < 0 ? SHOWN_FIRST.length : place;
+function rank(name, first) {
+  const place = first.indexOf(name);
+  return place < 0 ? first.length : place;
 }

@@ -1,7 +1,7 @@
 // The job page: follows the job's events, renders what changed, and keeps curves and log growing.
 
 import { ENDINGS, follow } from "./api.js";
-import { appendOutput } from "./output.js";
+import { stream } from "./output.js";
 import { refresh, say, startLive } from "./live.js";
 import { startChart } from "./chart.js";
 import { startLog } from "./log.js";
@@ -24,6 +24,8 @@ export function start() {
   const log = startLog(`${api}/jobs/${job}/log`);
   const state = () => document.querySelector("#status .state")?.textContent.trim();
   const ended = () => ENDINGS.includes(state());
+  const output = document.getElementById("output-body");
+  const write = stream(output, output.dataset.output);
 
   if (!ended()) {
     let stop = () => {};
@@ -31,11 +33,11 @@ export function start() {
       stop = follow(api, job, after, (type, event) => {
         if (event.id) latest = event.id;
         if (type === "output") {
-          appendOutput(event.data, document, event.id);
+          write(event.data, event.id);
           return;
         }
         // While text streams in, the scripts own the output; once it has ended, the server's rendering takes over.
-        if (ENDINGS.includes(type)) document.getElementById("output-body")?.setAttribute("data-live", "");
+        if (ENDINGS.includes(type)) document.getElementById("output").setAttribute("data-live", "");
         soon();
         if (type === "progress" || ENDINGS.includes(type)) chart.update();
         log.update(ENDINGS.includes(type));

@@ -31,6 +31,7 @@ async function fetchAndTake() {
     const there = fresh.getElementById(here.id);
     if (there) morph(here, there);
   }
+  document.title = fresh.title;
   const next = fresh.querySelector("main");
   const main = document.querySelector("main");
   if (next?.dataset.refreshS) main.dataset.refreshS = next.dataset.refreshS;

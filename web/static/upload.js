@@ -1,135 +1,156 @@
-// Uploads with a progress bar, started as soon as files are chosen or dropped.
+// Uploads of datasets, started as soon as files are chosen or dropped; a refusal may offer ways on with the same files.
 
-import { size } from "./format.js";
+import { call } from "./api.js";
+import { send } from "./sending.js";
 
 export function start() {
   for (const area of document.querySelectorAll("[data-upload]")) wire(area);
+  for (const button of document.querySelectorAll("[data-example]")) button.addEventListener("click", (event) => example(event, button));
+}
+
+// An example takes the place of an upload: imported, then picked, without leaving the form.
+async function example(event, button) {
+  const area = document.querySelector(`[data-upload][data-role="${button.dataset.role}"]`);
+  if (!area) return;
+  event.preventDefault();
+  button.disabled = true;
+  try {
+    pick(area, await call(`${area.dataset.api}/examples/${button.dataset.example}`, { method: "POST" }));
+  } catch (error) {
+    refused(area, error, []);
+  } finally {
+    button.disabled = false;
+  }
 }
 
 function wire(area) {
   const input = area.querySelector('input[type="file"]');
-  const status = area.querySelector("[data-upload-status]");
-  input.addEventListener("change", () => { if (input.files.length) send([...input.files]); });
+  input.addEventListener("change", () => { if (input.files.length) take([...input.files]); });
   area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("over"); });
   area.addEventListener("dragleave", () => area.classList.remove("over"));
   area.addEventListener("drop", (event) => {
     event.preventDefault();
     area.classList.remove("over");
-    if (event.dataTransfer.files.length) send([...event.dataTransfer.files]);
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
   area.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (input.files.length) send([...input.files]);
+    if (input.files.length) take([...input.files]);
     else input.focus();
   });
-  if (input.files.length) send([...input.files]); // chosen before this script was there
+  for (const part of area.querySelectorAll("[data-format]")) {
+    part.addEventListener("input", () => { area.querySelector('select[name="format"]').value = part.dataset.format; });
+  }
+  if (input.files.length) take([...input.files]); // chosen before this script was there
 
-  function send(files) {
-    const total = files.reduce((sum, file) => sum + file.size, 0);
+  async function take(files, chosen = {}) {
+    const status = area.querySelector("[data-upload-status]");
+    status.replaceChildren();
     const body = new FormData();
     const name = area.querySelector('[name="name"]')?.value.trim();
     if (name) body.append("name", name);
+    const format = area.querySelector('select[name="format"]')?.value || "";
+    if (format) body.append("format", format);
+    const options = { ...readOptions(area, format), ...chosen };
+    if (Object.keys(options).length) body.append("options", JSON.stringify(options));
     for (const file of files) body.append("file", file, file.webkitRelativePath || file.name);
-    const request = new XMLHttpRequest();
-    const bar = document.createElement("progress");
-    bar.max = 1;
-    bar.value = 0;
-    bar.setAttribute("aria-label", "Upload");
-    const line = document.createElement("span");
-    line.className = "small muted num nowrap";
-    line.textContent = `0 of ${size(total)}`;
-    const stop = document.createElement("button");
-    stop.type = "button";
-    stop.className = "button small";
-    stop.textContent = "Cancel";
-    stop.addEventListener("click", () => request.abort());
-    const row = document.createElement("div");
-    row.className = "upload-line";
-    row.append(bar, line, stop);
-    status.replaceChildren(row);
     input.disabled = true;
-
-    request.upload.addEventListener("progress", (event) => {
-      if (!event.lengthComputable) return;
-      bar.value = event.loaded / event.total;
-      line.textContent = `${size(Math.min(event.loaded, total))} of ${size(total)}`;
-    });
-    request.upload.addEventListener("load", () => {
-      bar.removeAttribute("value");
-      line.textContent = "checking what was uploaded";
-    });
-    request.addEventListener("loadend", () => { input.disabled = false; input.value = ""; });
-    request.addEventListener("abort", () => refused("The upload was cancelled; nothing was kept.", []));
-    request.addEventListener("error", () => refused("The connection broke off; nothing was kept. Try again.", []));
-    request.addEventListener("load", () => {
-      let reply = {};
-      try {
-        reply = JSON.parse(request.responseText);
-      } catch {
-        // not JSON: the status says enough
-      }
-      if (request.status >= 200 && request.status < 300) taken(reply);
-      else refused(reply.detail || `The server answered ${request.status}.`, reply.problems || []);
-    });
-    request.open("POST", area.dataset.api);
-    request.setRequestHeader("Accept", "application/json");
-    request.send(body);
+    try {
+      const total = files.reduce((sum, file) => sum + file.size, 0);
+      const dataset = await send(area.dataset.api, body, { size: total, status });
+      if (area.dataset.then === "open") location.assign(`/datasets/${dataset.id}${dataset.httpStatus === 200 ? "?done=known" : ""}`);
+      else pick(area, dataset);
+    } catch (error) {
+      const choices = (error.choices || []).map((choice) => [choice.title, () => take(files, { ...chosen, [choice.option]: choice.value })]);
+      refused(area, error, choices);
+    } finally {
+      input.disabled = false;
+      input.value = "";
+    }
   }
+}
 
-  function taken(dataset) {
-    if (area.dataset.then === "open") {
-      location.assign(`/datasets/${dataset.id}`);
-      return;
-    }
-    const formats = (area.dataset.formats || "").split(",");
-    if (!formats.includes(dataset.format)) {
-      refused(`${dataset.name} is a dataset of another kind (${dataset.format.replace("_", " ")}) than this recipe takes. It is kept under Datasets.`, []);
-      return;
-    }
-    const list = document.getElementById("dataset-pick");
-    let choice = list.querySelector(`input[value="${dataset.id}"]`);
-    if (!choice) {
-      const label = document.createElement("label");
-      choice = document.createElement("input");
-      choice.type = "radio";
-      choice.name = "dataset_id";
-      choice.value = dataset.id;
-      const name = document.createElement("span");
-      name.className = "clip";
-      name.title = dataset.name;
-      name.textContent = dataset.name;
-      const about = document.createElement("span");
-      about.className = "muted small";
-      about.textContent = size(dataset.bytes);
-      label.append(choice, name, about);
-      list.prepend(label);
-      list.hidden = false;
-    }
-    choice.checked = true;
-    choice.scrollIntoView({ block: "nearest" });
-    const line = document.createElement("p");
-    line.className = "small";
-    line.textContent = [`${dataset.name} is uploaded and chosen.`, ...(dataset.notes || [])].join(" ");
-    status.replaceChildren(line);
+// What is typed under a format's options; empty ones are left out, so that their defaults hold.
+function readOptions(area, format) {
+  const options = {};
+  if (!format) return options;
+  const prefix = `options.${format}.`;
+  for (const input of area.querySelectorAll(`[name^="${prefix}"]`)) {
+    const name = input.name.slice(prefix.length);
+    if (input.type === "checkbox") options[name] = input.checked;
+    else if (input.type !== "hidden" && input.value !== "") options[name] = input.dataset.list !== undefined ? input.value.split("\n").filter((line) => line.trim()) : input.value;
   }
+  return options;
+}
 
-  function refused(text, problems) {
-    const box = document.createElement("div");
-    box.className = "notice bad";
-    const head = document.createElement("p");
-    head.textContent = text;
-    box.append(head);
-    if (problems.length) {
-      head.textContent = problems.length === 1 ? "The upload was refused; nothing was kept:" : `The upload was refused for ${problems.length} problems; nothing was kept:`;
-      const list = document.createElement("ul");
-      for (const problem of problems.slice(0, 50)) {
-        const item = document.createElement("li");
-        const where = [problem.file, problem.line ? `line ${problem.line}` : ""].filter(Boolean).join(", ");
-        item.textContent = where ? `${where}: ${problem.message}` : problem.message;
-        list.append(item);
-      }
-      box.append(list);
-    }
-    status.replaceChildren(box);
+function pick(area, dataset) {
+  const status = area.querySelector("[data-upload-status]");
+  const formats = (area.dataset.formats || "").split(",");
+  if (!formats.includes(dataset.format)) {
+    refused(area, new Error(`${dataset.name} is of another kind (${dataset.format.replaceAll("_", " ")}) than is needed here. It is kept under Datasets.`), []);
+    return;
   }
+  const list = document.getElementById(`input-${area.dataset.role.replaceAll("_", "-")}-pick`);
+  let choice = list.querySelector(`input[value="${dataset.id}"]`);
+  if (!choice) {
+    const label = document.createElement("label");
+    choice = document.createElement("input");
+    choice.type = "radio";
+    choice.name = `inputs.${area.dataset.role}`;
+    choice.value = dataset.id;
+    const name = document.createElement("span");
+    name.className = "clip";
+    name.title = dataset.name;
+    name.textContent = dataset.name;
+    const about = document.createElement("span");
+    about.className = "muted small";
+    about.textContent = `${(dataset.report?.rows ?? 0).toLocaleString("en")} ${dataset.report?.unit ?? ""}`;
+    label.append(choice, name, about);
+    list.prepend(label);
+    list.hidden = false;
+  }
+  choice.checked = true;
+  choice.dispatchEvent(new Event("change", { bubbles: true }));
+  const line = document.createElement("p");
+  line.className = "small";
+  line.textContent = [dataset.httpStatus === 200 ? `${dataset.name} was there already and is chosen.` : `${dataset.name} is chosen.`, ...(dataset.notes || [])].join(" ");
+  status.replaceChildren(line);
+  area.closest("details")?.scrollIntoView({ block: "nearest" });
+}
+
+function refused(area, error, choices) {
+  const problems = error.problems || [];
+  const box = document.createElement("div");
+  box.className = "notice bad";
+  box.setAttribute("role", "alert");
+  const head = document.createElement("p");
+  head.textContent = error.message;
+  box.append(head);
+  if (problems.length) {
+    head.textContent = problems.length === 1 ? "The upload was refused; nothing was kept:" : `The upload was refused for ${problems.length} problems; nothing was kept:`;
+    const list = document.createElement("ul");
+    for (const problem of problems.slice(0, 50)) {
+      const item = document.createElement("li");
+      const where = [problem.file, problem.line ? `line ${problem.line}` : ""].filter(Boolean).join(", ");
+      item.textContent = where ? `${where}: ${problem.message}` : problem.message;
+      list.append(item);
+    }
+    box.append(list);
+  }
+  if (choices.length) {
+    const row = document.createElement("div");
+    row.className = "form-end";
+    for (const [title, go] of choices) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "button";
+      button.textContent = title;
+      button.addEventListener("click", go);
+      row.append(button);
+    }
+    box.append(row);
+  }
+  area.querySelector("[data-upload-status]").replaceChildren(box);
+  const options = area.querySelector("[data-options]");
+  if (options) options.open = true;
 }

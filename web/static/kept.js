@@ -1,0 +1,67 @@
+// Keeps what was typed for Back and for a reload: in the history entry of the page, so that another visit begins anew.
+
+import { add } from "./files.js";
+import { update } from "./picking.js";
+
+const LATER_MS = 300;
+
+export function start() {
+  const form = document.querySelector("[data-form]");
+  const before = history.state?.values;
+  if (before) restore(form, before);
+  let timer = null;
+  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => save(form), LATER_MS); });
+  form.addEventListener("change", () => save(form));
+  form.addEventListener("submit", () => save(form), true);
+  window.addEventListener("pageshow", (event) => { if (event.persisted) anotherKey(form); });
+}
+
+// Shown again as it was left: what is sent from now on is another job.
+function anotherKey(form) {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  form.elements.idempotency_key.value = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function inputs(form) {
+  return [...form.elements].filter((input) => input.name && !["hidden", "file", "submit", "button", "fieldset"].includes(input.type) && !input.closest("[data-files]"));
+}
+
+function save(form) {
+  const values = inputs(form).map((input) => [input.name, input.value, input.type === "checkbox" || input.type === "radio" ? input.checked : null]);
+  const files = [...form.querySelectorAll("[data-files]")].map((area) => [
+    area.dataset.files,
+    [...area.querySelectorAll("li")].filter((item) => item.dataset.info && item.querySelector("input").checked).map((item) => JSON.parse(item.dataset.info)),
+  ]);
+  history.replaceState({ ...history.state, values: { values, files } }, "");
+}
+
+async function restore(form, { values, files }) {
+  const picked = values.filter(([name, , checked]) => name.startsWith("inputs.") && checked !== false);
+  if (put(form, picked)) await update(form); // columns of the dataset that was picked
+  put(form, values);
+  for (const [name, infos] of files) {
+    const area = form.querySelector(`[data-files="${CSS.escape(name)}"]`);
+    if (area) for (const info of infos) add(area, info);
+  }
+  for (const input of form.querySelectorAll("details input, details select, details textarea")) {
+    if (input.defaultValue !== undefined && input.type !== "hidden" && input.type !== "file" && input.value !== input.defaultValue) input.closest("details").open = true;
+  }
+}
+
+// Puts values into the inputs of these names. Returns whether anything changed.
+function put(form, values) {
+  let changed = false;
+  for (const [name, value, checked] of values) {
+    for (const input of inputs(form).filter((one) => one.name === name)) {
+      if (checked === null) {
+        if (input.value === value) continue;
+        input.value = value;
+      } else {
+        if (input.value !== value || input.checked === checked) continue;
+        input.checked = checked;
+      }
+      changed = true;
+    }
+  }
+  return changed;
+}
