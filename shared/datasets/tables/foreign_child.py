@@ -77,6 +77,7 @@ def parquet(path: str, written: str, asked: dict[str, Any]) -> dict[str, Any]:
 def _refuse_large(about: Any, asked: dict[str, Any]) -> None:
     """By what the file says of itself, before anything is decoded."""
     size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+    size = max(size, 8 * about.num_rows * about.num_columns)  # what the cells take once they are read
     if size > asked["bytes"]:
         raise Refused(f"unpacks to {size:,} bytes; {asked['bytes']:,} are allowed", "too_large")
     if about.num_rows > asked["rows"]:

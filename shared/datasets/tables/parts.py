@@ -18,7 +18,7 @@ from shared.errors import TooLarge
 from shared.ids import new_id
 from shared.volume.staging import full_is_said
 
-MOST_ROWS = 500_000_000  # rows of one table; a guess, far above what can be uploaded
+MOST_ROWS = 100_000_000  # of one table; a guess: some half an hour of reading
 MOST_COLUMNS = 5_000
 _LINE = "line"
 
@@ -100,7 +100,7 @@ class Part:
     def batches(self) -> Iterator[Batch]:
         """The rows in their order, with all columns of names: what a batch had not is null."""
         for path, names in self._pieces:
-            with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
+            with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
                 for batch in reader:
                     there = {name: batch.column(number) for number, name in enumerate(names)}
                     cells = [there[name] if name in there else pa.nulls(len(batch), pa.string()) for name in self.names]
