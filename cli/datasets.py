@@ -126,7 +126,7 @@ def formats(options: argparse.Namespace) -> int:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
         return 0
     limit = columns(sys.stdout)
-    rows = [[one["name"], ", ".join(one["suffixes"]), one["help"]] for one in answer["formats"]]
+    rows = [[one["name"], ", ".join(filter(None, one["suffixes"])), one["help"]] for one in answer["formats"]]
     print(table(("FORMAT", "FILES", ""), rows, limit))
     for one in answer["formats"]:
         chosen = [[f"{name}=", _values(field), field.get("description", "")] for name, field in _fields(one)]

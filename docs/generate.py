@@ -152,7 +152,7 @@ def _format(format: Format) -> list[str]:
         f"{format.help[:1].upper()}{format.help[1:]}{'' if format.help.endswith('.') else '.'}",
         "",
         *_docstring(format),
-        f"Files: {', '.join(f'`{suffix}`' for suffix in format.suffixes)}. Taken by: {', '.join(taken_by) or 'no recipe yet'}.",
+        f"Files: {', '.join(f'`{suffix}`' if suffix else 'without an ending' for suffix in format.suffixes)}. Taken by: {', '.join(taken_by) or 'no recipe yet'}.",
         "",
     ]
     if format.options.model_fields:
