@@ -147,7 +147,13 @@ def _per_class(labels: np.ndarray, said: np.ndarray, names: Sequence[str]) -> Ta
         labels, said, labels=range(len(names)), zero_division=0
     )
     rows: list[list[Cell]] = [
-        [names[i], int(support[i]), round(float(precision[i]), 4), round(float(recall[i]), 4), round(float(f1[i]), 4)]
+        [
+            names[int(i)],
+            int(support[i]),
+            round(float(precision[i]), 4),
+            round(float(recall[i]), 4),
+            round(float(f1[i]), 4),
+        ]
         for i in np.argsort(-np.asarray(support), kind="stable")
     ]
     return Table(
@@ -159,7 +165,7 @@ def _common_mistakes(labels: np.ndarray, said: np.ndarray, names: Sequence[str])
     wrong = labels != said
     pairs, counts = np.unique(np.stack([labels[wrong], said[wrong]]), axis=1, return_counts=True)
     rows: list[list[Cell]] = [
-        [names[pairs[0, i]], names[pairs[1, i]], int(counts[i])] for i in np.argsort(-counts, kind="stable")
+        [names[int(pairs[0, i])], names[int(pairs[1, i])], int(counts[i])] for i in np.argsort(-counts, kind="stable")
     ]
     return Table(title="The commonest mistakes", columns=["true", "said", "rows"], rows=rows[:100], count=len(rows))
 
