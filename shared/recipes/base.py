@@ -31,7 +31,13 @@ def advanced(group: str, unit: str = "") -> dict[str, Any]:
 class SharedParams(Params):
     """Params every training has, with gradients or without."""
 
-    seed: int = Field(0, ge=0, lt=2**31, description="Same seed, data and params: same model, on the CPU to the bit.")
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**31,
+        description="Same seed, data and params: same model, on the CPU to the bit.",
+        json_schema_extra=advanced("Run"),
+    )
 
 
 class TrainParams(SharedParams):
