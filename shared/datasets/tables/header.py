@@ -76,4 +76,4 @@ def _like_names(names: list[str], columns: list[list[str]]) -> bool:
     lengths = [len(cell) for column in columns for cell in column if cell]
     mean = sum(lengths) / len(lengths) if lengths else 0
     repeats = any(len(set(column)) <= len(column) / 4 for column in columns if len(column) >= 8)
-    return repeats or mean > 3 * sum(map(len, names)) / len(names)
+    return repeats or mean > 2.5 * sum(map(len, names)) / len(names)
