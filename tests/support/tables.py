@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.datasets import Imported
+from shared.datasets.report import ColumnReport
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid
 from shared.volume.volume import Volume
@@ -25,6 +26,13 @@ def rows_of(volume: Volume, dataset: Imported) -> list[dict[str, Any]]:
 def column_of(volume: Volume, dataset: Imported, name: str) -> list[Any]:
     with open_table(volume.dataset_dir(dataset.id)) as reader:
         return reader.column(name)
+
+
+def described(dataset: Imported, name: str) -> ColumnReport:
+    """What the report says of a column."""
+    found = dataset.report.column(name)
+    assert found is not None
+    return found
 
 
 def kinds_of(dataset: Imported) -> dict[str, str]:
