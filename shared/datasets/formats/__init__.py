@@ -5,17 +5,19 @@ from shared.datasets.formats.boxes import BoxesFormat
 from shared.datasets.formats.idx import IdxFormat
 from shared.datasets.formats.picture_pairs import PicturePairsFormat
 from shared.datasets.formats.pictures import PicturesFormat
+from shared.datasets.formats.squad import SquadFormat
 from shared.datasets.formats.table import TableFormat
 from shared.datasets.formats.text import TextFormat
 from shared.errors import NotFound
 
 _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the earlier one takes it
     TextFormat(),
+    TableFormat(),
+    SquadFormat(),
+    PicturesFormat(),
     IdxFormat(),
     BoxesFormat(),
     PicturePairsFormat(),
-    PicturesFormat(),
-    TableFormat(),
 )
 FORMATS: dict[str, Format] = {format.name: format for format in _ALL}
 

@@ -61,8 +61,8 @@ class TableFormat:
         """.jsonl with nothing but "text" in it is a text, .txt a table only beyond doubt."""
         sure = 1.0
         for name in names:
-            lower = name.lower().removesuffix(".gz")
-            if lower.endswith((*_DELIMITED, ".parquet", *_SPREADSHEETS)):
+            lower = name.lower()
+            if lower.removesuffix(".gz").endswith((*_DELIMITED, ".parquet", *_SPREADSHEETS)):
                 sure = min(sure, 0.9)
             elif lower.endswith(_JSON):
                 sure = min(sure, _likeness(peek.head(name)))
@@ -81,7 +81,7 @@ class TableFormat:
     def arrange(self, received: Sequence[Received], target: Path, limits: HasLimits, options: TableOptions) -> Arranged:
         from shared.datasets.tables.taking import take_table  # loads pyarrow: see shared/datasets/tables/__init__.py
 
-        packed = [one for one in received if is_zip(one.path) and not one.name.lower().endswith(_SPREADSHEETS)]
+        packed = [one for one in received if _is_packed(one)]
         sources = [one for one in received if one not in packed]
         notes: list[str] = []
         if packed:
@@ -130,6 +130,12 @@ def _cell(value: Any) -> Cell:
     if value is None or isinstance(value, bool | float):
         return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
     return cut(value, _MOST_CELL) if isinstance(value, str) else shown_cell(value)
+
+
+def _is_packed(one: Received) -> bool:
+    """A zip of tables, or one gzipped; spreadsheets are zips by themselves."""
+    lower = one.name.lower()
+    return lower.endswith(".gz") or (is_zip(one.path) and not lower.endswith(_SPREADSHEETS))
 
 
 def _is_hidden(name: str) -> bool:

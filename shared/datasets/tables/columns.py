@@ -12,7 +12,7 @@ from shared.datasets.tables.kernels import pc
 Stored = Literal["number", "date", "boolean", "text"]
 _MOSTLY = 0.99  # of the cells fit: the others are mistakes, not another kind of value
 _FEW = 3  # mistakes in a short column
-_SEEN = 5_000  # cells after which a column that fits nothing much is not tried further
+_SEEN = 5_000  # cells that tell what is worth trying on the others
 _BOOLEAN = pa.array(["true", "false"])
 _ARROW = {"number": pa.float64(), "date": pa.timestamp("us"), "boolean": pa.bool_(), "text": pa.string()}
 
@@ -74,56 +74,64 @@ class Guess:
     day_second: int = 0
     dashed: int = 0
     odd: str = ""
-    _tried: bool = True
-    _comma_tried: bool = True
+    _numbers: bool = True  # what is still tried: after _SEEN cells only what at least half of them were
+    _commas: bool = True
+    _booleans: bool = True
+    _styles: tuple[date_styles.Style, ...] = date_styles.STYLES
 
     def add(self, cells: pa.Array) -> None:
         """Look at more cells, strings with null for missing ones."""
         cells = cells.drop_null()
+        if self.cells < _SEEN:
+            first = cells.slice(0, _SEEN)
+            self._add(first)
+            if self.cells >= _SEEN:
+                self._numbers = 2 * max(self.dot, self.comma) >= self.cells
+                self._commas = 2 * self.comma >= self.cells
+                self._booleans = 2 * self.booleans >= self.cells
+                self._styles = tuple(style for style in self._styles if 2 * self.dated[style.name] >= self.cells)
+            cells = cells.slice(len(first))
+        self._add(cells)
+
+    def _add(self, cells: pa.Array) -> None:
+        self.cells += len(cells)
         if not len(cells):
             return
-        self.cells += len(cells)
-        if not self._tried:
-            return
-        zeros, long = number_styles.codes(cells)
-        self.zeros += zeros
-        self.long += long
-        if number_styles.as_float(cells) is not None:
-            self.dot += len(cells)
-            if self._comma_tried:
-                self._add_comma(cells)
-        else:
-            self._add_mixed(cells)
-        if self.cells >= _SEEN:
-            self._tried = 2 * self._best() > self.cells
-            self._comma_tried = 2 * self.comma > self.cells
+        if self._numbers:
+            zeros, long = number_styles.codes(cells)
+            self.zeros += zeros
+            self.long += long
+            if number_styles.as_float(cells) is not None:
+                self.dot += len(cells)
+                if self._commas:
+                    self._add_commas(cells)
+                return
+            fits = pc.match_substring_regex(cells, number_styles.POINT)
+            self.dot += pc.sum(fits).as_py()
+            self._add_commas(cells)
+            if not self.odd:
+                others = cells.filter(pc.invert(pc.or_(fits, pc.match_substring_regex(cells, number_styles.COMMA))))
+                self.odd = others[0].as_py()[:60] if len(others) else ""
+        if self._booleans:
+            self.booleans += pc.sum(pc.is_in(pc.utf8_lower(cells), value_set=_BOOLEAN)).as_py()
+        for style in self._styles:
+            self._add_dates(cells, style)
 
-    def _add_comma(self, cells: pa.Array) -> None:
+    def _add_commas(self, cells: pa.Array) -> None:
         self.comma += number_styles.count(cells, number_styles.COMMA)
         either = cells.filter(pc.match_substring_regex(cells, "[.,]"))
         either = either.filter(pc.match_substring_regex(either, number_styles.POINT))
         self.grouped += number_styles.count(either, number_styles.COMMA)
 
-    def _add_mixed(self, cells: pa.Array) -> None:
-        fits = pc.match_substring_regex(cells, number_styles.POINT)
-        self.dot += pc.sum(fits).as_py() or 0
-        self._add_comma(cells)
-        self.booleans += pc.sum(pc.is_in(pc.utf8_lower(cells), value_set=_BOOLEAN)).as_py() or 0
-        for style in date_styles.STYLES:
-            found = number_styles.count(cells, style.pattern)
-            self.dated[style.name] += found
-            if style == date_styles.DAY_FIRST and found:
-                parted = cells.filter(pc.match_substring_regex(cells, style.pattern))
-                first, second = date_styles.days(parted)
-                self.day_first += first
-                self.day_second += second
-                self.dashed += pc.sum(pc.match_substring(parted, "-")).as_py() or 0
-        if not self.odd:
-            others = cells.filter(pc.invert(pc.or_(fits, pc.match_substring_regex(cells, number_styles.COMMA))))
-            self.odd = others[0].as_py()[:60] if len(others) else ""
-
-    def _best(self) -> int:
-        return max(self.dot, self.comma, self.booleans, *self.dated.values())
+    def _add_dates(self, cells: pa.Array, style: date_styles.Style) -> None:
+        fits = pc.match_substring_regex(cells, style.pattern)
+        self.dated[style.name] += pc.sum(fits).as_py()
+        if style == date_styles.DAY_FIRST and pc.any(fits).as_py():
+            parted = cells.filter(fits)
+            first, second = date_styles.days(parted)
+            self.day_first += first
+            self.day_second += second
+            self.dashed += pc.sum(pc.match_substring(parted, "-")).as_py()
 
     def kind(self, *, comma: bool, sure: bool, order: str, strict: bool) -> Kind:
         """Decide. comma: the file's numbers have a decimal comma; sure: the user said so.

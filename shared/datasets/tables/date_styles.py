@@ -56,15 +56,19 @@ def convert(cells: pa.Array, style: Style) -> tuple[pa.Array, pa.Array | None]:
     """
     if style == YEAR_FIRST and (quick := _plain(cells)) is not None:
         return quick, None
+    encoded = pc.dictionary_encode(cells)  # days repeat: each is worked on once
+    found = _converted(encoded.dictionary, style).take(encoded.indices)
+    bad = pc.and_(pc.is_valid(cells), pc.is_null(found))
+    return found, bad if pc.any(bad).as_py() else None
+
+
+def _converted(cells: pa.Array, style: Style) -> pa.Array:
     fits = pc.match_substring_regex(cells, style.pattern)
     plain = _iso(pc.if_else(fits, cells, _NULL), style)
     afternoon, morning = (pc.match_substring_regex(plain, f" ?{half}$", ignore_case=True) for half in ("pm", "am"))
     if pc.any(pc.or_(afternoon, morning)).as_py():
-        found = _moved(_parsed(pc.replace_substring_regex(plain, " ?[AaPp][Mm]$", "")), afternoon, morning)
-    else:
-        found = _parsed(plain)
-    bad = pc.and_(pc.is_valid(cells), pc.is_null(found))
-    return found, bad if pc.any(bad).as_py() else None
+        return _moved(_parsed(pc.replace_substring_regex(plain, " ?[AaPp][Mm]$", "")), afternoon, morning)
+    return _parsed(plain)
 
 
 def _plain(cells: pa.Array) -> pa.Array | None:

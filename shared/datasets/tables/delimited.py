@@ -1,11 +1,12 @@
 """Reads delimited text: .csv, .tsv and whatever else parts its cells by a mark."""
 
 import csv
+import io
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from shared.datasets.encoding import END_MARK, Encoding
 from shared.datasets.formats.base import Received
@@ -13,11 +14,13 @@ from shared.datasets.marks import TOO_MANY, long_run
 from shared.datasets.problems import refuse
 from shared.datasets.tables import sniffing
 from shared.datasets.tables.parts import Part
-from shared.datasets.tables.rows import Row, take_rows
+from shared.datasets.tables.rows import Chunk, Unreadable, take_rows
 
 MOST_CELL = 8_000_000  # characters of one cell; a guess
 _LONGEST_LINE = 4 * MOST_CELL
-_SAMPLE = 1 << 18  # characters looked at to find the delimiter
+_SAMPLE = 400  # lines looked at to find the delimiter
+_BLOCK = 1 << 20  # characters read at a time
+_ROWS, _CELLS = 10_000, 200_000  # taken at a time
 _BYTE_ORDER_MARK = "\ufeff"
 csv.field_size_limit(MOST_CELL)
 
@@ -30,19 +33,23 @@ def read_delimited(
     Raises DatasetInvalid for what is no table, TooLarge, VolumeFull; single rows that cannot be read are in the part's bad.
     """
     with source.path.open(encoding=encoding.codec, newline="") as file:
-        lines = list(islice(_Lines(file, source.name, encoding.ended), 400))
+        lines = list(islice(_Lines(file, source.name, encoding.ended), _SAMPLE))
     told = sniffing.told(lines)
     if told:
         lines = lines[1:]
     if delimiter == "auto":
         delimiter = told or sniffing.delimiter_of(lines, tabs=source.name.lower().endswith((".tsv", ".tab")))[0]
-    part = Part(source.name, folder, most_bytes, delimiter=delimiter)
-    quoted = _read(source, encoding, part, delimiter, header, skip=bool(told))
-    if not quoted.bad.count or not any(named["why"].startswith(_QUOTE) for named in quoted.bad.named):
+    width = sniffing.evenness(lines, delimiter)[0]
+
+    def read(quotes: bool) -> Part:
+        part = Part(source.name, folder, most_bytes, delimiter=delimiter)
+        return _read(source, encoding, part, delimiter, header, skip=bool(told), width=width, quotes=quotes)
+
+    quoted = read(quotes=True)
+    if not any(named["why"].startswith(_QUOTE) for named in quoted.bad.named) or sniffing.is_quoted(lines, delimiter):
         return quoted
-    part = Part(source.name, folder, most_bytes, delimiter=delimiter)
-    plain = _read(source, encoding, part, delimiter, header, skip=bool(told), quotes=False)
-    if plain.bad.count:  # then they are quotes, and some are wrong
+    plain = read(quotes=False)
+    if plain.bad.count >= quoted.bad.count:  # then they are quotes, and some are wrong
         plain.discard()
         return quoted
     quoted.discard()
@@ -54,20 +61,29 @@ _QUOTE = "has a quote"
 
 
 def _read(
-    source: Received, encoding: Encoding, part: Part, delimiter: str, header: str, *, skip: bool, quotes: bool = True
+    source: Received,
+    encoding: Encoding,
+    part: Part,
+    delimiter: str,
+    header: str,
+    *,
+    skip: bool,
+    width: int,
+    quotes: bool,
 ) -> Part:
     with source.path.open(encoding=encoding.codec, newline="") as file:
         lines = _Lines(file, source.name, encoding.ended)
+        given = iter(lines)
         if skip:
-            next(lines)
+            next(given)
         reader = csv.reader(
-            lines,
+            given,
             delimiter=delimiter,
             skipinitialspace=delimiter != "\t",
             strict=True,
             quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
         )
-        take_rows(_rows(reader, lines, int(skip)), part, header)
+        take_rows(_chunks(reader, lines, int(skip), width), part, header)
     if lines.marks:
         part.notes.append(f"{source.name}: {lines.marks} byte-order marks (U+FEFF) within the text removed")
     if encoding.ended:
@@ -75,20 +91,44 @@ def _read(
     return part
 
 
-def _rows(reader: "Iterator[list[str]]", lines: "_Lines", before: int) -> Iterator[Row]:
-    """The rows with the line each begins in. before: lines read already."""
-    begins = before + 1
+def _chunks(reader: Any, lines: "_Lines", before: int, width: int) -> "Iterator[Chunk | Unreadable]":
+    """The rows with the line each begins in. before: lines read already. width: cells of a row, roughly."""
+    some = max(1, min(_ROWS, _CELLS // max(1, width)))
+    number = before  # of the last line taken
     while True:
+        rows: list[list[str]] = []
+        characters, error = lines.characters, None
         try:
-            for row in reader:
-                yield begins, row
-                begins = lines.number + 1
-            return
+            rows.extend(islice(reader, some))  # keeps what came before an error
         except csv.Error as err:
-            yield begins, _complaint(err, begins, lines.number)
-            if "field limit" in str(err):
+            error = err
+        if rows:
+            if error is None and before + reader.line_num - number == len(rows):
+                begins: Sequence[int] = range(number + 1, number + 1 + len(rows))
+                number += len(rows)
+            else:
+                begins, number = _begins(rows, number)
+            yield Chunk(begins, [*rows], lines.characters - characters)
+        if error is not None:
+            last = before + reader.line_num
+            yield Unreadable(number + 1, _complaint(error, number + 1, last))
+            if "field limit" in str(error):
                 return
-            begins = lines.number + 1
+            number = last
+        elif not rows:
+            return
+
+
+def _begins(rows: list[list[str]], number: int) -> tuple[Sequence[int], int]:
+    """(the line each row begins in, the last line of them). number: the line before them."""
+    begins = []
+    for row in rows:
+        begins.append(number + 1)
+        number += 1
+        for cell in row:
+            if "\n" in cell or "\r" in cell:
+                number += cell.count("\n") + cell.count("\r") - cell.count("\r\n")
+    return begins, number
 
 
 def _complaint(err: csv.Error, first: int, last: int) -> str:
@@ -105,33 +145,44 @@ def _complaint(err: csv.Error, first: int, last: int) -> str:
 
 
 class _Lines:
-    """The lines of a file, composed (NFC), none without end. number: of the last one given. marks: byte-order marks removed."""
+    """The lines of a file, composed (NFC), none without end, to be iterated once.
+
+    number: lines given and read ahead. characters: read. marks: byte-order marks removed.
+    """
 
     def __init__(self, file: IO[str], name: str, ended: bool):
         self._file, self._name, self._ended = file, name, ended
-        self.number = self.marks = 0
+        self.number = self.characters = self.marks = 0
 
     def __iter__(self) -> "Iterator[str]":
-        return self
+        for block in self._blocks():
+            yield from io.StringIO(block, newline="")  # parts at line feeds and carriage returns, at nothing else
 
-    def __next__(self) -> str:
-        line = self._file.readline(_LONGEST_LINE + 1)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        if len(line) > _LONGEST_LINE:
-            message = f"a line of more than {_LONGEST_LINE:,} characters; a cell may have {MOST_CELL:,}"
-            raise refuse(message, file=self._name, line=self.number)
-        return line if line.isascii() and not self._ended else self._composed(line)
+    def _blocks(self) -> "Iterator[str]":
+        """The text in pieces that end with a line."""
+        rest = ""
+        while read := self._file.read(_BLOCK):
+            self.characters += len(read)
+            rest += read
+            cut = max(rest.rfind("\n"), rest.rfind("\r", 0, len(rest) - 1)) + 1
+            if not cut and len(rest) > _LONGEST_LINE:
+                message = f"a line of more than {_LONGEST_LINE:,} characters; a cell may have {MOST_CELL:,}"
+                raise refuse(message, file=self._name, line=self.number + 1)
+            if cut:
+                yield self._composed(rest[:cut])
+                rest = rest[cut:]
+        if rest:
+            yield self._composed(rest)
 
-    def _composed(self, line: str) -> str:
-        if _BYTE_ORDER_MARK in line:
-            self.marks += line.count(_BYTE_ORDER_MARK)
-            line = line.replace(_BYTE_ORDER_MARK, "")
+    def _composed(self, block: str) -> str:
         if self._ended:
-            line = line.partition(END_MARK)[0]
-            if not line:
-                raise StopIteration
-        if long_run(line) is not None:
-            raise refuse(TOO_MANY, file=self._name, line=self.number)
-        return unicodedata.normalize("NFC", line)
+            block = block.partition(END_MARK)[0]
+        if not block.isascii():
+            if _BYTE_ORDER_MARK in block:
+                self.marks += block.count(_BYTE_ORDER_MARK)
+                block = block.replace(_BYTE_ORDER_MARK, "")
+            if (at := long_run(block)) is not None:
+                raise refuse(TOO_MANY, file=self._name, line=self.number + 1 + block.count("\n", 0, at))
+            block = unicodedata.normalize("NFC", block)
+        self.number += block.count("\n")
+        return block

@@ -19,7 +19,7 @@ from shared.datasets.problems import refuse
 from shared.datasets.receiving import is_zip
 from shared.datasets.tables.names import unique_names
 from shared.datasets.tables.parts import MOST_COLUMNS, MOST_ROWS, Part
-from shared.datasets.tables.rows import Row, take_rows
+from shared.datasets.tables.rows import Chunk, take_rows
 from shared.errors import Choice, DatasetInvalid, TooLarge
 from shared.ids import new_id
 
@@ -79,11 +79,11 @@ def read_spreadsheet(source: Received, folder: Path, limits: HasLimits, *, sheet
     return part
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path) -> Iterator[Chunk]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             number, cells = json.loads(line)
-            yield number, cells
+            yield Chunk([number], [cells], len(line))
 
 
 def _refuse_bomb(source: Received, limits: HasLimits) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from shared.datasets.report import ColumnKind, ColumnReport
 from shared.datasets.tables.kernels import pc
 from shared.datasets.tables.shown import shown_cell
+from shared.datasets.tables.values import hashables
 
 MOST_DISTINCT = 1_000_000  # values remembered of all columns together, as hashes: some 80 MB
 _FEWEST_DISTINCT, _MOST_OF_ONE = 1_000, 100_000
@@ -79,13 +80,14 @@ class Measured:
         if self._full_at:
             return
         found = pc.value_counts(values)
-        distinct, counts = found.field("values").to_pylist(), found.field("counts").to_pylist()
-        self._hashes.update(map(hash, distinct))
-        if self.counts is not None:
-            for value, count in zip(distinct, counts, strict=True):
+        distinct = found.field("values")
+        self._hashes.update(map(hash, hashables(distinct)))
+        if self.counts is not None and len(distinct) <= _MOST_COUNTED:
+            for value, count in zip(distinct.to_pylist(), found.field("counts").to_pylist(), strict=True):
                 self.counts[value] += count
-            self.counts = self.counts if len(self.counts) <= _MOST_COUNTED else None
-        for value in distinct[:3]:
+        if len(self._hashes) > _MOST_COUNTED:
+            self.counts = None
+        for value in distinct.slice(0, 3).to_pylist():
             if len(self._examples) < 3 and (shown := shown_cell(value)) not in self._examples:
                 self._examples.append(shown)
         if len(self._hashes) > self._most:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from shared.datasets.tables.kernels import pc
 from shared.datasets.tables.reading import TableReader
 from shared.datasets.tables.splits import is_part_column, part_of
+from shared.datasets.tables.values import hashables
 
 _MOST_CELLS = 50_000_000  # looked at to find equal rows: about half a minute
 _MOST_ROWS = 5_000_000  # whose hashes are held: 8 bytes each, and as much again to sort them
@@ -39,7 +40,7 @@ class Rows:
         for batch in table.batches():
             batch = batch.slice(0, left)
             names = [name for name in batch.schema.names if name != part_column]
-            columns = [batch.column(name).to_pylist() for name in names]
+            columns = [hashables(batch.column(name)) for name in names]
             hashes = list(map(hash, zip(*columns, strict=True)))
             if part_column is None:
                 yield "", hashes

@@ -3,6 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -12,47 +13,69 @@ from shared.datasets.tables.names import unique_names
 from shared.datasets.tables.parts import MOST_COLUMNS, Part
 from shared.errors import Choice, DatasetInvalid
 
-Row = tuple[int, Sequence[str | None] | str]  # (line it begins in, its cells), or (line, why it is none)
 _SAMPLE = 200
 _MOST_ROWS, _MOST_CELLS, _MOST_CHARACTERS = 65_536, 1_000_000, 16_000_000  # of a batch
 
 
-def take_rows(rows: Iterable[Row], part: Part, header: str) -> None:
+@dataclass
+class Chunk:
+    """Some rows as they lie in the file: the line each begins in, its cells. characters: of all of them, at most."""
+
+    lines: Sequence[int]
+    rows: list[Sequence[str | None]]
+    characters: int = 0
+
+
+@dataclass
+class Unreadable:
+    """A row that is none, and why."""
+
+    line: int
+    why: str
+
+
+def take_rows(chunks: Iterable[Chunk | Unreadable], part: Part, header: str) -> None:
     """Take all rows into a part. header: "yes", "no" or "auto". Raises DatasetInvalid, TooLarge, VolumeFull."""
-    rest = iter(rows)
+    rest = iter(chunks)
     sample = _sample(rest, part)
-    if not sample:
+    if not sample.rows:
         raise refuse("holds no rows", file=part.file)
-    below = [cells for _, cells in sample[1:]]
-    first = [cell or "" for cell in sample[0][1]]
+    texts = [[cell or "" for cell in row] for row in sample.rows[:_SAMPLE]]
+    first, below = texts[0], texts[1:]
     usual = Counter(len(cells) for cells in below or [first]).most_common(1)[0][0]
-    names = _names(first, [[cell or "" for cell in row] for row in below], usual, part, header)
+    names = _names(first, below, usual, part, header)
     if len(names) > MOST_COLUMNS:
         raise refuse(f"has {len(names):,} columns; {MOST_COLUMNS:,} are allowed", file=part.file)
     batches = _Batches(part, names)
-    for line, cells in sample[1 if part.named else 0 :]:
-        batches.add(line, cells)
-    for line, cells in rest:
-        if isinstance(cells, str):
-            part.bad.add_row(part.file, line, cells)
+    begin = 1 if part.named else 0
+    batches.add(Chunk(sample.lines[begin:], sample.rows[begin:], sample.characters))
+    for chunk in rest:
+        if isinstance(chunk, Unreadable):
+            part.bad.add_row(part.file, chunk.line, chunk.why)
         else:
-            batches.add(line, cells)
+            batches.add(chunk)
     batches.flush()
     part.close()
 
 
-def _sample(rows: Iterator[Row], part: Part) -> list[tuple[int, Sequence[str | None]]]:
-    """The first rows that are not blank."""
-    found: list[tuple[int, Sequence[str | None]]] = []
-    for line, cells in rows:
-        if isinstance(cells, str):
-            part.bad.add_row(part.file, line, cells)
-        elif any(cells):
-            found.append((line, cells))
-            if len(found) == _SAMPLE:
-                break
-        else:
-            part.empty += 1
+def _sample(chunks: Iterator[Chunk | Unreadable], part: Part) -> Chunk:
+    """The first rows that are not blank, _SAMPLE or more where there are so many."""
+    found = Chunk([], [])
+    lines: list[int] = []
+    for chunk in chunks:
+        if isinstance(chunk, Unreadable):
+            part.bad.add_row(part.file, chunk.line, chunk.why)
+            continue
+        for line, cells in zip(chunk.lines, chunk.rows, strict=True):
+            if any(cells):
+                lines.append(line)
+                found.rows.append(cells)
+            else:
+                part.empty += 1
+        found.characters += chunk.characters
+        if len(lines) >= _SAMPLE:
+            break
+    found.lines = lines
     return found
 
 
@@ -88,37 +111,46 @@ class _Batches:
     def __init__(self, part: Part, names: list[str]):
         self._part, self._names = part, names
         self._most = min(_MOST_ROWS, max(1, _MOST_CELLS // len(names)))
-        self._clear()
-
-    def _clear(self) -> None:
         self._rows: list[Sequence[str | None]] = []
         self._lines = array("q")
         self._characters = 0
 
-    def add(self, line: int, cells: Sequence[str | None]) -> None:
+    def add(self, chunk: Chunk) -> None:
+        """Take rows; those of another length are bad, or blank."""
         width = len(self._names)
-        if len(cells) != width:
-            while len(cells) > width and not cells[-1]:  # marks at the end of a row
-                cells = cells[:-1]
-            if not any(cells):
-                self._part.empty += 1
-                return
-            if len(cells) != width:
-                found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-                shown = " | ".join(cell or "" for cell in cells[:4])
-                self._part.bad.add_row(self._part.file, line, f"has {found} where {width} columns are", shown)
-                return
-        elif not any(cells):
-            self._part.empty += 1
-            return
-        self._rows.append(cells)
-        self._lines.append(line)
-        self._characters += sum(map(len, filter(None, cells)))
-        if len(self._rows) >= self._most or self._characters >= _MOST_CHARACTERS:
+        if set(map(len, chunk.rows)) == {width} and all(map(any, chunk.rows)):
+            self._rows += chunk.rows
+            self._lines.extend(chunk.lines)
+        else:
+            for line, cells in zip(chunk.lines, chunk.rows, strict=True):
+                self._add_row(line, cells)
+        self._characters += chunk.characters
+        if self._characters >= _MOST_CHARACTERS:
             self.flush()
+        while len(self._rows) >= self._most:
+            self._hand_on(self._most)
+
+    def _add_row(self, line: int, cells: Sequence[str | None]) -> None:
+        width = len(self._names)
+        while len(cells) > width and not cells[-1]:  # marks at the end of a row
+            cells = cells[:-1]
+        if not any(cells):
+            self._part.empty += 1
+        elif len(cells) == width:
+            self._rows.append(cells)
+            self._lines.append(line)
+        else:
+            found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+            shown = " | ".join(cell or "" for cell in cells[:4])
+            self._part.bad.add_row(self._part.file, line, f"has {found} where {width} columns are", shown)
 
     def flush(self) -> None:
-        if self._rows:
-            columns = [pa.array(column, pa.string()) for column in zip(*self._rows, strict=True)]
-            self._part.add(self._names, columns, self._lines)
-            self._clear()
+        """Hand on all that was collected."""
+        while self._rows:
+            self._hand_on(self._most)
+        self._characters = 0
+
+    def _hand_on(self, count: int) -> None:
+        columns = [pa.array(column, pa.string()) for column in zip(*self._rows[:count], strict=True)]
+        self._part.add(self._names, columns, self._lines[:count])
+        del self._rows[:count], self._lines[:count]

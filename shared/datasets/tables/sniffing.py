@@ -48,6 +48,13 @@ def evenness(lines: Sequence[str], delimiter: str) -> tuple[int, float]:
     return cells, rows / counts.total()
 
 
+def is_quoted(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether cells stand in quotes, more often than a quote only begins one: then " is no ordinary character."""
+    cells = [cell.strip() for line in lines for cell in line.split(delimiter) if cell.lstrip().startswith('"')]
+    wrapped = sum(1 for cell in cells if len(cell) > 1 and cell.endswith('"'))
+    return 2 * wrapped > len(cells)
+
+
 def is_delimited(lines: Sequence[str]) -> bool:
     """Whether a text of any name is a table beyond doubt: ten rows and more, all with the same tabs, or with two other marks."""
     whole = [line for line in lines if line.strip()][:_ROWS]
