@@ -32,7 +32,13 @@ def open_input(ref: InputRef, context: Context) -> OpenInput:
         manifest, folder = context.dataset(ref.dataset_id)
         return OpenInput(folder, dataset=manifest, hash=ref.dataset_id)
     info = find_checkpoint(checkpoint_of(ref, context), context)
-    return OpenInput(info.path, checkpoint=info, hash=checkpoint_hash(info))
+
+    def load() -> Any:
+        from worker.training.checkpoint import load_model  # which opens inputs through this file
+
+        return load_model(info.path, context)
+
+    return OpenInput(info.path, checkpoint=info, hash=checkpoint_hash(info), load=load)
 
 
 def ref_of(opened: OpenInput) -> InputRef:

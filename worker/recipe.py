@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from shared.errors import RecipeFailed
 from shared.outputs import Output
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec
@@ -26,18 +27,24 @@ if TYPE_CHECKING:  # TensorFlow and Keras take eight seconds to import: only who
 XlaChoice = Literal["faster", "slower", "never"]
 
 
+def _no_model() -> Any:
+    raise RecipeFailed("a dataset holds no model")
+
+
 @dataclass(frozen=True)
 class OpenInput:
     """What a job was given in one role, ready to be read.
 
     folder: a dataset's (the one holding files/ and manifest.json), or a checkpoint's. dataset: its DatasetManifest. checkpoint:
-    its CheckpointInfo, verified. Exactly one of both is set. hash: changes with the content.
+    its CheckpointInfo, verified. Exactly one of both is set. hash: changes with the content. load: rebuilds a checkpoint's model
+    with its weights, a worker.training.checkpoint.LoadedModel; for recipes that build upon another one.
     """
 
     folder: Path
     dataset: Any = None
     checkpoint: Any = None
     hash: str = ""
+    load: "Callable[[], Any]" = _no_model
 
 
 Inputs = Mapping[str, OpenInput]
@@ -227,15 +234,17 @@ def build_model(
     """Build a recipe's model as training and generation both must: same seed, same precision policy.
 
     Resets Keras' naming counters and the global seeds of Python, NumPy and TensorFlow. Models built earlier in this
-    process stay usable. scope: of a tf.distribute strategy; entered here, since the reset must come before it.
+    process stay usable. scope: of a tf.distribute strategy; entered here, since the reset must come before it. A recipe's build()
+    may come here again for the model of an input.
     """
     import keras
 
     keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(params.seed)
+    policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[getattr(params, "precision", "float32")])
     try:
         with scope or nullcontext():
             return code.build(params, assets, inputs)
     finally:
-        keras.config.set_dtype_policy("float32")
+        keras.config.set_dtype_policy(policy)

@@ -1,15 +1,22 @@
 """The smallest sensible case of each recipe: data, params, a generation, and input it must refuse.
 
-tests/contract/test_recipes.py runs every recipe of the registry through the same checks with its case.
+tests/contract/test_recipes.py runs every recipe, those that only tests know included, through the same checks with its case.
 """
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from shared.datasets import DatasetManifest
+from shared.volume.files import save_file
+from shared.volume.volume import Volume
+from tests.support.recipes.tables import put_table
+from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
 
-Files = list[tuple[str, bytes]]
 VERSE = "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。\n"
 PROSE = "The quick brown fox jumps over the lazy dog; the dog, being lazy, lets it jump. "
 
@@ -18,29 +25,54 @@ PROSE = "The quick brown fox jumps over the lazy dog; the dog, being lazy, lets 
 class Case:
     """One recipe's case. A training of params must take at most about a hundred steps of a few milliseconds.
 
+    put: brings data onto a volume, as a dataset. generate: params of a generation; may upload files they name.
+    base: the case whose model it builds upon, in the role "base".
     stop_after: step from which on the training is killed or stopped, at the first checkpoint that is not at an
     evaluation; again after twice and three times as many.
-    bad_params: values each of which must be refused. bad_files: datasets that import well but cannot be trained on.
+    bad_params: values each of which must be refused. bad_data: what cannot be imported, or not be trained on.
     """
 
-    files: Callable[[], Files]
-    format: str
+    recipe: str
+    put: Callable[[Volume, Any], DatasetManifest]
+    data: Callable[[], Any]
     params: dict[str, Any]
-    generate: dict[str, Any]
+    generate: Callable[[Volume], dict[str, Any]]
+    base: str = ""
     stop_after: int = 5
+    stages: int = 1
     bad_params: list[dict[str, Any]] = field(default_factory=list)
     bad_generate: list[dict[str, Any]] = field(default_factory=list)
-    bad_files: list[Files] = field(default_factory=list)
+    bad_data: list[Any] = field(default_factory=list)
 
 
-def _one_picture() -> str:
-    import base64
-
-    return base64.b64encode(folder_files(1)[0][1]).decode()
+def _put_text(volume: Volume, files: Any) -> DatasetManifest:
+    return import_files(volume, files, "text")
 
 
-def _text(repeats: int) -> Files:
+def _put_pictures(volume: Volume, files: Any) -> DatasetManifest:
+    return import_files(volume, files, "pictures")
+
+
+def _one_picture(volume: Volume) -> dict[str, Any]:
+    body = folder_files(1)[0][1]
+    return {"images": [save_file(volume, "ape.png", io.BytesIO(body), owner="local", max_bytes=10**6).id]}
+
+
+def _text(repeats: int) -> list[tuple[str, bytes]]:
     return [("text.txt", ((PROSE + "\n") * repeats + VERSE * repeats).encode())]
+
+
+def _points() -> str:
+    return "\n".join(f"{x:.3f},{y:.3f}" for x, y in np.random.default_rng(0).normal(1, 0.5, (60, 2)))
+
+
+def _edges() -> str:
+    """Users like the items of their own half."""
+    return "\n".join(f"{user},{item}" for user in range(12) for item in range(8) if (user + item) % 2 == 0)
+
+
+def _classes() -> str:
+    return "\n".join(f"{item},{item % 2}" for item in np.random.default_rng(0).permutation(32) % 8)
 
 
 _AB = ("ape", "bee")
@@ -51,36 +83,86 @@ _BAD_TEXT = [
     {"validation_fraction": 0}, {"width": "wide"},
 ]  # fmt: skip
 _BAD_CONTINUATION = [{"temperature": -1}, {"prompt": ""}, {"top_p": 0}, {"samples": 1000}, {"stop": [""]}]
+_BAD_STEPS = [{"steps": 0}, {"eval_every": "often"}, {"seed": -1}, {"clip_norm": 1.0}]
+_GRAPH = Case(
+    recipe="tiny_graph",
+    put=put_table,
+    data=_edges,
+    params={"steps": 30, "batch_size": 32},
+    generate=lambda volume: {"user": 1},
+    bad_params=[*_BAD_STEPS, {"folds": -1}, {"xla": "maybe"}],
+    bad_generate=[{}, {"user": -1}],
+    bad_data=["1,2\n3", "1,2"],
+)
 
+# name -> case; a recipe may have several
 CASES: dict[str, Case] = {
     "char_lstm": Case(
-        files=lambda: _text(60),
-        format="text",
+        recipe="char_lstm",
+        put=_put_text,
+        data=lambda: _text(60),
         params={**_TEXT, "width": 16, "embedding": 8, "learning_rate": 1e-2},
-        generate={"prompt": "床前", "max_tokens": 12, "seed": 3},
+        generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3},
         bad_params=_BAD_TEXT,
         bad_generate=_BAD_CONTINUATION,
-        bad_files=[[("short.txt", b"too short")]],
+        bad_data=[[("short.txt", b"too short")]],
     ),
     "gpt": Case(
-        files=lambda: _text(60),
-        format="text",
+        recipe="gpt",
+        put=_put_text,
+        data=lambda: _text(60),
         params={**_TEXT, "width": 16, "heads": 2, "warmup_steps": 0, "vocabulary": "bpe", "vocabulary_size": 300},
-        generate={"prompt": "床前", "max_tokens": 12, "seed": 3, "samples": 2},
+        generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3, "samples": 2},
         bad_params=_BAD_TEXT,
         bad_generate=_BAD_CONTINUATION,
-        bad_files=[[("short.txt", b"too short")]],
+        bad_data=[[("short.txt", b"too short")]],
     ),
     "image_classifier": Case(
-        files=lambda: folder_files(40, channels=3),
-        format="image_folder",
+        recipe="image_classifier",
+        put=_put_pictures,
+        data=lambda: folder_files(40, channels=3),
         params={"width": 4, "epochs": 4, "batch_size": 6, "dropout": 0.3, "class_weights": "balanced"},
-        generate={"images": [{"name": "an ape", "data": _one_picture()}]},
+        generate=_one_picture,
         bad_params=[
             {"width": 0}, {"learning_rate": float("nan")}, {"architecture": "transformer"}, {"unknown": 1},
             {"epochs": "x"}, {"validation_fraction": 0.9}, {"seed": -1}, {"batch_size": None},
         ],
-        bad_generate=[{}, {"images": [{"data": "no base64!"}]}, {"dataset_id": "../../etc"}, {"images": [], "top_k": 0}],
-        bad_files=[folder_files(6, names=("ape",)), [*folder_files(4, "train", names=_AB), *folder_files(3, "test")]],
+        bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "top_k": 0}],
+        bad_data=[folder_files(6, names=("ape",)), [*folder_files(4, "train", names=_AB), *folder_files(3, "test")]],
+    ),
+    "tiny_gan": Case(
+        recipe="tiny_gan",
+        put=put_table,
+        data=_points,
+        params={"steps": 40},
+        generate=lambda volume: {"count": 3, "seed": 2},
+        bad_params=[*_BAD_STEPS, {"keep": "all"}, {"learning_rate": 0}],
+        bad_generate=[{"count": 0}, {"seed": "x"}],
+        bad_data=["1,2,3", "a,b\n" * 30, "1,2"],
+    ),
+    "tiny_graph": _GRAPH,
+    "tiny_graph in 3 folds": Case(
+        recipe="tiny_graph",
+        put=put_table,
+        data=_edges,
+        params={"steps": 12, "eval_every": 6, "folds": 3},
+        generate=lambda volume: {"user": 0},
+        stop_after=8,  # paused in the first fold, killed in the second, drained in the third
+        stages=4,
+        bad_params=[{"folds": 11}],
+        bad_generate=[{"user": "x"}],
+        bad_data=["1,2"],
+    ),
+    "tiny_adapter": Case(
+        recipe="tiny_adapter",
+        put=put_table,
+        data=_classes,
+        params={"epochs": 5},
+        generate=lambda volume: {"item": 3},
+        base="tiny_graph",
+        stop_after=7,
+        bad_params=[{"epochs": 0}, {"learning_rate": -1}, {"unknown": 1}],
+        bad_generate=[{"item": -1}],
+        bad_data=["1,1,1", "1,1"],
     ),
 }  # fmt: skip

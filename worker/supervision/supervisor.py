@@ -161,7 +161,6 @@ class Supervisor:
             "settings": {
                 "checkpoint_interval_s": settings.checkpoint_interval_s,
                 "keep_checkpoints": settings.keep_checkpoints,
-                "max_cache_bytes": settings.max_cache_bytes,
                 "warm_models": settings.warm_models,
                 "max_cache_bytes": settings.max_cache_bytes,
             },

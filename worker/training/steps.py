@@ -84,8 +84,15 @@ class StepRunner:
         return int(done), bool(finite)
 
     def results(self) -> dict[str, float]:
-        """Return the metrics gathered since the last reset."""
-        return {name: float(value) for name, value in self._results().items() if _is_scalar(value)}
+        """Return the metrics gathered since the last reset.
+
+        Keras' own "loss" is left out where a step of the model's own never tells it one: it would read 0.
+        """
+        found = {name: float(value) for name, value in self._results().items() if _is_scalar(value)}
+        tracker: Any = self._model._loss_tracker
+        if tracker is not None and tracker.name in found and not float(tracker.count):
+            del found[tracker.name]
+        return found
 
     def evaluate(self, dataset: tf.data.Dataset, look: Callable[[int], None]) -> dict[str, float]:
         """Return the metrics over one exact pass; the metric state is reset before and after, whatever happens.

@@ -65,8 +65,8 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         metrics = {**outcome.metrics, **report.metrics}
         outputs += report.outputs
         compare = optional(code, "baselines")
-        if compare is not None:
-            outputs += _beside(spec.title, metrics, compare(outcome.data, params, context))
+        baselines = list(compare(outcome.data, params, context)) if compare else []
+        outputs += _beside(spec.title, metrics, baselines)
         written = files.names()
     result = {
         "headline": headline(outputs),
@@ -82,7 +82,7 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         "device_s": outcome.device_s,
     }
     if outcome.checkpoint is not None:
-        save_model(context.volume, _model(job, spec, outcome, metrics))
+        save_model(context.volume, _model(job, spec, outcome, metrics, baselines))
         result |= {"model_id": job.id, "checkpoint": outcome.checkpoint.model_dump(mode="json")}
     return result
 
@@ -101,7 +101,9 @@ def _cell(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _model(job: Job, spec: RecipeSpec, outcome: FitOutcome, metrics: dict[str, float]) -> Model:
+def _model(
+    job: Job, spec: RecipeSpec, outcome: FitOutcome, metrics: dict[str, float], baselines: list[Baseline]
+) -> Model:
     assert outcome.checkpoint is not None
     return Model(
         id=job.id,
@@ -117,4 +119,5 @@ def _model(job: Job, spec: RecipeSpec, outcome: FitOutcome, metrics: dict[str, f
         inputs=job.inputs,
         split=outcome.data.split,
         stages=outcome.stages if len(outcome.stages) > 1 else [],
+        baselines={each.name: each.metrics for each in baselines},
     )
