@@ -114,7 +114,9 @@ def delete_job(job_id: str) -> BaseResponse:
 def _watched(found: Job, spec: RecipeSpec | None) -> list[tuple[str, float]]:
     """The figures that stand beside the progress: the loss, and what the recipe judges by."""
     metrics = found.progress.metrics if found.progress else {}
-    names = dict.fromkeys(["loss", *([spec.criterion.metric] if spec else [])])
+    names: list[str] = ["loss"]
+    if spec and spec.criterion.metric != "loss":
+        names.append(spec.criterion.metric)
     return [(name, metrics[name]) for name in names if name in metrics]
 
 
