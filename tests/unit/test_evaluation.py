@@ -98,9 +98,15 @@ def rows():
     return labels, _two(good), _two(poor)
 
 
+def _judged(*arguments):
+    verdict = judge(*arguments)
+    assert verdict is not None
+    return verdict
+
+
 def test_a_better_model_is_said_to_be_better_and_by_how_much(rows):
     labels, good, poor = rows
-    verdict = judge(class_judge(labels), good, [("always saying 'no'", _two(np.zeros(800))), ("a tree", poor)], 800)
+    verdict = _judged(class_judge(labels), good, [("always saying 'no'", _two(np.zeros(800))), ("a tree", poor)], 800)
     assert verdict.better is True
     assert verdict.against == "a tree"
     assert 0 < verdict.low < verdict.difference < verdict.high
@@ -110,18 +116,18 @@ def test_a_better_model_is_said_to_be_better_and_by_how_much(rows):
 
 def test_a_worse_and_an_equal_model_are_said_to_be_so(rows):
     labels, good, poor = rows
-    assert judge(class_judge(labels, "accuracy"), poor, [("a tree", good)], 800).better is False
-    same = judge(class_judge(labels), good, [("a tree", good)], 800)
+    assert _judged(class_judge(labels, "accuracy"), poor, [("a tree", good)], 800).better is False
+    same = _judged(class_judge(labels), good, [("a tree", good)], 800)
     assert same.better is None
     assert same.sentence == "Not better than a tree: 0.000 ROC-AUC (0.000 to 0.000)."
 
 
 def test_less_error_is_better_where_the_figure_is_an_error():
     truth = np.linspace(0, 1, 300)
-    verdict = judge(number_judge(truth), truth + 0.1, [("the mean", np.full(300, 0.5))], 300)
+    verdict = _judged(number_judge(truth), truth + 0.1, [("the mean", np.full(300, 0.5))], 300)
     assert verdict.better is True
     windows = truth.reshape(100, 3, 1)
-    assert judge(series_judge(windows), windows, [("the last value", windows + 1)], 100).better is True
+    assert _judged(series_judge(windows), windows, [("the last value", windows + 1)], 100).better is True
 
 
 def test_nothing_to_compare_with_gives_no_verdict():

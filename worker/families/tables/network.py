@@ -122,15 +122,17 @@ def table_network(
         inputs["numbers"] = keras.Input((len(features.numbers),), name="numbers")
         parts.append(layers.Flatten()(PiecewiseLinear(edges, name="piecewise")(inputs["numbers"])))
     if features.categories:
-        inputs["categories"] = keras.Input((len(features.categories),), dtype="int32", name="categories")
+        taken: Any = keras.Input((len(features.categories),), dtype="int32", name="categories")
+        inputs["categories"] = taken
         for place, name in enumerate(features.categories):
             size = len(features.known[name]) + 2
             vector = min(EMBEDDING, max(2, size // 2))
-            parts.append(layers.Embedding(size, vector, name=f"category_{place}")(inputs["categories"][:, place]))
+            parts.append(layers.Embedding(size, vector, name=f"category_{place}")(taken[:, place]))
     if features.texts:
-        inputs["texts"] = keras.Input((len(features.texts), TOKENS), dtype="int32", name="texts")
-        table = layers.Embedding(BUCKETS, 2 * EMBEDDING, name="tokens")(inputs["texts"])
-        there = ops.cast(inputs["texts"] > 0, "float32")[..., None]
+        tokens: Any = keras.Input((len(features.texts), TOKENS), dtype="int32", name="texts")
+        inputs["texts"] = tokens
+        table = layers.Embedding(BUCKETS, 2 * EMBEDDING, name="tokens")(tokens)
+        there = ops.cast(tokens > 0, "float32")[..., None]
         mean = ops.sum(table * ops.cast(there, table.dtype), axis=2) / ops.cast(
             ops.maximum(ops.sum(there, axis=2), 1.0), table.dtype
         )

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.datasets.tables.reading import TableReader, open_table
-
 from shared.errors import RecipeFailed
 from shared.outputs import Cell, Table
 from shared.recipes.text_params import TextBatch
@@ -42,7 +41,7 @@ def continue_rows(writer: Writer, params: TextBatch, opened: OpenInput, context:
                 cells, error = [row.text for row in rows], None
                 tokens += sum(row.tokens for row in rows)
             except RecipeFailed as err:
-                cells, error = [None] * len(several), err.message
+                cells, error = [None for _ in several], err.message
             written.add([prompt, *cells, error])
             going.done(1)
         going.end()
