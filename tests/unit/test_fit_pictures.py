@@ -1,7 +1,7 @@
 """Reading, splitting and augmenting pictures, and the figures of a classifier."""
 
+import dataclasses
 import io
-from types import SimpleNamespace
 
 import pytest
 
@@ -103,7 +103,7 @@ def test_one_class_only_and_pictures_without_a_class_are_refused(tmp_path):
         ([0] * 6, ["ape"], "two at least"),
         ([0, None] * 3, ["ape"], "3 pictures have no class"),
     ):
-        changed = SimpleNamespace(names=pictures.names, parts=pictures.parts, labels=labels, classes=classes)
+        changed = dataclasses.replace(pictures, labels=labels, classes=classes)
         with pytest.raises(DatasetInvalid, match=reason):
             image_classifier.PictureData(changed, pixels, ImageClassifierTrain())
 
@@ -140,7 +140,9 @@ def test_streamed_batches_are_those_of_all_pictures_in_memory(tmp_path):
         for (x, y), reference, chosen in zip(data.train(0), in_memory.map(moved), wanted, strict=True):
             np.testing.assert_array_equal(x, reference)
             np.testing.assert_array_equal(y.numpy().argmax(1), labels[chosen])
-        seen = list(data.validation())
+        validation = data.validation()
+        assert validation is not None
+        seen = list(validation)
         np.testing.assert_array_equal(np.concatenate([x for x, _ in seen]), everything[split.val])
         np.testing.assert_array_equal(np.concatenate([y for _, y in seen]).argmax(1), labels[split.val])
 

@@ -36,7 +36,7 @@ def continue_rows(writer: Writer, params: TextBatch, opened: OpenInput, context:
         going = Going(context, "generating", table.num_rows)
         for prompt in _prompts(table, params.prompt):
             cells: list[Cell] = [None for _ in several]
-            error = None
+            error: str | None = None
             try:
                 rows = writer.write(as_imported(prompt), params, lambda count, fresh: context.check())
                 cells = [row.text for row in rows]
