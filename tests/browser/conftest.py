@@ -1,10 +1,17 @@
 """A real browser on the session's stack. Without a Chromium these tests skip and say so."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from shared.ids import new_id
+from shared.recipes import RECIPES
+from shared.settings import load_settings
+from tests.support import picky_spec
+from tests.support.web_site import Site
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -33,4 +40,42 @@ def page(chromium, stack) -> Iterator[Page]:
     page.on("pageerror", lambda error: broken.append(str(error)))
     yield page
     context.close()
+    assert not broken, f"errors in scripts: {broken}"
+
+
+@pytest.fixture(scope="session")
+def site(redis_server, tmp_path_factory) -> Iterator[Site]:
+    """The web alone, with one more recipe, for pages that no worker has to fill."""
+    folder = tmp_path_factory.mktemp("site")
+    settings = load_settings(redis_url=redis_server.url, key_prefix=f"site-{new_id()[-8:]}", data=folder / "data")
+    RECIPES[picky_spec.SPEC.name] = picky_spec.SPEC
+    running = Site(settings)
+    yield running
+    running.stop()
+    del RECIPES[picky_spec.SPEC.name]
+
+
+@pytest.fixture
+def visit(chromium, site) -> Iterator[Callable[..., Page]]:
+    """Opens a page of a fresh visitor on `site`: visit(path, width=..., script=...). An error in a script fails the test."""
+    contexts = []
+    broken: list[str] = []
+
+    def open_page(path: str, *, width: int = 1280, script: bool = True, scheme: Any = "light") -> Page:
+        context = chromium.new_context(
+            base_url=site.url,
+            viewport={"width": width, "height": 860},
+            java_script_enabled=script,
+            color_scheme=scheme,
+        )
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
     assert not broken, f"errors in scripts: {broken}"
