@@ -49,11 +49,11 @@ class Watched:
             body = {
                 "kind": "train",
                 "recipe": "char_lstm",
-                "dataset_id": self.dataset,
+                "inputs": {"data": self.dataset},
                 "params": SMALL | {"seed": number},
             }
         else:
-            body["model_id"] = self.model
+            body["inputs"] = {"model": self.model}
         return self.here.client.submit(body)["id"]
 
     def ended(self, ids: list[str], within_s: float) -> None:

@@ -32,7 +32,7 @@ def trained(running: RunningStack, folder: Path) -> str:
     text.write_text(TEXT)
     dataset = running.client.upload([("text.txt", text)], {})["id"]
     params = {"steps": 200, "width": 16, "embedding": 8, "context": 16, "batch_size": 4}
-    body = {"kind": "train", "recipe": "char_lstm", "dataset_id": dataset, "params": params}
+    body = {"kind": "train", "recipe": "char_lstm", "inputs": {"data": dataset}, "params": params}
     job = running.client.submit(body)
     running.until(lambda: running.client.get(f"/jobs/{job['id']}")["state"] == "succeeded", 180)
     return job["id"]
@@ -61,7 +61,7 @@ def main() -> None:
 
             def submit(number: int) -> str:
                 params: dict[str, Any] = {"prompt": "The ", "max_tokens": 8, "seed": number}
-                return running.client.submit({"kind": "generate", "model_id": model, "params": params})["id"]
+                return running.client.submit({"kind": "generate", "inputs": {"model": model}, "params": params})["id"]
 
             began = time.monotonic()
             with ThreadPoolExecutor(16) as clients:

@@ -119,7 +119,7 @@ def main() -> None:
             text.write_text(TEXT)
             dataset = running.client.upload([("text.txt", text)], {})["id"]
             params: dict[str, Any] = {"steps": 100_000, "width": 16, "embedding": 8, "context": 16, "batch_size": 4}
-            body = {"kind": "train", "recipe": "char_lstm", "dataset_id": dataset, "params": params}
+            body = {"kind": "train", "recipe": "char_lstm", "inputs": {"data": dataset}, "params": params}
             jobs = [running.client.submit(body)["id"] for _ in range(10)]
             running.until(lambda: running.client.get(f"/jobs/{jobs[0]}")["state"] == "running")
             crowd = Crowd(int(running.url.rsplit(":", 1)[1]), jobs)

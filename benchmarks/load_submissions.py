@@ -30,7 +30,13 @@ class Asker:
     def __init__(self, here: Installation, dataset: str):
         port = int(here.client.url.rsplit(":", 1)[1])
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        body = {"kind": "train", "recipe": "char_lstm", "dataset_id": dataset, "params": {"steps": 1000}, "priority": 1}
+        body = {
+            "kind": "train",
+            "recipe": "char_lstm",
+            "inputs": {"data": dataset},
+            "params": {"steps": 1000},
+            "priority": 1,
+        }
         self._body, self._headers = json.dumps(body), {"Content-Type": "application/json"}
 
     def ask(self, method: str, path: str, body: str | None = None) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.image_figures import ROOT
 from shared.datasets import Limits, import_dataset
-from shared.jobs.job import Job, JobRequest
+from shared.jobs.job import DATA, InputRef, Job, JobRequest
 from shared.recipes import get_recipe
 from tests.faults.installation import Installation, descendants
 
@@ -28,12 +28,13 @@ class Bench:
 
     def __init__(self, here: Installation):
         self.here = here
-        self.dataset = import_dataset(here.volume, Limits(), [("t.txt", io.BytesIO(TEXT.encode()))]).id
+        dataset = import_dataset(here.volume, Limits(), [("t.txt", io.BytesIO(TEXT.encode()))]).id
+        self.inputs = {DATA: InputRef(dataset_id=dataset)}
 
     def trains(self) -> Job:
         """A training that has published a checkpoint and gone on for some seconds."""
         params = get_recipe("char_lstm").train_params.model_validate(PARAMS).model_dump(mode="json")
-        request = JobRequest(kind="train", recipe="char_lstm", params=params, dataset_id=self.dataset)
+        request = JobRequest(kind="train", recipe="char_lstm", params=params, inputs=self.inputs)
         job, _ = self.here.store.submit(request)
         self.here.until(lambda: self.here.store.get(job.id).checkpoint, within_s=120, what="a checkpoint")
         first = self.step(job.id)
@@ -100,7 +101,7 @@ def main() -> None:
         bench.end(job)
         here.flush_broker()
         began = time.monotonic()
-        request = JobRequest(kind="train", recipe="char_lstm", params=job.params, dataset_id=bench.dataset)
+        request = JobRequest(kind="train", recipe="char_lstm", params=job.params, inputs=bench.inputs)
         job, _ = here.store.submit(request)  # without any wake-up
         here.until(lambda: here.store.get(job.id).attempt, within_s=60, what="a claim without a wake-up")
         print(f"wake-up lost: claimed after {time.monotonic() - began:.1f} s", flush=True)

@@ -57,7 +57,7 @@ def _timed(work: Callable[[], Any]) -> float:
 
 
 def _generate(client: Client, model: str, tokens: int) -> None:
-    body = {"kind": "generate", "model_id": model, "params": {"prompt": "The ", "max_tokens": tokens}}
+    body = {"kind": "generate", "inputs": {"model": model}, "params": {"prompt": "The ", "max_tokens": tokens}}
     job = client.call("POST", "/jobs", body, headers={"Prefer": "wait=30"})
     if job["state"] != "succeeded":
         sys.exit(f"the generation {job['state']}: {job['error']}")
@@ -73,7 +73,7 @@ def _first_step(client: Client, dataset: str) -> dict[str, Any]:
     job: dict[str, Any] = {}
     for _ in range(2):
         _wait_for_spare(client)
-        body = {"kind": "train", "recipe": "gpt", "dataset_id": dataset, "params": SMALL_GPT}
+        body = {"kind": "train", "recipe": "gpt", "inputs": {"data": dataset}, "params": SMALL_GPT}
         job = client.call("POST", "/jobs", body, headers={"Prefer": "wait=60"})
         while job["state"] not in ("succeeded", "failed"):
             job = client.call("GET", f"/jobs/{job['id']}", query={"wait": 20})

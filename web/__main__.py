@@ -21,15 +21,18 @@ def main() -> None:
     except SettingsInvalid as err:
         sys.exit(str(err))
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    store = JobStore.connect(settings)
     try:
         Volume(settings.data).ensure()
-        require_store(JobStore.connect(settings))
+        require_store(store)
+    except SchemaMismatch as err:
+        sys.exit(err.message)
+    except redis.RedisError as err:  # answered with 503 until it is there; the first job then asks again
+        logging.warning("Redis is out of reach: %s", err)
     except OSError as err:
         sys.exit(f"the volume {settings.data} (TRAINYARD_DATA) cannot be written: {err.strerror}")
-    except SchemaMismatch as err:
-        sys.exit(f"web: {err.message}")
-    except redis.RedisError as err:  # the first change of a job looks again
-        logging.warning("Redis is out of reach, requests are answered with 503 until it is back: %s", err)
+    finally:
+        store.redis.close()
     if settings.login and not any(key.state() == "usable" for key in list_keys(Volume(settings.data))):
         logging.warning("nobody can sign in yet: make a key with `trainyard keys create --owner NAME --scope admin`")
     Server(settings).run()

@@ -43,6 +43,8 @@ _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (b"\xfe\xff", "utf-16", "UTF-16"),
     (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8"),
 )
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_WESTERN = frozenset("äöüßÄÖÜéèêëàâçîïôûùñáíóúÉÀÇÑãõåøæœÅØÆ€£°§«»“”‘’„–—…®©ªº¿¡²³½µ×".encode("cp1252"))
 _PIECE = 1 << 20
 _SAMPLE = 1_000_000  # wide characters looked at to tell two Chinese encodings apart
 
@@ -77,10 +79,11 @@ class _Broken(Exception):
         self.at = at
 
 
-def recognise(path: Path, name: str) -> Encoding:
+def recognise(path: Path, name: str, *, tables: bool = False) -> Encoding:
     """Read a file through and return its encoding; afterwards it can be read so without an error.
 
-    name: as the user knows the file. Raises DatasetInvalid naming what the bytes are and where they stop being text.
+    name: as the user knows the file. tables: it is one of short cells, in which common words are rare: an encoding that is likely
+    is taken and said. Raises DatasetInvalid naming what the bytes are and where they stop being text.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -94,7 +97,7 @@ def recognise(path: Path, name: str) -> Encoding:
     try:
         ended = _refuse_controls(path, "utf-8", name)
     except _Broken as broken:
-        return _other(path, name, broken.at)
+        return _other(path, name, broken.at, tables)
     return Encoding("utf-8", "UTF-8", ended=ended)
 
 
@@ -162,7 +165,7 @@ def _maybe_utf16(path: Path) -> bool:
     return False
 
 
-def _other(path: Path, name: str, at: int) -> Encoding:
+def _other(path: Path, name: str, at: int, tables: bool) -> Encoding:
     line, byte, binary = _around(path, at)
     found = f"is not UTF-8 (byte 0x{byte:02X} at offset {at})"
     if binary:
@@ -176,9 +179,46 @@ def _other(path: Path, name: str, at: int) -> Encoding:
     if shares[best] >= _ENOUGH and shares[best] > 3 * shares[other]:
         note = f"{name}: recognised as {shown[best]} and converted to UTF-8"
         return Encoding(best, shown[best], note, ended=_refuse_controls(path, best, name))
+    if tables and (likely := _likely(path)):
+        shown_likely = shown.get(likely, "Windows-1252")
+        note = f"{name}: taken for {shown_likely} and converted to UTF-8; where letters look wrong, save it as UTF-8"
+        return Encoding(likely, shown_likely, note, ended=_refuse_controls(path, likely, name))
     maybe = " or ".join(shown[codec] for codec, share in shares.items() if share > 0)
     hint = f"it may be {maybe or 'Latin-1, Windows-1252 or another 8-bit encoding'}"
     raise refuse(f"{found}; {hint}, which cannot be told for sure: save it as UTF-8", file=name, line=line)
+
+
+def _likely(path: Path) -> str | None:
+    """The encoding that the bytes above 127 look like: "gb18030", "cp1252" or None. Looks at the first million of them.
+
+    Western letters stand alone among ASCII ones. Chinese ones are pairs, nearly all of GB 2312's first level (B0-D7, A1-FE);
+    Korean ones as well, but those lie below C9.
+    """
+    runs: list[bytes] = []
+    with path.open("rb") as file:
+        while (data := file.read(_PIECE)) and sum(map(len, runs)) < _SAMPLE:
+            runs += _HIGH.findall(data)
+    high = sum(map(len, runs))
+    pairs = [run[at : at + 2] for run in runs for at in range(0, len(run) - 1, 2)]
+    if 2 * len(pairs) > 0.9 * high:
+        level = [pair for pair in pairs if 0xB0 <= pair[0] <= 0xD7 and pair[1] >= 0xA1]
+        beyond = sum(1 for pair in level if pair[0] > 0xC8)
+        if len(level) > 0.8 * len(pairs) and beyond > 0.15 * len(pairs) and _reads(path, "gb18030"):
+            return "gb18030"
+    alone = sum(1 for run in runs if len(run) == 1)
+    western = sum(1 for run in runs for byte in run if byte in _WESTERN)
+    if alone > 0.8 * len(runs) and western > 0.9 * high and _reads(path, "cp1252"):
+        return "cp1252"
+    return None
+
+
+def _reads(path: Path, codec: str) -> bool:
+    try:
+        for _ in _pieces(path, codec):
+            pass
+    except _Broken:
+        return False
+    return True
 
 
 def _around(path: Path, at: int) -> tuple[int, int, bool]:

@@ -3,14 +3,16 @@
 Called by importer.py (receive, Look) and by the formats whose upload may be a zip (put_all).
 """
 
+import gzip
 import shutil
 import unicodedata
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from shared.datasets.archive import MOST_FOLDERS, UNFIT, folders_of, opened, unpack
+from shared.datasets.archive import MOST_FOLDERS, MOST_RATIO, UNFIT, folders_of, opened, unpack
 from shared.datasets.formats.base import HasLimits, Received
 from shared.datasets.problems import refuse
 from shared.errors import TooLarge
@@ -136,13 +138,16 @@ def _moved(one: Received, target: Path) -> str:
 
 
 def unzipped(received: Sequence[Received], limits: HasLimits) -> tuple[list[Received], list[str]]:
-    """(the files of an upload, those in its zips among them; notes). Zips are unpacked beside the uploads, which are removed.
+    """(the files of an upload, those in its zips among them; notes). Zips, and single files gzipped as .gz, are unpacked.
 
     For formats that rewrite what they are given: nothing of it stays on the volume. Raises as put_all() does.
     """
     found: list[Received] = []
     notes: list[str] = []
     for number, one in enumerate(received):
+        if one.name.lower().endswith(".gz"):
+            found.append(_ungzipped(one, limits))
+            continue
         if not is_zip(one.path):
             found.append(one)
             continue
@@ -156,3 +161,21 @@ def unzipped(received: Sequence[Received], limits: HasLimits) -> tuple[list[Rece
     if not found:
         raise refuse("the archive is empty", file=received[0].name)
     return found, notes
+
+
+def _ungzipped(one: Received, limits: HasLimits) -> Received:
+    """A single gzipped file, unpacked beside itself. Raises DatasetInvalid, TooLarge, VolumeFull."""
+    name, path = one.name[: -len(".gz")], one.path.with_suffix(".unpacked")
+    most = min(limits.max_unpacked_bytes, max(1 << 26, MOST_RATIO * one.path.stat().st_size))
+    size = 0
+    try:
+        with full_is_said(), path.open("wb") as out, gzip.open(one.path) as packed:
+            while chunk := packed.read(_CHUNK):
+                size += len(chunk)
+                if size > most:
+                    raise TooLarge(f"{one.name} unpacks to more than {most:,} bytes")
+                out.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as err:
+        raise refuse(f"cannot be unpacked: {err}", file=one.name) from err
+    one.path.unlink()
+    return Received(name or one.name, path)

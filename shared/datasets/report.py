@@ -6,13 +6,17 @@ from pydantic import BaseModel, Field
 
 REPORT_VERSION = 1  # raised when look() of any format tells more: reports of datasets there already are made anew
 
-# number: values to calculate with. category: a few texts or numbers that repeat. text: words to read. date: a moment.
-# boolean: two values. id: another value in (nearly) every row, nothing to learn from. constant: one value. empty: none.
+# number: values to calculate with. category: a few texts that repeat (few numbers that repeat are numbers still: who wants classes
+# takes both). text: words to read. date: a moment. boolean: true and false, yes and no, 0 and 1. id: another value in nearly every
+# row, nothing to learn from. constant: one value. empty: none.
 ColumnKind = Literal["number", "category", "text", "date", "boolean", "id", "constant", "empty"]
 
 
 class ColumnReport(BaseModel):
-    """One column. low, high: the range of numbers and dates (RFC 3339), of texts their lengths; examples: a few values."""
+    """One column. low, high: the range of numbers and dates (RFC 3339), of texts their lengths; examples: a few values.
+
+    values: of categories and booleans, how often the commonest occur, commonest first.
+    """
 
     name: str
     kind: ColumnKind
@@ -23,6 +27,7 @@ class ColumnReport(BaseModel):
     high: float | str | None = None
     mean: float | None = None
     examples: list[str] = Field(default_factory=list)
+    values: dict[str, int] = Field(default_factory=dict)
 
 
 class Dropped(BaseModel):

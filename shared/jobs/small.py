@@ -12,8 +12,10 @@ from shared.jobs.record import to_json
 MOST_METRICS = 50
 _MOST_MESSAGE_BYTES = 600  # of why a job failed
 _MOST_TOLD_BYTES = 200  # of the same in its history and its attempts
-_MOST_METRICS_BYTES = 600  # of a result's metrics as JSON: some twenty-five of usual names
-_MOST_VALUE_BYTES = 400  # of each further entry of a result
+_RESULT_BYTES = 900  # of a result as JSON; its metrics have what the rest leaves
+_LEAST_METRICS_BYTES = 300
+_MOST_TEXT_BYTES = 200  # of a text in a result; beyond, it is cut
+_MOST_VALUE_BYTES = 400  # of anything else in it; beyond, it is left out
 
 
 def small_progress(progress: Progress) -> Progress:
@@ -28,13 +30,16 @@ def small_result(result: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     omitted = []
     for name, value in result.items():
-        if name == "metrics" and isinstance(value, dict):
-            kept[name] = _first_metrics(value)
-            omitted += ["metrics"] if len(kept[name]) < len(value) else []
-        elif len(to_json(value).encode()) <= _MOST_VALUE_BYTES:
+        value = _cut(value, _MOST_TEXT_BYTES) if isinstance(value, str) else value
+        if name == "metrics" or _size(value) <= _MOST_VALUE_BYTES:
             kept[name] = value
         else:
             omitted.append(name)
+    metrics = kept.get("metrics")
+    if isinstance(metrics, dict):
+        room = _RESULT_BYTES - _size(kept | {"metrics": {}})
+        kept["metrics"] = _first_metrics(metrics, max(room, _LEAST_METRICS_BYTES))
+        omitted += ["metrics"] if len(kept["metrics"]) < len(metrics) else []
     return kept | {"omitted": omitted[:MOST_METRICS]} if omitted else kept
 
 
@@ -51,7 +56,7 @@ def end_data(error: JobErrorInfo | None, result: dict[str, Any] | None) -> dict[
     """What the event of a job's end tells: why it failed, or a line on what it made."""
     if error:
         return error.model_copy(update={"message": small_message(error.message)}).model_dump()
-    return {"headline": str(result.get("headline", ""))} if result is not None else {}
+    return {"headline": _cut(str(result.get("headline", "")), _MOST_TEXT_BYTES)} if result is not None else {}
 
 
 def _cut(text: str, most_bytes: int) -> str:
@@ -60,11 +65,16 @@ def _cut(text: str, most_bytes: int) -> str:
     return text if len(data) <= most_bytes else data[: most_bytes - 3].decode(errors="ignore") + "…"
 
 
-def _first_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
-    kept, room = {}, _MOST_METRICS_BYTES
+def _first_metrics(metrics: dict[str, Any], room: int) -> dict[str, Any]:
+    """The first metrics, as many as are allowed and fit into so many bytes of JSON."""
+    kept = {}
     for name, value in list(metrics.items())[:MOST_METRICS]:
-        room -= len(to_json({name: value}).encode()) - 1
+        room -= _size({name: value}) - 1
         if room < 0:
             break
         kept[name] = value
     return kept
+
+
+def _size(value: Any) -> int:
+    return len(to_json(value).encode())

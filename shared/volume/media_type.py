@@ -11,17 +11,16 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),
     (b"PAR1", "application/vnd.apache.parquet"),
     (b"\x1f\x8b", "application/gzip"),
-    (b"ID3", "audio/mpeg"),
     (b"OggS", "audio/ogg"),
     (b"fLaC", "audio/flac"),
 )
+_WORD_LIKE = ((b"BM", "image/bmp"), (b"ID3", "audio/mpeg"))  # a text may begin so too
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 
 
@@ -32,7 +31,9 @@ def media_type(head: bytes) -> str:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
-    return "text/plain" if _is_text(head) else UNKNOWN
+    if _is_text(head):
+        return "text/plain"
+    return next((kind for magic, kind in _WORD_LIKE if head.startswith(magic)), UNKNOWN)
 
 
 def _is_text(head: bytes) -> bool:

@@ -1,6 +1,7 @@
 """`trainyard backup` and `restore` on real volumes: complete, checked, and made while others write."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -13,12 +14,13 @@ from shared.api_keys import create_key, find_key
 from shared.datasets.manifest import delete_dataset, get_dataset
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
-from shared.jobs.job import CheckpointRef
+from shared.jobs.job import CheckpointRef, utc_now
 from shared.jobs.models import Model, save_model
 from shared.volume.backup import PARTS, back_up, restore
+from shared.volume.files import save_file
+from shared.volume.schema import SCHEMA
 from shared.volume.staging import STAGING_PREFIX, TRASH_PREFIX, remove
 from shared.volume.volume import Volume
-from tests.support.tiny_datasets import import_files
 
 JOB = new_id()
 
@@ -34,14 +36,43 @@ def write_checkpoint(volume: Volume, step: int, content: bytes = b"weights") -> 
     return CheckpointRef(job_id=JOB, attempt=1, step=step)
 
 
+def write_dataset(volume: Volume, content: bytes) -> str:
+    """A published dataset of one file. Returns its id."""
+    dataset_id = hashlib.sha256(content).hexdigest()[:32]
+    about = {
+        "id": dataset_id,
+        "name": "tang",
+        "format": "text",
+        "created_at": utc_now().isoformat(),
+        "bytes": len(content),
+    }
+    with volume.stage(volume.root / "datasets") as stage:
+        (stage.path / "files").mkdir()
+        (stage.path / "files" / "tang.txt").write_bytes(content)
+        stage.publish(volume.dataset_dir(dataset_id), about)
+    return dataset_id
+
+
+def write_folder(volume: Volume, folder: Path) -> Path:
+    """Any published folder of a job."""
+    folder.parent.mkdir(exist_ok=True)
+    with volume.stage(folder.parent) as stage:
+        (stage.path / "content").write_bytes(b"content")
+        stage.publish(folder, {})
+    return folder
+
+
 @pytest.fixture
 def filled(volume) -> Volume:
-    """A dataset, two checkpoints, a log, a model and an API key."""
-    import_files(volume, [("tang.txt", "床前明月光，疑是地上霜。\n".encode() * 50)], "text")
+    """A dataset, an uploaded file, assets, two checkpoints, a sample, a log, a model, an API key, and a cache."""
+    write_dataset(volume, "床前明月光，疑是地上霜。\n".encode() * 50)
+    save_file(volume, "p.png", io.BytesIO(b"picture"), owner="ann", max_bytes=100)
     write_checkpoint(volume, 3)
     ref = write_checkpoint(volume, 6)
     (volume.attempt_dir(JOB, 1) / "log.txt").write_bytes(b"one\ntwo\n")
     save_model(volume, Model(id=JOB, name="poet", recipe="gpt", checkpoint=ref))
+    write_folder(volume, volume.job_dir(JOB) / "assets" / ("a" * 32))
+    write_folder(volume, volume.attempt_dir(JOB, 1) / "samples" / "00000003")
     return volume
 
 
@@ -61,7 +92,6 @@ def contents(root: Path) -> dict[str, tuple[str, int, int]]:
 
 def test_what_was_backed_up_comes_back_byte_for_byte_with_modes_and_times(filled, key_text, tmp_path):
     made = back_up(filled, tmp_path / "backups" / "one")
-    shutil.rmtree(filled.root / "locks")  # of the uploads: nothing to keep
     before = contents(filled.root)
     restored = Volume(tmp_path / "elsewhere")
     copied = restore(tmp_path / "backups" / "one", restored)
@@ -75,6 +105,7 @@ def test_what_was_backed_up_comes_back_byte_for_byte_with_modes_and_times(filled
 
 
 def test_staging_trash_links_and_the_embedded_server_are_left_out(filled, tmp_path):
+    (filled.root / "cache" / "x").mkdir(parents=True)
     (filled.root / "redis").mkdir()
     (filled.root / "redis" / "appendonly.aof").write_text("x")
     for name in (f"{STAGING_PREFIX}1", f"{TRASH_PREFIX}2"):
@@ -84,7 +115,7 @@ def test_staging_trash_links_and_the_embedded_server_are_left_out(filled, tmp_pa
     (filled.root / "models" / "link.json").symlink_to("/etc/passwd")
     back_up(filled, tmp_path / "backup")
     names = {path.name for path in (tmp_path / "backup").rglob("*")}
-    assert not {name for name in names if name.startswith(".") or name in ("redis", "half", "link.json")}
+    assert not {name for name in names if name.startswith(".") or name in ("redis", "cache", "half", "link.json")}
     for path in filled.root.rglob(f"{STAGING_PREFIX}*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -98,6 +129,11 @@ def test_damage_done_before_or_after_the_backup_is_named_file_by_file(filled, ke
     [dataset] = (backup.root / "datasets").iterdir()
     spoil(next((dataset / "files").iterdir()))
     spoil(backup.attempt_dir(JOB, 1) / "log.txt")
+    [file] = (backup.root / "files").iterdir()
+    assets = f"jobs/{JOB}/assets/{'a' * 32}"
+    sample = f"jobs/{JOB}/attempt-1/samples/00000003"
+    for path in (file / "content", backup.root / assets / "content", backup.root / sample / "content"):
+        spoil(path)
     [key] = (backup.root / "keys").iterdir()
     key.unlink()
     artifacts = backup.attempt_dir(JOB, 1) / "artifacts"
@@ -109,6 +145,9 @@ def test_damage_done_before_or_after_the_backup_is_named_file_by_file(filled, ke
     assert set(damaged) == {
         before,
         f"datasets/{dataset.name}",
+        f"files/{file.name}",
+        assets,
+        sample,
         log,
         f"keys/{key.name}",
         f"jobs/{JOB}/attempt-1/artifacts",
@@ -196,8 +235,7 @@ def test_what_comes_and_goes_while_it_is_copied_is_whole_or_not_there(volume, tm
                 Model(id=JOB, name="m", recipe="gpt", checkpoint=CheckpointRef(job_id=JOB, attempt=1, step=step)),
             )
             remove(volume.attempt_dir(JOB, 1) / "checkpoints" / f"{step - 1:08d}")
-            dataset = import_files(volume, [("a.txt", str(step).encode() * 5000)], "text")
-            delete_dataset(volume, dataset.id)
+            delete_dataset(volume, write_dataset(volume, str(step).encode() * 5000))
             steps.append(step)
 
     thread = threading.Thread(target=churn)
@@ -223,4 +261,4 @@ def test_what_comes_and_goes_while_it_is_copied_is_whole_or_not_there(volume, tm
             for p in (backup.root / part).rglob("*")
             if p.is_file()
         }
-        assert there == {entry["path"] for entry in manifest["files"]}
+        assert {SCHEMA, *there} == {entry["path"] for entry in manifest["files"]}

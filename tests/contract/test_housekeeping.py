@@ -1,5 +1,6 @@
 """What the reaper removes from the volume, what it never does, and what it measures. Real server, real files."""
 
+import io
 import os
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.jobs import pins
-from shared.jobs.job import CheckpointRef, JobRequest, State
+from shared.jobs.job import DATA, MODEL, START_FROM, CheckpointRef, InputRef, JobRequest, State
 from shared.jobs.models import Model, save_model
+from shared.volume import cache
+from shared.volume.files import get_file, save_file
 from shared.volume.reindex import reindex
 from worker.upkeep.housekeeping import Tidied, tidy
 from worker.upkeep.reaper import give_back
@@ -39,6 +42,12 @@ def age(volume, store, job_id):
 
 def ref_of(job):
     return CheckpointRef(job_id=job.id, attempt=1, step=10)
+
+
+def generation(job):
+    """Of the checkpoint of a training."""
+    model = {MODEL: InputRef(checkpoint=ref_of(job))}
+    return JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", inputs=model)
 
 
 def test_the_files_of_a_job_go_when_its_time_is_over(store, volume):
@@ -77,7 +86,7 @@ def test_what_a_lost_redis_could_still_need_is_never_removed(store, volume, loss
 
 def test_pins_go_with_the_jobs_that_needed_them(store, volume):
     job = ended(store, volume)
-    request = JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    request = generation(job)
     waiting, lost = store.submit(request)[0], new_id()
     pins.pin(volume, request, waiting.id)
     pins.pin(volume, request, lost)  # its web was killed before the job came to be
@@ -93,7 +102,8 @@ def test_pins_go_with_the_jobs_that_needed_them(store, volume):
 
 def test_a_training_whose_time_is_over_stays_while_another_job_needs_it(store, volume):
     job = ended(store, volume)
-    request = JobRequest(kind="train", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    start_from = {START_FROM: InputRef(checkpoint=ref_of(job))}
+    request = JobRequest(kind="train", recipe="gpt", params={}, owner="ann", inputs=start_from)
     second, _ = store.submit(request)
     pins.pin(volume, request, second.id)
     store.pause(second.id)
@@ -116,7 +126,7 @@ def test_a_pin_or_a_model_that_comes_at_the_last_moment_brings_the_files_back(st
 
 def test_pins_of_a_lost_redis_stay_until_the_jobs_are_back(store, volume):
     job = ended(store, volume)
-    request = JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", source=ref_of(job))
+    request = generation(job)
     waiting, _ = store.submit(request)
     pins.pin(volume, request, waiting.id)
     volume.write_record(waiting)
@@ -128,6 +138,74 @@ def test_pins_of_a_lost_redis_stay_until_the_jobs_are_back(store, volume):
     reindex(store, volume)
     assert tidy(store, volume).pins == 0 and store.get(waiting.id).state == State.queued
     assert set(pins.pins(volume.job_dir(job.id)).values()) == {waiting.id}
+
+
+def a_dataset(volume, name="a" * 32):
+    with volume.stage(volume.root / "datasets") as stage:
+        (stage.path / "t.txt").write_text("text")
+        stage.publish(volume.dataset_dir(name), {"id": name})
+    return name
+
+
+def test_pins_of_a_dataset_go_with_the_jobs_that_needed_it(store, volume):
+    data, lost = a_dataset(volume), new_id()
+    request = JobRequest(kind="train", recipe="gpt", params={}, inputs={DATA: InputRef(dataset_id=data)})
+    waiting, _ = store.submit(request)
+    for job_id in (waiting.id, lost):
+        pins.pin(volume, request, job_id)
+    assert tidy(store, volume) == Tidied()
+    store.cancel(waiting.id)
+    os.utime(volume.dataset_dir(data) / "pins" / lost, (1, 1))
+    assert tidy(store, volume) == Tidied(pins=2)
+    assert pins.jobs_that_need(volume, data) == set() and volume.verify(volume.dataset_dir(data))
+
+
+def test_an_uploaded_file_stays_as_long_as_the_files_of_a_job_that_names_it_and_counts(store, volume):
+    def upload(content):
+        return save_file(volume, "p.png", io.BytesIO(content), owner="ann", max_bytes=10_000).id
+
+    file, alone, young = upload(b"1" * 3000), upload(b"2"), upload(b"3")
+    job = ended(store, volume)
+    request = JobRequest(kind="generate", recipe="gpt", params={}, owner="ann", files=[file])
+    pins.pin(volume, request, job.id)
+    for path in [path for name in (file, alone) for path in (volume.root / "files" / name).rglob("*")]:
+        os.utime(path, (1, 1))
+    assert tidy(store, volume) == Tidied(files=1)
+    assert store.kept_bytes("ann") == volume.job_bytes(job.id) + 3001
+    store.more_kept("ann", 10)
+    assert store.kept_bytes("ann") == volume.job_bytes(job.id) + 3011 and store.redis.ttl(store.keys.kept()) > 0
+    age(volume, store, job.id)
+    assert tidy(store, volume) == Tidied(expired=1, files=1), "gone with the job"
+    assert [path.name for path in (volume.root / "files").iterdir()] == [young]
+
+
+def test_a_file_is_not_taken_from_a_job_whose_record_is_all_there_is_of_it(store, volume):
+    file = save_file(volume, "p.png", io.BytesIO(b"1"), owner="ann", max_bytes=10).id
+    request = JobRequest(kind="generate", recipe="gpt", params={}, files=[file])
+    waiting, _ = store.submit(request)  # its copy on the volume could not be written
+    pins.pin(volume, request, waiting.id)
+    for path in (volume.root / "files" / file).rglob("*"):
+        os.utime(path, (1, 1))
+    assert tidy(store, volume) == Tidied() and get_file(volume, file)
+
+
+def test_what_was_made_of_a_dataset_goes_with_it_or_after_a_month_unused(store, volume):
+    data, gone = a_dataset(volume), "b" * 32
+    entries = {name: cache.entry_dir(volume.root / cache.CACHE, data, name) for name in ("new", "used", "unused")}
+    entries["of a dataset that is gone"] = cache.entry_dir(volume.root / cache.CACHE, gone, "k")
+    for entry in entries.values():
+        entry.mkdir(parents=True)
+        (entry / "tokens").write_bytes(b"1")
+        cache.mark_used(entry)
+    old = volume.now() - cache.UNUSED_S - 60
+    for name in ("used", "unused"):
+        for path in (entries[name], *entries[name].iterdir()):
+            os.utime(path, (old, old))
+    cache.mark_used(entries["used"])
+    cache.mark_used(entries["used"] / "not there")
+    assert tidy(store, volume) == Tidied(cached=2)
+    assert sorted(path.name for path in (volume.root / cache.CACHE / data).iterdir()) == ["new", "used"]
+    assert not (volume.root / cache.CACHE / gone).exists()
 
 
 def test_what_comes_back_of_a_deleted_job_by_itself_is_removed_and_never_put_back(store, volume):

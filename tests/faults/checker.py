@@ -19,12 +19,14 @@ class History:
     """What the harness saw from outside. Times are seconds of time.time().
 
     accepted: job id -> what was asked. cancelled: job id -> when the cancel was accepted. deleted: ids of ended jobs whose owner
-    was told that they are gone.
+    was told that they are gone. checkpoints: job id -> (attempt, step) of every checkpoint it has told of, which Redis forgets
+    soon after its end (follower.py).
     """
 
     accepted: dict[str, dict] = field(default_factory=dict)
     cancelled: dict[str, float] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    checkpoints: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
     faults: list[dict] = field(default_factory=list)
 
 
@@ -87,7 +89,9 @@ class _Check:
         folder = self.data / "jobs" / job_id
         for number in range(1, attempt + 1):
             self.attempt_folder(job_id, folder / f"attempt-{number}")
-        self.repeated_work(job_id, folder, attempt, events)
+        for manifest_path in folder.glob("assets/*/manifest.json"):
+            self.unchanged(job_id, manifest_path)
+        self.repeated_work(job_id, folder, attempt)
         if state == "cancelled" and job_id in self.history.cancelled:
             self.silence_after_cancel(job_id, folder)
 
@@ -143,22 +147,27 @@ class _Check:
 
     def attempt_folder(self, job_id: str, folder: Path) -> None:
         """I4: every published folder still holds the bytes its manifest was written for."""
-        for manifest_path in [*folder.glob("checkpoints/*/manifest.json"), *folder.glob("artifacts/manifest.json")]:
-            self.figures["checkpoints"] += manifest_path.parent.parent.name == "checkpoints"
-            manifest = json.loads(manifest_path.read_text())
-            for entry in manifest["files"]:
-                path = manifest_path.parent / entry["path"]
-                try:
-                    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                except OSError as err:
-                    self.say("I4", job_id, f"{path.relative_to(self.data)}: {err.strerror}")
-                    continue
-                if digest != entry["sha256"]:
-                    self.say("I4", job_id, f"{path.relative_to(self.data)} has changed since it was published")
+        for part in ("checkpoints/*", "samples/*", "artifacts"):
+            for manifest_path in folder.glob(f"{part}/manifest.json"):
+                self.figures["checkpoints"] += part == "checkpoints/*"
+                self.unchanged(job_id, manifest_path)
 
-    def repeated_work(self, job_id: str, folder: Path, attempts: int, events: list[dict]) -> None:
+    def unchanged(self, job_id: str, manifest_path: Path) -> None:
+        """I4 of one published folder."""
+        manifest = json.loads(manifest_path.read_text())
+        for entry in manifest["files"]:
+            path = manifest_path.parent / entry["path"]
+            try:
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as err:
+                self.say("I4", job_id, f"{path.relative_to(self.data)}: {err.strerror}")
+                continue
+            if digest != entry["sha256"]:
+                self.say("I4", job_id, f"{path.relative_to(self.data)} has changed since it was published")
+
+    def repeated_work(self, job_id: str, folder: Path, attempts: int) -> None:
         """I5: a later attempt begins at the newest step that an earlier one had published, also when it is gone by now."""
-        told = [(int(e["attempt"]), json.loads(e["data"])["step"]) for e in events if e["type"] == "checkpoint"]
+        told = [*self.history.checkpoints.get(job_id, ()), *self.told_lately(job_id)]
         there = [
             (_number(p.parents[2]), int(p.parent.name)) for p in folder.glob("attempt-*/checkpoints/*/manifest.json")
         ]
@@ -171,6 +180,11 @@ class _Check:
             newest = max((step for attempt, step in told + there if attempt < number), default=0)
             if began < newest:
                 self.say("I5", job_id, f"attempt {number} began at step {began} though {newest} was published")
+
+    def told_lately(self, job_id: str) -> list[tuple[int, int]]:
+        """(attempt, step) of the checkpoints a job has told of, as far as Redis still knows."""
+        entries = (entry for _, entry in self.client.xrange(f"{self.prefix}:feed:{job_id}"))
+        return [(int(e["attempt"]), json.loads(e["data"])["step"]) for e in entries if e["type"] == "checkpoint"]
 
     def silence_after_cancel(self, job_id: str, folder: Path) -> None:
         """I7: nothing is written later than the bound after the cancel was accepted (DONE itself is the outcome)."""
@@ -223,6 +237,7 @@ class _Check:
                 "deadlines",
                 "kept",
                 "unsettled",
+                "schema",
             )
         }
         for key in self.client.scan_iter(f"{p}:*"):
@@ -230,7 +245,7 @@ class _Check:
             kind, _, job_id = rest.partition(":")
             if key in single or rest.startswith(shared):
                 continue
-            if kind in ("job", "events", "after", "live") and job_id in self.history.accepted:
+            if kind in ("job", "events", "feed", "after", "live") and job_id in self.history.accepted:
                 ended = self.client.hget(f"{p}:job:{job_id}", "state") in TERMINAL
                 if ended and self.client.ttl(key) < 0:
                     self.say("I8", job_id, f"{key} has ended and no expiry")

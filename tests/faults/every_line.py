@@ -21,9 +21,10 @@ from typing import Any
 from celery import Celery
 
 from shared.datasets import Limits, import_dataset
-from shared.jobs.job import CheckpointRef, Job, JobRequest, State, utc_now
+from shared.ids import new_id
+from shared.jobs.job import DATA, CheckpointRef, InputRef, Job, JobRequest, State, utc_now
 from shared.jobs.models import Model, models_from, save_model
-from shared.jobs.pins import pins
+from shared.jobs.pins import pin, pins
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.store import JobStore
 from shared.jobs.wakeup import broker_list, celery_config
@@ -92,7 +93,7 @@ class Scene:
             except AssertionError as err:
                 problems.append(f"{Path(where[0]).relative_to(ROOT)}:{where[1]}: {err}")
         self._grow_old()
-        left = [f"{folder}: pins" for job in self.volume.job_ids() if (folder := pins(self.volume.job_dir(job)))]
+        left = [f"{pin.relative_to(self.volume.root)} is left" for pin in self.volume.root.glob("*/*/pins/*")]
         verdict = check(self.store.redis, self.settings.key_prefix, self.settings.data, self.history)
         return {"lines": len(lines), "deaths": deaths, "problems": problems + left + verdict.violations}
 
@@ -172,7 +173,7 @@ class Submit(OfTheWeb):
     def _submit(self) -> Any:
         body = {
             "kind": "generate",
-            "checkpoint": self.checkpoint.model_dump(),
+            "inputs": {"model": self.checkpoint.model_dump()},
             "params": {"prompt": "The ", "max_tokens": 5},
         }
         return self.client.post("/api/v1/jobs", json=body, headers={"Idempotency-Key": f"round-{self.round}"})
@@ -196,6 +197,27 @@ class Submit(OfTheWeb):
         needing = set(pins(self.volume.job_dir(self.checkpoint.job_id)).values())
         assert job_id in needing, "nothing keeps the checkpoint it needs"
         return [job_id]
+
+
+class Upload(OfTheWeb):
+    """The web takes a file for the params of a job; then the user, who had no answer, sends it again."""
+
+    def _upload(self) -> Any:
+        file = (io.BytesIO(f"content of round {self.round}\n".encode() * 1000), "notes.txt")
+        return self.client.post("/api/v1/files", data={"file": file}, content_type="multipart/form-data")
+
+    def work(self) -> None:
+        assert self._upload().status_code in (200, 201)
+
+    def after(self) -> list[str]:
+        first, second = self._upload(), self._upload()
+        assert first.status_code in (200, 201) and first.json["id"] == second.json["id"], (first.text, second.text)
+        assert self.volume.verify(self.volume.root / "files" / first.json["id"])
+        return []
+
+    def _grow_old(self) -> None:
+        super()._grow_old()
+        assert not list((self.volume.root / "files").iterdir()), "files no job names are left"
 
 
 class Delete(OfTheWeb):
@@ -228,8 +250,11 @@ class Run(Scene):
     """The supervisor claims a job, has it run, writes its outcome and tells it; then another one starts in its place."""
 
     def before(self) -> None:
-        request = JobRequest(kind="train", recipe="char_lstm", params={}, dataset_id=self.dataset, owner="ann")
-        self.job, _ = self.store.submit(request)
+        inputs = {DATA: InputRef(dataset_id=self.dataset)}
+        request = JobRequest(kind="train", recipe="char_lstm", params={}, inputs=inputs, owner="ann")
+        job_id = new_id()
+        pin(self.volume, request, job_id)  # as the web does
+        self.job, _ = self.store.submit(request, job_id=job_id)
 
     def work(self) -> None:
         self.supervisor().run_one("train")
@@ -293,6 +318,7 @@ class Cancel(Leave):
 
 SCENES: dict[str, type[Scene]] = {
     "submit": Submit,
+    "upload": Upload,
     "delete": Delete,
     "run": Run,
     "leave": Leave,

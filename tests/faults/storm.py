@@ -17,6 +17,7 @@ from cli.client import ApiError, Unreachable
 from shared.datasets import Limits, import_dataset
 from shared.errors import Conflict, NotFound
 from tests.faults.checker import History, check
+from tests.faults.follower import Follower
 from tests.faults.installation import PERIODS, Installation
 from tests.faults.marked import marks
 from tests.faults.volume_faults import SmallVolume
@@ -72,16 +73,16 @@ class Storm:
     def train(self, mark: str = "", **more: Any) -> str | None:
         steps = self.chance.choice((400, 1500, 4000))
         params = PARAMS | {"steps": steps, "seed": self.chance.randrange(100)}
-        body = {"kind": "train", "recipe": "char_lstm", "dataset_id": self.dataset, "params": params}
+        body = {"kind": "train", "recipe": "char_lstm", "inputs": {"data": self.dataset}, "params": params}
         return self.submit(body | more, mark)
 
     def generate(self) -> str | None:
         trained = [job for job in self.jobs() if job.kind == "train" and job.checkpoint is not None]
         if not trained:
             return None
-        checkpoint = {"job_id": self.chance.choice(trained).id}
+        model = {"job_id": self.chance.choice(trained).id}
         params = {"prompt": "The ", "max_tokens": self.chance.choice((1, 20, 200))}
-        return self.submit({"kind": "generate", "checkpoint": checkpoint, "params": params})
+        return self.submit({"kind": "generate", "inputs": {"model": model}, "params": params})
 
     def generate_after(self) -> str | None:
         """A generation that waits for a training which has not ended."""
@@ -91,7 +92,7 @@ class Storm:
         training = self.chance.choice(open_ones)
         body = {
             "kind": "generate",
-            "model_id": training,
+            "inputs": {"model": training},
             "after": [training],
             "params": {"prompt": "The ", "max_tokens": 5},
         }
@@ -283,8 +284,9 @@ def storm(folder: Path, *, seconds: float, seed: int, workers: int) -> tuple[His
         run = Storm(here, volume, seed, log)
         first = run.train()
         here.until(lambda: first and here.store.get(first).attempt, within_s=90, what="the first start")
-        run.run(seconds)
-        run.calm()
+        with Follower(here.store.redis, here.settings.key_prefix, run.history):
+            run.run(seconds)
+            run.calm()
         verdict = check(
             here.store.redis,
             here.settings.key_prefix,

@@ -9,6 +9,7 @@ import pytest
 
 from shared.ids import new_id
 from tests.faults.checker import History, check
+from tests.faults.follower import Follower
 
 P = "checked"
 
@@ -40,6 +41,12 @@ class World:
     def event(self, job, kind, attempt, id="*", **data):
         self.client.xadd(f"{P}:events:{job}", {"type": kind, "attempt": str(attempt), "data": json.dumps(data)}, id=id)
         self.client.expire(f"{P}:events:{job}", 1000)
+
+    def told(self, job, attempt, step, kind="checkpoint"):
+        """An entry of the feed, which goes a minute after the job's end."""
+        fields = {"type": kind, "attempt": str(attempt), "data": json.dumps({"step": step})}
+        self.client.xadd(f"{P}:feed:{job}", fields)
+        self.client.expire(f"{P}:feed:{job}", 60)
 
     def file(self, job, name, text):
         path = self.data / "jobs" / job / name
@@ -126,6 +133,23 @@ def change_published_bytes(world):
     world.file(world.job, "attempt-1/checkpoints/10/state", "other bytes")
 
 
+def change_a_published_sample(world):
+    digest = hashlib.sha256(b"a sample").hexdigest()
+    manifest = {"files": [{"path": "outputs.json", "sha256": digest}]}
+    world.file(world.job, "attempt-1/samples/10/manifest.json", json.dumps(manifest))
+    world.file(world.job, "attempt-1/samples/10/outputs.json", "another")
+
+
+def lose_published_assets(world):
+    manifest = {"files": [{"path": "a.json", "sha256": "0"}]}
+    world.file(world.job, "assets/abc/manifest.json", json.dumps(manifest))
+
+
+def leave_a_feed_for_ever(world):
+    world.told(world.job, attempt=2, step=20)
+    world.client.persist(f"{P}:feed:{world.job}")
+
+
 def lose_published_bytes(world):
     (world.data / "jobs" / world.job / "attempt-1/checkpoints/10/state").unlink()
 
@@ -135,10 +159,14 @@ def begin_anew(world):
 
 
 def begin_before_a_checkpoint_since_removed(world):
-    job = world.accepted(state="running", attempt=1)
-    world.client.delete(f"{P}:events:{job}")
-    world.record(job, state="succeeded", attempt=2)
-    world.event(job, "checkpoint", 1, step=15)
+    world.told(world.job, attempt=1, step=15)
+
+
+def begin_before_a_checkpoint_since_removed_and_forgotten(world):
+    world.told(world.job, attempt=1, step=15)
+    with Follower(world.client, P, world.history):
+        pass
+    world.client.delete(f"{P}:feed:{world.job}")
 
 
 def run_before_what_it_waits_for(world):
@@ -189,6 +217,10 @@ BROKEN = {
     lose_published_bytes: "I4",
     begin_anew: "I5",
     begin_before_a_checkpoint_since_removed: "I5",
+    begin_before_a_checkpoint_since_removed_and_forgotten: "I5",
+    change_a_published_sample: "I4",
+    lose_published_assets: "I4",
+    leave_a_feed_for_ever: "I8",
     run_before_what_it_waits_for: "I1",
     run_what_was_deleted: "I2",
     write_after_a_cancel: "I7",
@@ -197,6 +229,20 @@ BROKEN = {
     leave_a_lease: "I8",
     leave_a_staging_folder: "I9",
 }
+
+
+def test_a_follower_reads_each_entry_once_and_goes_on(world):
+    job = world.accepted(state="running", attempt=1)
+    world.told(job, 1, 5, kind="sample")
+    world.told(job, 1, 5)
+    follower = Follower(world.client, P, world.history)
+    follower.look()
+    assert world.history.checkpoints == {job: {(1, 5)}}
+    world.history.checkpoints.clear()
+    world.told(job, 1, 7)
+    world.record(job, state="succeeded")
+    follower.look()
+    assert world.history.checkpoints == {job: {(1, 7)}}
 
 
 @pytest.mark.makes_staging

@@ -32,7 +32,7 @@ def own(run_mark, redis_server, tmp_path_factory):
 
 
 def train(own: RunningStack, dataset_id: str, **changes) -> str:
-    body = {"kind": "train", "recipe": "char_lstm", "dataset_id": dataset_id, "params": CASE.params}
+    body = {"kind": "train", "recipe": "char_lstm", "inputs": {"data": dataset_id}, "params": CASE.params}
     return own.client.submit(body | changes)["id"]
 
 
@@ -55,7 +55,7 @@ def jobs(own) -> dict[str, str]:
     shutil.rmtree(own.volume.dataset_dir(other.id))
     until(own, trained, "succeeded")
     until(own, failed, "failed")
-    generated = own.client.submit({"kind": "generate", "model_id": trained, "params": CASE.generate})["id"]
+    generated = own.client.submit({"kind": "generate", "inputs": {"model": trained}, "params": CASE.generate})["id"]
     until(own, generated, "succeeded")
     cancelled = train(own, dataset.id, params=ENDLESS)
     own.until(lambda: own.volume.checkpoints(cancelled), 90)
@@ -98,9 +98,10 @@ def page(own: RunningStack, path: str) -> str:
         connection.close()
 
 
-def generate(own: RunningStack, **source) -> list[str]:
-    body = {"kind": "generate", "params": CASE.generate} | source
-    return until(own, own.client.submit(body)["id"], "succeeded")["result"]["texts"]
+def generate(own: RunningStack, model: Any) -> list[str]:
+    """The texts a model makes. model: its id, or a checkpoint."""
+    body = {"kind": "generate", "inputs": {"model": model}, "params": CASE.generate}
+    return [output["text"] for output in until(own, own.client.submit(body)["id"], "succeeded")["outputs"]]
 
 
 def attempts_when_it_goes_on(own: RunningStack, job_id: str) -> list[dict[str, Any]]:
@@ -117,7 +118,7 @@ def attempts_when_it_goes_on(own: RunningStack, job_id: str) -> list[dict[str, A
 @pytest.fixture(scope="module")
 def before(own, jobs) -> dict[str, Any]:
     """What the installation showed and generated before anything was lost."""
-    return {name: shown(own, jobs[name]) for name in ENDED} | {"texts": generate(own, model_id=jobs["trained"])}
+    return {name: shown(own, jobs[name]) for name in ENDED} | {"texts": generate(own, jobs["trained"])}
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +151,8 @@ def test_a_wiped_redis_is_filled_again_and_trainings_go_on_where_they_were(own, 
         assert shown(own, jobs[name]) == before[name], name
         assert "詩人" in page(own, f"/jobs/{jobs[name]}") or name != "trained"
     assert all(jobs[name] in page(own, "/jobs") for name in jobs)
-    assert generate(own, model_id=jobs["trained"]) == before["texts"]
-    assert generate(own, checkpoint={"job_id": jobs["cancelled"]})
+    assert generate(own, jobs["trained"]) == before["texts"]
+    assert generate(own, {"job_id": jobs["cancelled"]})
     assert state(own, jobs["paused"]) == "paused"
     first, second = attempts_when_it_goes_on(own, jobs["running"])
     assert (first["cause"], second["number"]) == ("infrastructure", 2)
@@ -170,7 +171,7 @@ def test_a_backup_made_while_a_training_ran_makes_the_installation_anew(jobs, be
     assert "1 cancelled, 1 failed, 3 paused, 3 succeeded" in said
     anew = RunningStack(tmp_path, Plan(data=data, port=0, settings=SETTINGS)).start()
     try:
-        assert generate(anew, model_id=jobs["trained"]) == before["texts"]
+        assert generate(anew, jobs["trained"]) == before["texts"]
         assert {name: shown(anew, jobs[name]) for name in ENDED} == {name: before[name] for name in ENDED}
         assert {state(anew, jobs[name]) for name in ("running", "waiting", "paused")} == {"paused"}
         anew.client.call("POST", f"/jobs/{jobs['running']}/resume")

@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from shared.datasets import Limits, delete_dataset, import_dataset
-from shared.jobs.job import CheckpointRef, State
+from shared.jobs.job import DATA, MODEL, CheckpointRef, InputRef, State
 from shared.jobs.models import get_model
-from shared.jobs.pins import pins
-from shared.volume.readback import artifacts, log, series
+from shared.jobs.pins import jobs_that_need, pins
+from shared.volume.readback import artifacts, log, outputs, series
 from tests.integration.stack import Stack, children, is_alive
 from tests.support.tiny_pictures import idx_files
 
@@ -37,7 +37,8 @@ killed_while_it_may_write = pytest.mark.makes_staging
 def train(stack: Stack, dataset: str, epochs: int):
     """About 7 steps an epoch, some hundred steps a second."""
     params = {"epochs": epochs, "batch_size": 8, "width": 4, "seed": 1}
-    return stack.submit(kind="train", recipe="image_classifier", params=params, dataset_id=dataset, owner="ann")
+    inputs = {DATA: InputRef(dataset_id=dataset)}
+    return stack.submit(kind="train", recipe="image_classifier", params=params, inputs=inputs, owner="ann")
 
 
 def checkpoint_of(stack: Stack, job) -> CheckpointRef:
@@ -56,21 +57,30 @@ def test_a_submitted_training_runs_to_its_end_and_its_model_generates(stack, pic
     assert done.result["steps"] == done.result["total_steps"] > 0
     assert done.result["cost"]["device"] == "cpu"
     assert series(stack.volume, job.id)[-1]["step"] == done.result["steps"]
-    assert artifacts(stack.volume, job.id)
+    assert artifacts(stack.volume, job.id) and outputs(stack.volume, job.id)
+    assert not jobs_that_need(stack.volume, pictures)
     assert get_model(stack.volume, job.id).checkpoint == CheckpointRef(**done.result["checkpoint"])
     assert "TRAINYARD" not in log(stack.volume, job.id, 1).text
     types = [e.type for e in stack.store.events(job.id)]
     assert types[:2] == ["submitted", "claimed"] and types[-1] == "succeeded" and "checkpoint" in types
 
-    use = {"dataset_id": pictures, "part": "test", "limit": 4}
-    request = {"kind": "generate", "recipe": "image_classifier", "params": use, "source": done.result["checkpoint"]}
+    inputs = {MODEL: InputRef(checkpoint=done.result["checkpoint"]), DATA: InputRef(dataset_id=pictures)}
+    request = {
+        "kind": "generate",
+        "use": "batch",
+        "recipe": "image_classifier",
+        "params": {"part": "test"},
+        "inputs": inputs,
+    }
     first, second = stack.submit(**request), None
     stack.until(lambda: stack.store.get(first.id).state.terminal, 60)
     stack.until(lambda: not pins(stack.volume.job_dir(job.id)), 10)
     assert stack.store.get(first.id).state == State.succeeded, stack.logs()
     second = stack.submit(**request)
     stack.until(lambda: stack.store.get(second.id).state.terminal, 60)
-    assert stack.store.get(second.id).result["predictions"] == stack.store.get(first.id).result["predictions"]
+    shown = outputs(stack.volume, first.id)
+    assert shown and outputs(stack.volume, second.id) == shown
+    assert stack.store.get(second.id).result["outputs"] == len(shown)
     stack.until(lambda: len(stack.store.presence.workers()[0].warm) == 1, 10)
 
 

@@ -9,6 +9,7 @@ from shared.errors import Conflict, NotFound, VolumeFull
 from shared.ids import new_id
 from shared.jobs.job import CheckpointRef, JobErrorInfo, State
 from shared.jobs.models import Model, delete_model, get_model, list_models, save_model
+from shared.volume import schema
 from shared.volume.volume import Volume, staging
 
 JOB = new_id()
@@ -70,7 +71,7 @@ def test_no_space_left_is_said_as_such(volume):
     ):
         (stage.path / "x").write_bytes(b"x")
         full.write(b"x")
-    assert sorted(p.name for p in volume.root.iterdir()) == ["datasets", "jobs", "models"]
+    assert sorted(p.name for p in volume.root.iterdir()) == ["datasets", "files", "jobs", "models", "schema.json"]
 
 
 def test_publishing_over_something_else_is_refused(volume):
@@ -110,7 +111,7 @@ def test_a_full_volume_while_the_manifest_is_written_leaves_nothing(volume, monk
         publish(volume, 1, 10)
     with pytest.raises(VolumeFull):
         staging.write_json(volume.root / "jobs" / "x.json", {})
-    assert not [p for p in volume.root.rglob("*") if p.is_file()]
+    assert [p.name for p in volume.root.rglob("*") if p.is_file()] == [schema.SCHEMA]
 
 
 def test_an_attempts_folder_is_made_once(volume):

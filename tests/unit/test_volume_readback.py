@@ -1,5 +1,6 @@
 """What attempts have written is read back whole: curves, logs, samples, artifacts, also while it is being written."""
 
+import itertools
 import json
 import os
 
@@ -7,6 +8,7 @@ import pytest
 
 from shared.errors import NotFound
 from shared.ids import new_id
+from shared.outputs import OUTPUTS, Picture, Text, dump_outputs
 from shared.volume import readback
 from shared.volume.volume import Volume
 
@@ -79,19 +81,64 @@ def test_only_artifacts_in_the_manifest_can_be_read(volume, name):
         readback.artifact_path(volume, JOB, name)
 
 
+def publish(volume, folder, outputs, **named):
+    """Publish outputs as worker/artifacts.py does."""
+    folder.parent.mkdir(exist_ok=True)
+    with volume.stage(folder.parent) as stage:
+        (stage.path / OUTPUTS).write_bytes(dump_outputs(outputs))
+        for name, content in named.items():
+            (stage.path / name.replace("_", ".")).write_bytes(content)
+        stage.publish(folder, {})
+
+
+def test_what_a_job_shows_is_that_of_its_highest_attempt(volume):
+    assert readback.outputs(volume, JOB) == [] and readback.outputs_bytes(volume, JOB) == 0
+    for attempt in (1, 2):
+        shown = [Text(text=f"第{attempt}次"), Picture(file="a.png")]
+        publish(volume, volume.start_attempt(JOB, attempt) / "artifacts", shown, a_png=b"png")
+    volume.start_attempt(JOB, 3)
+    assert readback.outputs(volume, JOB) == [Text(text="第2次"), Picture(file="a.png")]
+    assert {info.name for info in readback.artifacts(volume, JOB)} == {OUTPUTS, "a.png"}
+    assert readback.artifact_path(volume, JOB, "a.png").read_bytes() == b"png"
+    assert readback.outputs_bytes(volume, JOB) == readback.artifact_path(volume, JOB, OUTPUTS).stat().st_size > 10
+    (volume.attempt_dir(JOB, 2) / "artifacts" / OUTPUTS).write_text("[{")
+    with pytest.raises(NotFound, match="attempt-2/artifacts are damaged"):
+        readback.outputs(volume, JOB)
+
+
 @pytest.mark.makes_staging
-def test_samples_are_listed_by_step_with_their_text(volume):
-    folder = volume.start_attempt(JOB, 1) / "samples"
-    folder.mkdir()
-    (folder / "00000010.txt").write_text("床前明月光", encoding="utf-8")
-    (folder / "00000005-1.png").write_bytes(b"png")
-    (folder / ".tmp-x").write_bytes(b"")
-    assert [(s.step, s.file, s.text) for s in readback.samples(volume, JOB)] == [
-        (5, "00000005-1.png", None),
-        (10, "00000010.txt", "床前明月光"),
+def test_samples_of_all_attempts_are_listed_by_step_with_what_they_show(volume):
+    first, second = (volume.start_attempt(JOB, attempt) / "samples" for attempt in (1, 2))
+    publish(volume, first / "00000010", [Text(text="床前明月光")])
+    publish(volume, first / "00000005", [Picture(file="p.png")], p_png=b"png")
+    publish(volume, second / "00000020", [Text(text="later")])
+    (second / ".tmp-x").mkdir()
+    (second / "00000030").mkdir()  # published by nobody
+    publish(volume, second / "00000040", [])
+    (second / "00000040" / OUTPUTS).write_text("{")  # damaged
+    assert [(s.attempt, s.step, s.outputs) for s in readback.samples(volume, JOB)] == [
+        (1, 5, [Picture(file="p.png")]),
+        (1, 10, [Text(text="床前明月光")]),
+        (2, 20, [Text(text="later")]),
     ]
-    with pytest.raises(NotFound):
-        readback.sample_path(volume, JOB, 1, "../log.txt")
+    assert [s.step for s in readback.samples(volume, JOB, newest=3)] == [20]
+    assert readback.samples(volume, JOB, newest=0) == []
+    assert readback.sample_path(volume, JOB, 1, 5, "p.png").read_bytes() == b"png"
+
+
+def test_thinning_keeps_the_extremes_of_every_series_whatever_its_name(volume):
+    rows = [{"step": s, "epoch": s / 10, "d_loss": 1.0, "g_loss": 1.0, "learning_rate": 0.1} for s in range(5000)]
+    rows[1234]["d_loss"], rows[4321]["g_loss"], rows[77]["g_loss"] = 9.0, 8.0, -1.0
+    for s in range(0, 5000, 500):
+        rows[s]["fid"] = 50.0
+    for s in range(0, 5000, 5):
+        rows[s]["kid"] = 1.0 + (s == 2345)
+    write_series(volume, 1, None, rows)
+    thin = readback.series(volume, JOB, max_points=200)
+    steps = {row["step"] for row in thin}
+    assert {0, 4999, 1234, 4321, 77, 2345, *range(0, 5000, 500)} <= steps and len(thin) <= 260
+    widest = max(later - earlier for earlier, later in itertools.pairwise(sorted(steps)))
+    assert widest < 400, "and leaves no gaps"
 
 
 def test_a_curve_of_very_many_evaluations_is_thinned_too(volume):
@@ -142,13 +189,14 @@ def test_no_link_on_the_way_to_an_artifact_is_followed(volume, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../log.txt", "00000010.txt/../../log.txt", ".tmp-x", "00000010.exe", "", "a\0b", "link.png", "1.png"]
+    "name", ["../../log.txt", "p.png/../../../log.txt", "manifest.json", "", "a\0b", "link.png", "/etc/passwd"]
 )
-def test_only_samples_can_be_read_as_samples(volume, name):
-    folder = volume.start_attempt(JOB, 1) / "samples"
-    folder.mkdir()
-    (folder / "00000010.txt").write_text("text")
-    os.symlink("/etc/passwd", folder / "1.png")
-    assert readback.sample_path(volume, JOB, 1, "00000010.txt").read_text() == "text"
-    with pytest.raises(NotFound):
-        readback.sample_path(volume, JOB, 1, name)
+def test_only_files_of_a_sample_can_be_read_as_such(volume, name):
+    folder = volume.start_attempt(JOB, 1)
+    (folder / "log.txt").write_text("log")
+    publish(volume, folder / "samples" / "00000010", [Picture(file="p.png")], p_png=b"png")
+    os.symlink("/etc/passwd", folder / "samples" / "00000010" / "link.png")
+    assert readback.sample_path(volume, JOB, 1, 10, "p.png").read_bytes() == b"png"
+    for step in (10, 11):
+        with pytest.raises(NotFound):
+            readback.sample_path(volume, JOB, 1, step, name)

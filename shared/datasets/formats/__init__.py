@@ -1,15 +1,23 @@
 """Every dataset format this installation knows. Adding one: an object as base.py describes, in a file beside this one."""
 
 from shared.datasets.formats.base import Format
+from shared.datasets.formats.boxes import BoxesFormat
 from shared.datasets.formats.idx import IdxFormat
+from shared.datasets.formats.picture_pairs import PicturePairsFormat
 from shared.datasets.formats.pictures import PicturesFormat
+from shared.datasets.formats.squad import SquadFormat
+from shared.datasets.formats.table import TableFormat
 from shared.datasets.formats.text import TextFormat
 from shared.errors import NotFound
 
 _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the earlier one takes it
     TextFormat(),
     IdxFormat(),
+    BoxesFormat(),
+    PicturePairsFormat(),
     PicturesFormat(),
+    TableFormat(),
+    SquadFormat(),
 )
 FORMATS: dict[str, Format] = {format.name: format for format in _ALL}
 

@@ -68,6 +68,7 @@ def arrange_pictures(root: Path, names: Sequence[str], options: Wishes) -> Arran
     layout = where.layout
     places = {name: layout.place(name) for name in pictures}
     bad |= {name: wrong for name, wrong in where.wrong.items() if name not in bad}
+    places |= {name: (places[name][0], None) for name in where.wrong}  # a stray folder is no class
     repeated, leakage, contradicting, digests = _repeated(root, [name for name in pictures if name not in bad], places)
     bad |= contradicting
     dropping = options.bad_rows == "drop" or options.missing_classes == "leave_out"

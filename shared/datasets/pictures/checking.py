@@ -3,7 +3,6 @@
 import itertools
 import math
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from shared.datasets.pictures.decoding import (
     Unreadable,
     extremes,
     is_grey,
-    is_turned,
     levels_of,
     opened_picture,
+    turn_of,
     upright_size,
 )
 from shared.datasets.report import Warned
@@ -49,7 +48,7 @@ def see(path: Path) -> Seen | str:
     try:
         with opened_picture(path) as image:
             width, height = upright_size(image)
-            turned = is_turned(image)
+            turned = turn_of(image) != 1
             several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
             deep = image.mode in DEEP
@@ -70,8 +69,7 @@ def see_all(root: Path, names: Iterable[str]) -> tuple[dict[str, Seen], dict[str
     seen: dict[str, Seen] = {}
     wrong: dict[str, str] = {}
     left = iter(names)
-    with warnings.catch_warnings(), ThreadPoolExecutor(_AT_ONCE) as pool:
-        warnings.simplefilter("ignore")  # of Pillow, on odd metadata; the filters are the process's, not a thread's
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         while batch := list(itertools.islice(left, _BATCH)):
             for name, found in zip(batch, pool.map(lambda name: see(root / name), batch), strict=True):
                 if isinstance(found, str):

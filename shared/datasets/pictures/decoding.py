@@ -5,6 +5,7 @@ Files are untrusted: only READ_AS is tried, nothing above MOST_PIXELS is decoded
 
 import contextlib
 import struct
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from shared.datasets.pictures.kinds import HEAD, MOST_PIXELS, READ_AS, other_kin
 
 # What Pillow raises for files that are damaged, or no pictures.
 BROKEN = (OSError, UnidentifiedImageError, ValueError, SyntaxError, TypeError, struct.error, EOFError, OverflowError,
-          MemoryError, Image.DecompressionBombError)  # fmt: skip
+          MemoryError, RuntimeError, Image.DecompressionBombError)  # fmt: skip
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # modes of more than 8 bits
 # (what becomes black, what becomes white) of pictures of more than 8 bits: under "whole" of numbers, under "float" of floats
 Levels = Mapping[str, tuple[float, float]]
@@ -37,14 +38,35 @@ class Unreadable(Exception):
     """A picture that cannot be used. The message goes on after the file's name: "is a HEIC picture ..."."""
 
 
+class _Quiet:
+    """Keeps Pillow's warnings about odd metadata back, in all threads that are within: filters of warnings are the process's."""
+
+    def __init__(self) -> None:
+        self._lock, self._within = threading.Lock(), 0
+        self._before = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._within == 0:
+                self._before.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+            self._within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                self._before.close()
+
+
+_QUIET = _Quiet()
+
+
 @contextlib.contextmanager
 def opened_picture(source: Path | IO[bytes]) -> Iterator[Image.Image]:
     """Open a picture, as it is stored. Raises Unreadable, also for whatever decoding it in the block raises."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, on odd metadata
-            image = Image.open(source, formats=READ_AS)
-        with image:
+        with _QUIET, Image.open(source, formats=READ_AS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Unreadable(f"has {image.width} x {image.height} pixels; {MOST_PIXELS} are allowed")
             yield image
@@ -79,9 +101,14 @@ def _orientation(image: Image.Image) -> int:
     return said if isinstance(said, int) and 1 <= said <= 8 else 1
 
 
+def transpose_of(image: Image.Image) -> Image.Transpose | None:
+    """How the picture as it is stored is turned to stand upright; None where it does."""
+    return _TURNS.get(turn_of(image))
+
+
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """(width, height) of a picture once it stands upright; reads its head alone. Pillow turns a TIFF by itself."""
-    return image.size if image.format == "TIFF" or _orientation(image) < 5 else (image.height, image.width)
+    """(width, height) of a picture once it stands upright; reads its head alone."""
+    return image.size if turn_of(image) < 5 else (image.height, image.width)
 
 
 def upright(image: Image.Image, levels: Levels | None = None) -> Image.Image:
@@ -92,9 +119,9 @@ def upright(image: Image.Image, levels: Levels | None = None) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def is_turned(image: Image.Image) -> bool:
-    """True where EXIF says that the picture is not stored upright."""
-    return _orientation(image) != 1
+def turn_of(image: Image.Image) -> int:
+    """1 to 8: how the picture is stored, as EXIF counts. Pillow turns a TIFF by itself, so that it stands upright (1) here."""
+    return 1 if image.format == "TIFF" else _orientation(image)
 
 
 def is_grey(image: Image.Image) -> bool:

@@ -50,7 +50,7 @@ def find_layout(names: Sequence[str], outer: OuterFolders) -> Found:
 
 def _wrong_place(path: list[str], inner: list[str], depth: int, in_parts: bool, parts: set[str]) -> str | None:
     if in_parts and (not path or path[0] not in parts):
-        return f"lies beside the folders {' and '.join(sorted(parts))}; put it into one of them"
+        return f"lies beside {' and '.join(sorted(parts))}; put it into one of the parts train, val and test"
     if not inner and depth:
         if in_parts:
             return f"lies in {path[0]} but in no class folder"

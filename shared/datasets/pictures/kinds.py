@@ -34,7 +34,6 @@ _READABLE_HEADS = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
 )
@@ -47,6 +46,7 @@ _OTHER_HEADS = (
     (b"\x76\x2f\x31\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),
 )
+_AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
@@ -66,9 +66,11 @@ def readable_kind(head: bytes) -> str | None:
     for magic, kind in _READABLE_HEADS:
         if head.startswith(magic):
             return kind
+    if head[:2] == b"BM" and head[6:10] == bytes(4):  # two letters alone begin many a text
+        return "BMP"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
-    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis") and "AVIF" in READ_AS:
+    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS and "AVIF" in READ_AS:
         return "AVIF"
     return "PPM" if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace() else None
 
@@ -79,5 +81,6 @@ def other_kind(head: bytes) -> str | None:
         if head.startswith(magic):
             return kind
     if head[4:8] == b"ftyp":
-        return "HEIC" if head[8:12] in _HEIC_BRANDS else "AVIF" if head[8:12] in (b"avif", b"avis") else None
+        brand = head[8:12]
+        return "HEIC" if brand in _HEIC_BRANDS else "AVIF" if brand in _AVIF_BRANDS and "AVIF" not in READ_AS else None
     return "SVG" if head.lstrip()[:1] == b"<" and b"<svg" in head.lower() else None

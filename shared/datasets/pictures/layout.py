@@ -17,7 +17,8 @@ _CALLED = {
 
 def part_of(folder: str) -> str | None:
     """The part ("train", "val", "test") that a folder's name, or the name of a list of files, says; None for any other."""
-    return _CALLED.get(re.sub(r"[\s_-]+(set|data|images|img|part|split)$", "", folder.strip().lower()))
+    plain = re.sub(r"[\s_-]*((19|20)\d\d|set|data|images|img|part|split)$", "", folder.strip().lower())
+    return _CALLED.get(plain)
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ def refuse_bad(bad: Mapping[str, str], places: Places) -> DatasetInvalid:
     """A DatasetInvalid that names every bad picture (name -> what is wrong) and what would be lost without them."""
     problems = Problems()
     gone = vanishing(bad, places)
-    for what in gone:
-        problems.add(f"without the pictures that cannot be used the {what} would be empty")
-    for name, wrong in bad.items():
+    for number, (name, wrong) in enumerate(bad.items()):
         problems.add(wrong, file=name)
+        for what in gone if number == 0 else ():  # early: of many problems only the first are named
+            problems.add(f"without the pictures that cannot be used the {what} would be empty")
     pictures = f"{len(bad):,} {'picture' if len(bad) == 1 else 'pictures'}"
     if len(bad) >= len(places):
         choices = []
