@@ -20,14 +20,15 @@ from benchmarks.text_figures import shakespeare, train
 def pytorch(python: str, text: Path, values: dict[str, Any]) -> dict[str, Any]:
     """Train the PyTorch network on the windows that TextData draws."""
     from shared.recipes.char_lstm import CharLstmTrain
-    from worker.families.text.data import TextData
+    from tests.support.tiny_text import text_data
 
     params = CharLstmTrain(**values)
-    data = TextData(text.read_text(encoding="utf-8"), params)
+    data = text_data(text.read_text(encoding="utf-8"), params)
+    tokens = data.tokens.read(0, len(data.tokens)).astype(np.int32)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        np.save(folder / "train.npy", data.train_tokens)
-        np.save(folder / "val.npy", data.val_tokens)
+        np.save(folder / "train.npy", tokens[: data.cut])
+        np.save(folder / "val.npy", tokens[data.cut :])
         np.save(folder / "starts.npy", np.stack([data.starts(step).numpy() for step in range(params.steps)]))
         setting = params.model_dump() | {"size": data.vocabulary.size, "threads": len(os.sched_getaffinity(0))}
         (folder / "setting.json").write_text(json.dumps(setting))

@@ -8,6 +8,7 @@ import os
 import statistics
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 from benchmarks.image_figures import ROOT
@@ -17,26 +18,27 @@ def opened(recipe: str, values: dict[str, Any]) -> Any:
     """A generator over an alphabet of 65 characters."""
     from shared.recipes import get_recipe
     from shared.recipes.base import validate_params
-    from worker.recipe import build_model, recipe_code
+    from worker.recipe import Assets, build_model, code_of
 
-    params = validate_params(get_recipe(recipe).train_params, values)
-    code: Any = recipe_code(recipe)
-    assets = {"vocabulary": {"kind": "char", "characters": "".join(chr(48 + i) for i in range(65))}}
-    return code.open_generator(build_model(code, params, assets), params, assets)
+    spec = get_recipe(recipe)
+    params, code = validate_params(spec.train_params, values), code_of(spec)
+    assets = Assets({"vocabulary": {"kind": "char", "characters": "".join(chr(48 + i) for i in range(65))}})
+    return code.open_generator(build_model(code, params, assets, {}), params, assets)
 
 
 def seconds(generator: Any, rounds: int, **values: Any) -> tuple[float, float]:
     """(first call, median of the warm calls)."""
     from shared.recipes.text_params import TextGenerate
+    from worker.artifacts import Files
     from worker.context import Context
 
     taken = []
     for seed in range(rounds + 1):
         params = TextGenerate(prompt="0", seed=seed, **values)
         began = time.perf_counter()
-        made = generator.generate(params, Context()).summary
+        made = generator.generate(params, Context(), Files(Path("no file is written"))).outputs
         taken.append(time.perf_counter() - began)
-        assert all(len(text) == params.max_tokens for text in made["texts"])
+        assert all(len(one.text) == params.max_tokens for one in made)
     return taken[0], statistics.median(taken[1:])
 
 

@@ -44,7 +44,7 @@ class Timed:
         return steps / (self.ended - self.began), 1000 * self.cpu / steps
 
 
-def ours(code: Any, params: Any, data: Any, steps: int, checkpoint_s: float) -> tuple[float, float, int]:
+def ours(spec: Any, params: Any, data: Any, steps: int, checkpoint_s: float) -> tuple[float, float, int]:
     """Figures of fit() with everything on, and how many checkpoints were written meanwhile."""
     from shared.errors import LeaseLost
     from shared.ids import new_id
@@ -78,7 +78,7 @@ def ours(code: Any, params: Any, data: Any, steps: int, checkpoint_s: float) -> 
         job = new_id()
         context = Job(volume.start_attempt(job, 1), volume, job, checkpoint_interval_s=checkpoint_s)
         with contextlib.suppress(LeaseLost):
-            fit(code, params, data, context)
+            fit(spec, params, data, context)
         return *context.timed.figures, context.written
 
 
@@ -96,10 +96,10 @@ def bare(code: Any, params: Any, data: Any, steps: int, per_execution: int) -> t
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             timed.at(batch + 1)
 
-    model = build_model(code, params, data.assets)
+    model = build_model(code, params, data.assets, {})
     model.compile(
         optimizer=make_optimizer(params, data.total_steps, model.trainable_variables),
-        jit_compile=use_xla(params, code.XLA_FASTER, None),  # pyright: ignore[reportArgumentType]
+        jit_compile=use_xla(params, code.XLA, None),  # pyright: ignore[reportArgumentType]
         steps_per_execution=per_execution,
         **code.compile_args(params, data.assets),
     )
@@ -132,22 +132,27 @@ def main() -> None:
     flags = parser.parse_args()
 
     from shared.datasets import Limits, import_dataset
+    from shared.jobs.job import InputRef
     from shared.recipes import get_recipe
     from shared.volume.volume import Volume
-    from worker.recipe import recipe_code
+    from worker.context import Context
+    from worker.inputs import open_inputs
+    from worker.recipe import code_of
 
     recipe, folder, pattern, values = CASES[flags.case]
-    code, params = recipe_code(recipe), get_recipe(recipe).train_params.model_validate(values)
+    spec = get_recipe(recipe)
+    code, params = code_of(spec), spec.train_params.model_validate(values)
     with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as opened:
         volume = Volume(Path(place))
         paths = [path for path in sorted(test_data(folder).glob(pattern)) if path.name != "SOURCE.txt"]
         uploads = [(path.name, opened.enter_context(path.open("rb"))) for path in paths]
         dataset = import_dataset(volume, Limits(), uploads)
-        data = code.load(dataset, volume.dataset_dir(dataset.id), params)
+        context = Context(volume=volume)  # what it makes of the dataset lies in a temporary folder and is held open
+        data = code.load(open_inputs({"data": InputRef(dataset_id=dataset.id)}, context), params, context)
     ratios: dict[int, list[float]] = {1: [], code.STEPS_PER_EXECUTION: []}
     cpu_ratios: dict[int, list[float]] = {per_execution: [] for per_execution in ratios}
     for round_ in range(flags.rounds):
-        mine, my_cpu, written = ours(code, params, data, flags.steps, flags.checkpoint_s)
+        mine, my_cpu, written = ours(spec, params, data, flags.steps, flags.checkpoint_s)
         line = f"round {round_ + 1}: fit {mine:.1f} steps/s, {my_cpu:.1f} CPU ms a step, {written} checkpoints"
         for per_execution in ratios:
             theirs, their_cpu = bare(code, params, data, flags.steps, per_execution)

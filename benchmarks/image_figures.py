@@ -39,9 +39,13 @@ def run(title: str, files: list[Path], params: Any) -> None:
     """Import as an upload, train, report, print. All goes to a temporary volume as in a real job."""
     from shared.datasets import Limits, import_dataset
     from shared.ids import new_id
+    from shared.jobs.job import InputRef
+    from shared.recipes import get_recipe
     from shared.volume.volume import Volume
+    from worker.artifacts import publishing
     from worker.context import Context
-    from worker.recipe import recipe_code
+    from worker.inputs import open_inputs
+    from worker.recipe import code_of
     from worker.training.fit import fit
 
     class Printing(Context):
@@ -51,7 +55,8 @@ def run(title: str, files: list[Path], params: Any) -> None:
                 shown = f"loss {row['loss']:.4f}, val_accuracy {row['val_accuracy']:.4f}"
                 print(f"epoch {row['epoch']:g}: {shown}", flush=True)
 
-    code = recipe_code("image_classifier")
+    spec = get_recipe("image_classifier")
+    code = code_of(spec)
     with tempfile.TemporaryDirectory() as place:
         volume = Volume(Path(place))
         volume.ensure()
@@ -60,11 +65,12 @@ def run(title: str, files: list[Path], params: Any) -> None:
         with contextlib.ExitStack() as opened:
             uploads = [(path.name, opened.enter_context(path.open("rb"))) for path in files]
             dataset = import_dataset(volume, Limits(), uploads)
-        print(dataset.format, dataset.stats, dataset.notes, flush=True)
+        print(dataset.format, dataset.report.rows, dataset.report.parts, dataset.notes, flush=True)
         began, cpu = time.monotonic(), time.process_time()
-        data = code.load(dataset, volume.dataset_dir(dataset.id), params)
-        outcome = fit(code, params, data, context)
-        metrics = code.report(outcome.model, data, params).metrics
+        data = code.load(open_inputs({"data": InputRef(dataset_id=dataset.id)}, context), params, context)
+        outcome = fit(spec, params, data, context)
+        with publishing(volume, Path(place) / "shown") as (made, _):
+            metrics = code.report(outcome.model, data, params, context, made, []).metrics
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     print(

@@ -22,11 +22,14 @@ def train(recipe: str, values: dict[str, Any], text: Path) -> dict[str, Any]:
     """
     from shared.datasets import Limits, import_dataset
     from shared.ids import new_id
+    from shared.jobs.job import InputRef
     from shared.recipes import get_recipe
     from shared.recipes.base import validate_params
     from shared.volume.volume import Volume
+    from worker.artifacts import publishing
     from worker.context import Context
-    from worker.recipe import recipe_code
+    from worker.inputs import open_inputs
+    from worker.recipe import code_of
     from worker.training.fit import fit
 
     class Printing(Context):
@@ -35,8 +38,8 @@ def train(recipe: str, values: dict[str, Any], text: Path) -> dict[str, Any]:
             if "val_loss" in row:
                 print(f"step {row['step']}: loss {row['loss']:.4f}, val_loss {row['val_loss']:.4f}", flush=True)
 
-    params = validate_params(get_recipe(recipe).train_params, values)
-    code: Any = recipe_code(recipe)
+    spec = get_recipe(recipe)
+    params, code = validate_params(spec.train_params, values), code_of(spec)
     with tempfile.TemporaryDirectory() as place:
         volume = Volume(Path(place))
         volume.ensure()
@@ -45,18 +48,20 @@ def train(recipe: str, values: dict[str, Any], text: Path) -> dict[str, Any]:
         with text.open("rb") as file:
             dataset = import_dataset(volume, Limits(), [(text.name, file)], name=text.stem, format="text")
         began, cpu = time.monotonic(), time.process_time()
-        data = code.load(dataset, volume.dataset_dir(dataset.id), params)
-        outcome = fit(code, params, data, context)
+        inputs = open_inputs({"data": InputRef(dataset_id=dataset.id)}, context)
+        data = code.load(inputs, params, context)
+        outcome = fit(spec, params, data, context)
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
-        metrics = code.report(outcome.model, data, params).metrics
-        (shown,) = code.sample(outcome.model, params, data.assets, seed=0)
+        with publishing(volume, Path(place) / "shown") as (files, _):
+            metrics = code.report(outcome.model, data, params, context, files, []).metrics
+            (shown,) = code.sample(outcome.model, params, data.assets, seed=0, files=files)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     print(f"{recipe}, commit {commit.strip()}, {os.cpu_count()} cores: {outcome.total_steps} steps, "
           f"{outcome.model.count_params():,} weights, {wall:.0f} s wall, {cpu:.0f} s CPU, "
           f"{outcome.steps_per_s or 0:.1f} steps/s")  # fmt: skip
     print({name: round(value, 4) for name, value in metrics.items()})
     print("params that differ from the defaults:", params.model_dump(exclude_defaults=True))
-    print(shown.text)
+    print(shown.prompt + shown.text)  # pyright: ignore[reportAttributeAccessIssue]
     return {
         "val_loss": metrics["val_loss"], "steps_per_s": outcome.steps_per_s, "wall_s": wall, "cpu_s": cpu,
         "weights": outcome.model.count_params(),

@@ -57,6 +57,7 @@ def _newest_records(settings: Settings, volume: Volume) -> None:
 def _restore(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     volume = Volume(settings.data)
+    require_volume(volume)
     copied = restore(options.folder, volume, _tell)
     _show(copied, f"restored to {settings.data}")
     try:

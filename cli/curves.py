@@ -166,9 +166,10 @@ def _axis(series: Series, curves: list[Curve]) -> str:
     """Where the axis begins and ends, and its name."""
     ends = sorted({place(x): x for curve in curves for x in curve.x}.items())
     title = f" ({series.x_title})" if series.x_title else ""
-    split = f", known up to {_short(series.split)}" if series.split is not None else ""
-    return one_line(f"{_short(ends[0][1])} to {_short(ends[-1][1])}{title}{split}")
+    split = f", known up to {short_place(series.split)}" if series.split is not None else ""
+    return one_line(f"{short_place(ends[0][1])} to {short_place(ends[-1][1])}{title}{split}")
 
 
-def _short(value: Place) -> str:
+def short_place(value: Place) -> str:
+    """A place on an axis as it is written: a day without its midnight."""
     return value.removesuffix("T00:00:00Z").removesuffix("T00:00:00+00:00") if isinstance(value, str) else f"{value:g}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.client import ApiError
+from cli.client import ApiError, Client
 from cli.connect import find_dataset, server_of
 from cli.report import show_preview, show_report
 from cli.screen import ago, columns, plain, size, table
@@ -52,7 +52,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def list_all(options: argparse.Namespace) -> int:
-    answer = server_of(options).get("/datasets")
+    client = server_of(options)
+    answer = client.get("/datasets")
     if options.json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
         return 0
@@ -62,7 +63,7 @@ def list_all(options: argparse.Namespace) -> int:
         for d in answer["datasets"]
     ]
     head = ("ID", "FORMAT", "HOLDS", "SIZE", "ADDED", "NAME")
-    print(table(head, rows, columns(sys.stdout)) or _how_to_add(answer["examples"]))
+    print(table(head, rows, columns(sys.stdout)) or _how_to_add(client))
     return 0
 
 
@@ -70,9 +71,15 @@ def _rows(report: dict[str, Any]) -> str:
     return f"{report['rows']:,} {report['unit']}"
 
 
-def _how_to_add(examples: dict[str, str]) -> str:
+def _how_to_add(client: Client) -> str:
     lines = ["no datasets yet; upload one with `trainyard datasets upload PATH`, or take an example:"]
-    return "\n".join(lines + [f"  trainyard datasets example {name}    {about}" for name, about in examples.items()])
+    lines += [f"  trainyard datasets example {one['name']}    {one['title']}" for one in _examples(client)]
+    return "\n".join(lines)
+
+
+def _examples(client: Client) -> list[dict[str, Any]]:
+    """Examples with their formats."""
+    return [one | {"format": f["name"]} for f in client.get("/formats")["formats"] for one in f["examples"]]
 
 
 def upload(options: argparse.Namespace) -> int:
@@ -119,7 +126,7 @@ def formats(options: argparse.Namespace) -> int:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
         return 0
     limit = columns(sys.stdout)
-    rows = [[one["name"], ", ".join(one["suffixes"]), one["help"]] for one in answer["formats"]]
+    rows = [[one["name"], ", ".join(filter(None, one["suffixes"])), one["help"]] for one in answer["formats"]]
     print(table(("FORMAT", "FILES", ""), rows, limit))
     for one in answer["formats"]:
         chosen = [[f"{name}=", _values(field), field.get("description", "")] for name, field in _fields(one)]
@@ -144,8 +151,8 @@ def _values(field: dict[str, Any]) -> str:
 def example(options: argparse.Namespace) -> int:
     client = server_of(options)
     if not options.name:
-        for name, about in client.get("/datasets")["examples"].items():
-            print(f"{name}: {about}")
+        rows = [[one["name"], one["format"], one["recipe"], one["title"]] for one in _examples(client)]
+        print(table(("EXAMPLE", "FORMAT", "FOR", ""), rows, columns(sys.stdout)) or "no examples")
         return 0
     dataset = find_dataset(client, f"example:{options.name}")
     print(f"dataset {dataset['id']}: {plain(dataset['name'])}, {size(dataset['bytes'])}")

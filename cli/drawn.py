@@ -110,11 +110,15 @@ def _table(table: Table, limit: int, paint: Paint, at: At) -> list[str]:
         if table.rows and all(row[i] is None or isinstance(row[i], int | float) for row in table.rows if i < len(row))
     }
     drawn = grid([one_line(name) for name in table.columns], rows, limit, paint, right=numbers)
-    if table.count > len(rows):
-        drawn.append(paint(f"{len(rows):,} of {table.count:,} rows", "grey"))
-    if table.file:
-        drawn.append(f"all rows: {at(table.file)}")
-    return drawn
+    more = more_of(table, at)
+    return [*drawn, paint(more, "grey")] if more else drawn
+
+
+def more_of(table: Table, at: At) -> str:
+    """What is to be said below a table: how many rows it has where not all are shown, and where its file is; "" for nothing."""
+    parts = [f"{len(table.rows):,} of {table.count:,} rows"] if table.count > len(table.rows) else []
+    parts += [f"{'all of them' if parts else 'file'}: {at(table.file)}"] if table.file else []
+    return ", ".join(parts)
 
 
 def grid(

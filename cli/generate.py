@@ -12,7 +12,7 @@ from cli.params import read_params
 from cli.screen import bar, colour, is_live, one_line, plain
 from cli.uploads import upload_file
 from shared.jobs.job import MODEL
-from shared.outputs import Output, Text
+from shared.outputs import Output, Text, files_of
 
 _EPILOG = """
 Params of the recipe follow as -p name=value or --name value; pictures and other files are sent first. Ctrl-C cancels.
@@ -72,8 +72,10 @@ def generate_from(client: Client, body: dict[str, Any], out: TextIO) -> int:
         client.call("POST", f"/jobs/{job['id']}/cancel")
         raise
     job = client.get(f"/jobs/{job['id']}")
-    rest = stream.finish(outputs_of(client, job))
-    show(rest, out, in_folder(client, f"/jobs/{job['id']}/artifacts"))
+    made = outputs_of(client, job)
+    show(stream.finish(made), out, in_folder(client, f"/jobs/{job['id']}/artifacts"))
+    if files_of(made):
+        _note(f"to fetch its files: trainyard outputs {job['id']} --download FOLDER")
     if state == "failed":
         error = job.get("error") or {}
         print(plain(f"trainyard: {error.get('message')} ({error.get('code')})"), file=sys.stderr)
@@ -83,7 +85,7 @@ def generate_from(client: Client, body: dict[str, Any], out: TextIO) -> int:
 def _follow(client: Client, job: dict[str, Any], stream: "Stream") -> str:
     """Show a job's pieces of text and its progress until it has ended. Returns how it ended."""
     why = job["standing"]["why"]
-    if why and "starts at once" not in why:
+    if job["state"] == "queued" and why and "starts at once" not in why:
         _note(why)
     progress = _Progress(sys.stderr)
     for event in client.events(job["id"], on_gap=_note):

@@ -90,7 +90,7 @@ def _about(job: dict[str, Any]) -> str:
         if progress.get("remaining_s") is not None:
             parts.append(f"{seconds(progress['remaining_s'])} left")
     headline = (job.get("result") or {}).get("headline")
-    if headline:
+    if headline and job["kind"] == "generate":
         parts.append(headline)
     if job.get("error"):
         parts.append(job["error"]["message"])

@@ -45,9 +45,8 @@ def _piped(output: Output, number: int, count: int, out: TextIO, at: At, aside: 
     elif output.title and count > 1:
         out.write(f"# {one_line(output.title)}\n")
     out.write("".join(f"{line}\n" for line in tabbed.lines(output, at)))
-    if isinstance(output, Table) and output.count > len(output.rows):
-        where = f"; all: {at(output.file)}" if output.file else ""
-        print(f"{len(output.rows):,} of {output.count:,} rows{where}", file=aside)
+    if isinstance(output, Table) and (more := drawn.more_of(output, at)):
+        print(more, file=aside)
 
 
 def read(found: Any) -> list[Output]:

@@ -1,18 +1,23 @@
 """A dataset's report and preview in the terminal: rows, columns, classes, parts, what was left out, what to mind."""
 
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from cli.client import Client
+from cli.curves import short_place
 from cli.outputs import in_folder, read, show
 from cli.screen import colour, columns, cut, one_line, plain, size
-from shared.datasets.report import ColumnReport, DatasetReport
 from shared.outputs import Cell, Output, Score, Scores, Table
+
+if TYPE_CHECKING:  # a seventh of the time that every command takes to start: what reads pictures comes with it
+    from shared.datasets.report import ColumnReport, DatasetReport
 
 _MOST_NAMED, _MOST_CLASSES, _MOST_COLUMNS = 20, 30, 100  # on a terminal
 
 
 def show_report(dataset: dict[str, Any], out: TextIO, *, named: bool = True) -> None:
     """Write what is known of a dataset, as the API gives it. named: with its name, its size and the notes of its import."""
+    from shared.datasets.report import DatasetReport
+
     report = DatasetReport.model_validate(dataset["report"])
     limit = columns(out)
     if named:
@@ -43,7 +48,7 @@ def show_preview(client: Client, dataset_id: str, out: TextIO) -> None:
     show(read(found), out, in_folder(client, f"/datasets/{dataset_id}/files"))
 
 
-def _counts(report: DatasetReport) -> list[str]:
+def _counts(report: "DatasetReport") -> list[str]:
     lines = [f"{report.rows:,} {report.unit}"]
     if report.parts:
         lines[0] += f": {', '.join(f'{name} {count:,}' for name, count in report.parts.items())}"
@@ -73,7 +78,7 @@ def _place(named: dict[str, Any]) -> str:
     return one_line(f"{', '.join(str(part) for part in where if part)}:{value} {named.get('why', '')}".lstrip(": "))
 
 
-def _classes(report: DatasetReport, limit: int | None) -> list[Output]:
+def _classes(report: "DatasetReport", limit: int | None) -> list[Output]:
     total = sum(report.classes.values())
     if not total:
         return []
@@ -83,7 +88,7 @@ def _classes(report: DatasetReport, limit: int | None) -> list[Output]:
     return [Scores(title=f"{len(report.classes):,} classes{more}", items=items)]
 
 
-def _columns(report: DatasetReport, limit: int | None) -> list[Output]:
+def _columns(report: "DatasetReport", limit: int | None) -> list[Output]:
     if not report.columns:
         return []
     shown = report.columns[:_MOST_COLUMNS]
@@ -92,11 +97,11 @@ def _columns(report: DatasetReport, limit: int | None) -> list[Output]:
     return [Table(title=f"{len(report.columns):,} columns", columns=head, rows=rows, count=len(report.columns))]
 
 
-def _column(column: ColumnReport) -> list[Cell]:
+def _column(column: "ColumnReport") -> list[Cell]:
     distinct = f"{column.distinct:,}{'' if column.distinct_exact else '+'}"
     bounds = "" if column.low is None else f"{_bound(column.low)} to {_bound(column.high)}"
     return [column.name, column.kind, distinct, column.missing, bounds, ", ".join(column.examples[:3])]
 
 
 def _bound(value: float | str | None) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return short_place(value) if value is not None else ""

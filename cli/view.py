@@ -103,9 +103,11 @@ class View:
             self.curve.append(float(metrics[name]))
 
     def _sample(self, data: dict[str, Any]) -> None:
-        title = data.get("title") or "sample"
+        title, text = data.get("title") or "sample", data.get("text") or ""
+        if text in ("", title):  # a picture, say
+            text = f"`trainyard samples {self.job_id} --step {data.get('step')}` shows it"
         self.say(colour(plain(f"step {data.get('step')}, {title}:"), "grey", self.out))
-        lines = plain(data.get("text") or f"`trainyard samples {self.job_id} --step {data.get('step')}`").splitlines()
+        lines = plain(text).splitlines()
         limit = columns(self.out)
         shown = lines if limit is None else [cut(line, limit - 4) for line in lines[:_SAMPLE_LINES]]
         for line in shown:

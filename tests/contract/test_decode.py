@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from shared.errors import Interrupted, RecipeFailed
+from shared.outputs import Text
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.recipes.text_params import TextGenerate
@@ -83,8 +84,13 @@ def written(generator: Any, context: Context | None = None, **values: Any) -> Re
     return generator.generate(params, context or Context(), Files(Path("no file is written")))
 
 
+def shown(report: Report) -> list[Text]:
+    assert all(isinstance(output, Text) for output in report.outputs)
+    return [output for output in report.outputs if isinstance(output, Text)]
+
+
 def texts(report: Report) -> list[str]:
-    return [output.text for output in report.outputs]
+    return [output.text for output in shown(report)]
 
 
 def sampling(rows: int = 1, **values: Any) -> Sampling:
@@ -136,7 +142,7 @@ def test_no_setting_compiles_anything_anew(opened, recipe):
 
     before = traced()
     for values in settings:
-        written(generator, **{"prompt": "The", "max_tokens": 20, **values})
+        written(generator, None, **{"prompt": "The", "max_tokens": 20} | values)
     assert traced() == before
 
 
@@ -158,7 +164,7 @@ def test_what_was_streamed_is_the_text_and_is_whole_characters(opened, vocabular
     context = Listening()
     report = written(generator, context, prompt="床前", max_tokens=150, samples=2, seed=1)
     assert [context.text(0), context.text(1)] == texts(report)
-    assert [output.prompt for output in report.outputs] == ["床前", "床前"]
+    assert [output.prompt for output in shown(report)] == ["床前", "床前"]
     assert report.metrics["tokens"] == 300
     for _, piece in context.pieces:
         piece.encode()
@@ -195,8 +201,8 @@ def test_a_model_of_low_precision_shows_samples_and_generates(recipe, precision)
     params = validate_params(get_recipe(recipe).train_params, values)
     code, data = recipe_code(recipe), text_data(TEXT, params)
     model = build_model(code, params, data.assets, {})
-    (shown,) = code.sample(model, params, data.assets, seed=1, files=Files(Path("no file is written")))
-    assert shown.prompt == TEXT[: len(shown.prompt)] and len(shown.text) > 100
+    (drawn,) = code.sample(model, params, data.assets, seed=1, files=Files(Path("no file is written")))
+    assert isinstance(drawn, Text) and drawn.prompt == TEXT[: len(drawn.prompt)] and len(drawn.text) > 100
     (made,) = texts(written(code.open_generator(model, params, data.assets), prompt="The", max_tokens=5))
     assert len(made) == 5
 
@@ -213,7 +219,7 @@ def test_a_prompt_and_stop_texts_are_read_as_the_training_text_was(opened):
     _, generator, _ = opened("gpt", "bpe")
     (plain,) = texts(written(generator, prompt="caf\u00e9\n", max_tokens=40, seed=3))
     report = written(generator, prompt="\ufeffcafe\u0301\r\n", max_tokens=40, seed=3)
-    assert texts(report) == [plain] and report.outputs[0].prompt == "\ufeffcafe\u0301\r\n"
+    assert texts(report) == [plain] and shown(report)[0].prompt == "\ufeffcafe\u0301\r\n"
     with pytest.raises(RecipeFailed, match="no text to go on from"):
         written(generator, prompt="\ufeff")
     _, chars, _ = opened("gpt")

@@ -105,7 +105,7 @@ def test_streamed_batches_are_those_of_the_whole_text_in_memory(kind, monkeypatc
     whole = data.tokens.read(0, len(data.tokens)).astype(np.int32)
     train = whole[: int(len(whole) * (1 - params.validation_fraction))]
     for step, (x, y) in enumerate(data.train(0)):
-        starts = tf.random.stateless_uniform([4], [params.seed, step], 0, len(train) - 8, tf.int32).numpy()
+        starts = tf.random.stateless_uniform([4], (params.seed, step), 0, len(train) - 8, tf.int32).numpy()
         assert (x.numpy() == [train[start : start + 8] for start in starts]).all()
         assert (y.numpy() == [train[start + 1 : start + 9] for start in starts]).all()
 

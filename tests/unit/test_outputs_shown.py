@@ -142,8 +142,10 @@ def test_numbers_that_are_no_shares_have_bars_by_the_largest_of_them(terminal):
 
 def test_a_table_says_how_many_rows_there_are_and_where(terminal):
     table = Table(columns=["n"], rows=[[1]], count=1234, file="all.csv")
-    assert terminal([table], 80).splitlines()[2:] == ["1 of 1,234 rows", "all rows: http://here/all.csv"]
-    assert piped([table]) == ("n\n1\n", "1 of 1,234 rows; all: http://here/all.csv\n")
+    assert terminal([table], 80).splitlines()[2:] == ["1 of 1,234 rows, all of them: http://here/all.csv"]
+    assert piped([table]) == ("n\n1\n", "1 of 1,234 rows, all of them: http://here/all.csv\n")
+    whole = Table(columns=["file"], rows=[["a"]], count=1, file="model.zip")
+    assert piped([whole]) == ("file\na\n", "file: http://here/model.zip\n")
 
 
 def test_a_cell_stays_one_cell_whatever_it_holds():

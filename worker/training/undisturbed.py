@@ -26,4 +26,4 @@ def undisturbed(model: keras.Model) -> Iterator[None]:
 
 
 def _value(state: keras.Variable) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(state))
+    return state.value.numpy()

@@ -16,8 +16,8 @@ _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the ear
     BoxesFormat(),
     PicturePairsFormat(),
     PicturesFormat(),
-    TableFormat(),
     SquadFormat(),
+    TableFormat(),
 )
 FORMATS: dict[str, Format] = {format.name: format for format in _ALL}
 

@@ -27,6 +27,10 @@ MOST_MEMORY_BYTES = 4 * 1024**3  # of the process that reads; a guess: a sheet o
 _MOST_SECONDS = 900
 _CHILD = Path(__file__).with_name("foreign_child.py")
 _MOST_SHOWN = 10
+_MOST_RATIO, _SMALL_BYTES = (
+    1_000,
+    1 << 28,
+)  # unpacked to packed size of a Parquet file beyond a small one; columns pack well
 
 
 def read_parquet(source: Received, folder: Path, limits: HasLimits) -> Part:
@@ -34,11 +38,12 @@ def read_parquet(source: Received, folder: Path, limits: HasLimits) -> Part:
     part = Part(source.name, folder, limits.max_unpacked_bytes)
     written = folder / f"rows-{new_id()}"
     try:
-        asked = {"bytes": limits.max_unpacked_bytes, "rows": MOST_ROWS, "columns": MOST_COLUMNS}
+        most = min(limits.max_unpacked_bytes, max(_SMALL_BYTES, _MOST_RATIO * source.path.stat().st_size))
+        asked = {"bytes": most, "rows": MOST_ROWS, "columns": MOST_COLUMNS}
         told = _ask("parquet", source, written, asked)
         names = unique_names(told["names"], source.name, part.notes)
         line = 1
-        with pa.memory_map(str(written)) as file, pa.ipc.open_stream(file) as reader:
+        with pa.OSFile(str(written)) as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
                 part.add(names, batch.columns, pa.array(range(line, line + len(batch)), pa.int64()))
                 line += len(batch)
@@ -116,10 +121,9 @@ def _ask(kind: str, source: Received, written: Path, asked: dict[str, Any]) -> d
     try:
         told = json.loads(done.stdout)
     except ValueError as err:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
         gigabytes = MOST_MEMORY_BYTES // 1024**3
-        message = f"cannot be read, or takes more than {gigabytes} GB of memory ({said[-1][:200] if said else 'no reason given'})"
-        raise refuse(f"{message}: upload it as .csv", file=source.name) from err
+        message = f"takes more than {gigabytes} GB of memory to read, or is damaged: upload it as .csv"
+        raise refuse(message, file=source.name) from err
     if too := told.get("too_large"):
         raise TooLarge(f"{source.name} {too}")
     if refused := told.get("refused"):

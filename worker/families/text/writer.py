@@ -12,14 +12,15 @@ import numpy as np
 from shared.errors import RecipeFailed
 from shared.jobs.job import Progress
 from shared.outputs import Output, Text
-from shared.recipes.text_params import TextGenerate
+from shared.recipes.text_params import TextBatch, TextGenerate
 from worker.artifacts import Files
 from worker.context import Context
+from worker.families.text.batch import continue_rows
 from worker.families.text.tokens import as_imported
 from worker.families.text.vocabulary import UnknownCharacters, vocabulary_from_json
 from worker.generation.decode.engine import Engine
 from worker.generation.decode.sampling import Sampling
-from worker.recipe import Assets, Report
+from worker.recipe import Assets, Inputs, Report
 
 _SAMPLE_TOKENS = 200
 _TOLD_EVERY_S = 0.5
@@ -97,6 +98,10 @@ class TextWriter:
             if all(row.stopped for row in rows):
                 break
         return rows
+
+    def batch(self, params: TextBatch, inputs: Inputs, context: Context, files: Files) -> Report:
+        """Continue each prompt of a column, one row after the other, into rows.csv."""
+        return continue_rows(self, params, inputs["data"], context, files)
 
 
 class _Row:

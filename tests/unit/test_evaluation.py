@@ -1,0 +1,134 @@
+"""Figures of models against arithmetic done by hand, and verdicts on made-up models whose worth is known."""
+
+import numpy as np
+import pytest
+
+from shared.outputs import Matrix, Table, dump_outputs
+from worker.families.evaluation.classes import (
+    best_threshold,
+    calibration_error,
+    class_judge,
+    class_metrics,
+    class_outputs,
+    worst_mistakes,
+)
+from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
+from worker.families.evaluation.series import horizon_output, seasonal_scale, series_judge, series_metrics
+from worker.verdict import judge
+
+
+def _two(share):
+    share = np.asarray(share, float)
+    return np.stack([1 - share, share], 1)
+
+
+def test_figures_of_two_classes_are_those_of_the_second():
+    labels = np.array([0, 0, 0, 1, 1])
+    found = class_metrics(labels, _two([0.1, 0.2, 0.9, 0.8, 0.4]))
+    assert found["accuracy"] == pytest.approx(3 / 5)
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert found["precision"] == pytest.approx(1 / 2)
+    assert found["recall"] == pytest.approx(1 / 2)
+    assert found["roc_auc"] == pytest.approx(4 / 6)  # pairs in the right order: 0.8 and 0.4 each before 0.1 and 0.2
+    assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.8, 0.1, 0.8, 0.4]).mean())
+
+
+def test_a_class_that_does_not_occur_counts_nowhere_and_one_class_has_no_roc_auc():
+    found = class_metrics(np.array([0, 0, 1]), np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]))
+    assert found["recall"] == found["f1"] == found["accuracy"] == 1.0
+    assert "roc_auc" not in class_metrics(np.array([1, 1]), _two([0.6, 0.7]))
+
+
+def test_calibration_is_the_distance_between_sure_and_right():
+    labels = np.array([1, 1, 1, 0])  # always 0.9 sure, right three times of four
+    assert calibration_error(labels, _two([0.9] * 4)) == pytest.approx(0.15)
+
+
+def test_the_threshold_follows_what_mistakes_cost():
+    labels = np.array([False, False, True, False, True])
+    share = np.array([0.1, 0.3, 0.4, 0.6, 0.9])
+    assert best_threshold(labels, share, missed=10, alarm=1) == (0.4, pytest.approx(1 / 5))
+    assert best_threshold(labels, share, missed=1, alarm=10) == (0.9, pytest.approx(1 / 5))
+    assert best_threshold(np.array([False, False]), np.array([0.5, 0.5]), missed=1, alarm=1) == (1.01, 0.0)
+
+
+def test_the_worst_mistakes_come_surest_first():
+    assert worst_mistakes(np.array([0, 0, 1]), _two([0.6, 0.9, 0.8])).tolist() == [1, 0]
+
+
+def test_what_is_shown_of_a_classifier_can_be_kept_as_json():
+    labels = np.arange(50) % 50
+    shown = class_outputs(labels, np.roll(np.eye(50), 1, axis=1), [f"類{i}" for i in range(50)])
+    assert isinstance(shown[0], Table)  # 50 classes make no matrix that anybody reads
+    assert isinstance(class_outputs(labels % 2, _two(labels % 2), ["否", "是"])[0], Matrix)
+    assert dump_outputs(shown)
+
+
+def test_figures_of_numbers():
+    truth, said = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
+    found = number_metrics(truth, said)
+    assert found["mae"] == pytest.approx(1.0)
+    assert found["rmse"] == pytest.approx(np.sqrt(5 / 3))
+    assert found["mape"] == pytest.approx((0 + 0.5 + 0.5) / 3)
+    assert found["r2"] == pytest.approx(1 - 5 / (14 / 3))
+    assert "r2" not in number_metrics(np.ones(3), said)
+    assert "mape" not in number_metrics(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    assert dump_outputs(number_outputs(truth, said, "價格"))
+
+
+def test_figures_of_a_forecast_leave_missing_values_out():
+    truth = np.array([[[1.0], [np.nan]], [[2.0], [4.0]]])
+    said = np.array([[[2.0], [9.0]], [[2.0], [2.0]]])
+    found = series_metrics(truth, said, 2.0, said - 1, said + 1)
+    assert found["mae"] == pytest.approx(1.0)
+    assert found["mse"] == pytest.approx(5 / 3)
+    assert found["mase"] == pytest.approx(0.5)
+    assert found["coverage"] == pytest.approx(2 / 3)
+    assert dump_outputs([horizon_output(truth, {"model": said})])
+    assert seasonal_scale(np.array([[1.0], [5.0], [3.0], [6.0]]), 2).tolist() == [1.5]
+    assert seasonal_scale(np.array([[1.0]]), 2).tolist() == [0.0]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 800)
+    good = np.clip(labels * 0.5 + rng.normal(0.25, 0.2, 800), 0, 1)
+    poor = np.clip(labels * 0.1 + rng.normal(0.45, 0.2, 800), 0, 1)
+    return labels, _two(good), _two(poor)
+
+
+def _judged(*arguments):
+    verdict = judge(*arguments)
+    assert verdict is not None
+    return verdict
+
+
+def test_a_better_model_is_said_to_be_better_and_by_how_much(rows):
+    labels, good, poor = rows
+    verdict = _judged(class_judge(labels), good, [("always saying 'no'", _two(np.zeros(800))), ("a tree", poor)], 800)
+    assert verdict.better is True
+    assert verdict.against == "a tree"
+    assert 0 < verdict.low < verdict.difference < verdict.high
+    assert verdict.sentence.startswith("Better than a tree by 0.")
+    assert "ROC-AUC" in verdict.sentence
+
+
+def test_a_worse_and_an_equal_model_are_said_to_be_so(rows):
+    labels, good, poor = rows
+    assert _judged(class_judge(labels, "accuracy"), poor, [("a tree", good)], 800).better is False
+    same = _judged(class_judge(labels), good, [("a tree", good)], 800)
+    assert same.better is None
+    assert same.sentence == "Not better than a tree: 0.000 ROC-AUC (0.000 to 0.000)."
+
+
+def test_less_error_is_better_where_the_figure_is_an_error():
+    truth = np.linspace(0, 1, 300)
+    verdict = _judged(number_judge(truth), truth + 0.1, [("the mean", np.full(300, 0.5))], 300)
+    assert verdict.better is True
+    windows = truth.reshape(100, 3, 1)
+    assert _judged(series_judge(windows), windows, [("the last value", windows + 1)], 100).better is True
+
+
+def test_nothing_to_compare_with_gives_no_verdict():
+    assert judge(class_judge(np.array([0, 1])), _two([0.1, 0.9]), [], 2) is None
