@@ -10,6 +10,7 @@ from web.pages.formatting import count, metric, percent, plural, size
 from web.pages.outputs.shown import Bars, bars
 
 _MOST_NAMED = 20  # rows left out that are named one by one on the page
+_OF_WORDS = ("text", "category", "id", "constant")  # kinds whose range is that of their lengths
 _EXAMPLE = 40  # characters of an example of a column
 
 
@@ -117,7 +118,8 @@ def _column(column: ColumnReport, rows: int, warned: bool) -> ColumnRow:
     span = ""
     if column.low is not None and column.high is not None:
         low, high = (_end(v) for v in (column.low, column.high))
-        span = f"{low} to {high}" + (" characters" if column.kind == "text" else "")
+        span = low if low == high else f"{low} to {high}"
+        span += " characters" if column.kind in _OF_WORDS and isinstance(column.low, int | float) else ""
     examples = ", ".join(e if len(e) <= _EXAMPLE else f"{e[: _EXAMPLE - 1]}…" for e in column.examples)
     return ColumnRow(column.name, column.kind, missing, distinct, span, examples, warned)
 

@@ -9,6 +9,7 @@ export function start() {
   const form = document.querySelector("[data-form]");
   const before = history.state?.values;
   if (before) restore(form, before);
+  else if (pickedAnew(form)) update(form); // the browser has restored it by itself
   let timer = null;
   form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => save(form), LATER_MS); });
   form.addEventListener("change", () => save(form));
@@ -37,7 +38,8 @@ function save(form) {
 
 async function restore(form, { values, files }) {
   const picked = values.filter(([name, , checked]) => name.startsWith("inputs.") && checked !== false);
-  if (put(form, picked)) await update(form); // columns of the dataset that was picked
+  put(form, picked);
+  if (pickedAnew(form)) await update(form); // columns of the dataset that was picked
   put(form, values);
   for (const [name, infos] of files) {
     const area = form.querySelector(`[data-files="${CSS.escape(name)}"]`);
@@ -48,20 +50,17 @@ async function restore(form, { values, files }) {
   }
 }
 
-// Puts values into the inputs of these names. Returns whether anything changed.
+// Whether another input is picked than the one the server has rendered the form with.
+function pickedAnew(form) {
+  return inputs(form).some((input) => input.name.startsWith("inputs.") && input.type === "radio" && input.checked !== input.defaultChecked);
+}
+
+// Puts values into the inputs of these names.
 function put(form, values) {
-  let changed = false;
   for (const [name, value, checked] of values) {
     for (const input of inputs(form).filter((one) => one.name === name)) {
-      if (checked === null) {
-        if (input.value === value) continue;
-        input.value = value;
-      } else {
-        if (input.value !== value || input.checked === checked) continue;
-        input.checked = checked;
-      }
-      changed = true;
+      if (checked === null) input.value = value;
+      else if (input.value === value) input.checked = checked;
     }
   }
-  return changed;
 }
