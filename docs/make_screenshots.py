@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -34,7 +34,7 @@ def _visit(browser: Browser, url: str, folder: Path, scheme: str, label: str, si
     jobs = page.request.get(f"{url}/api/v1/jobs").json()["jobs"]
     datasets = page.request.get(f"{url}/api/v1/datasets").json()["datasets"]
     paths = {"jobs": "/", "new": "/jobs/new", "train": "/jobs/new?kind=train&recipe=gpt", "datasets": "/datasets"}
-    paths |= {"models": "/models", "workers": "/workers"}
+    paths |= {"models": "/models", "workers": "/workers", "outputs": "/docs/outputs"}
     for kind in ("train", "generate"):
         found = [job for job in jobs if job["kind"] == kind and job["state"] == "succeeded"]
         if found:
@@ -44,12 +44,19 @@ def _visit(browser: Browser, url: str, folder: Path, scheme: str, label: str, si
     for name, path in paths.items():
         page.goto(url + path)
         page.wait_for_load_state("load")
+        _load_pictures(page)
         if name == "job-train":
             page.locator("#chart .main-svg").first.wait_for(timeout=20_000)
         page.screenshot(path=folder / f"{name}-{label}-{scheme}.png", full_page=True)
     for problem in problems:
         print(f"{label} {scheme}: {problem}", file=sys.stderr)
     context.close()
+
+
+def _load_pictures(page: Page) -> None:
+    """Load also the pictures further down, which else wait until they come near."""
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((img) => { img.loading = 'eager'; })")
+    page.wait_for_function("[...document.images].every((img) => img.complete)")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """What a person does in a browser: upload, submit, watch, generate, cancel, be refused, without a script, on a phone."""
 
+import io
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from shared.datasets import Limits, import_dataset
 from tests.support.running import RunningStack
 
 POEM = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 120
@@ -14,10 +16,6 @@ TINY = {"Steps": "40", "Context": "16", "Width": "16", "Batch size": "4"}
 @pytest.fixture(scope="session")
 def poem(stack: RunningStack) -> str:
     """A Chinese text with a long name, on the volume. Returns its id."""
-    import io
-
-    from shared.datasets import Limits, import_dataset
-
     name = "一个名字很长的数据集，" * 8
     return import_dataset(stack.volume, Limits(), [("诗.txt", io.BytesIO(POEM.encode()))], name=name).id
 
@@ -41,7 +39,7 @@ def test_a_training_is_submitted_watched_and_generated_from(page, stack, poem):
     expect(page.locator("#status .state")).to_have_text("succeeded", timeout=120_000)
     expect(page.locator("#chart .main-svg").first).to_be_visible()
     expect(page.locator("#samples .output").first).to_contain_text("床前")
-    page.get_by_role("link", name="Generate from step 40").first.click()
+    page.get_by_role("link", name="Generate with step 40").first.click()
     page.get_by_label("Prompt").fill("明月")
     page.get_by_label("Max tokens").fill("24")
     page.get_by_role("button", name="Generate").click()
@@ -138,7 +136,8 @@ def test_no_page_is_wider_than_a_phone_and_all_work_without_a_script(chromium, s
 def test_no_page_scrolls_sideways_on_a_phone(chromium, stack, poem):
     context = chromium.new_context(base_url=stack.url, viewport={"width": 360, "height": 740})
     page = context.new_page()
-    for path in ("/", "/jobs/new?kind=train&recipe=gpt", "/datasets", f"/datasets/{poem}", "/models", "/workers"):
+    form, report = "/jobs/new?kind=train&recipe=gpt", f"/datasets/{poem}"
+    for path in ("/", "/jobs/new", form, "/datasets", report, "/models", "/workers", "/docs/outputs"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
     context.close()
@@ -147,7 +146,9 @@ def test_no_page_scrolls_sideways_on_a_phone(chromium, stack, poem):
 def test_a_job_can_be_told_to_wait_for_another_and_to_end_in_time(chromium, stack, poem):
     context = chromium.new_context(base_url=stack.url)
     page = context.new_page()
-    first = stack.client.submit({"kind": "train", "recipe": "char_lstm", "dataset_id": poem, "params": {"steps": 2000}})
+    first = stack.client.submit(
+        {"kind": "train", "recipe": "char_lstm", "inputs": {"data": poem}, "params": {"steps": 2000}}
+    )
     page.goto(f"/jobs/new?kind=train&recipe=char_lstm&dataset={poem}")
     page.get_by_label("Start after").select_option(first["id"])
     page.get_by_label("Deadline").fill("soon")

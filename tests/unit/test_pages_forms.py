@@ -1,0 +1,169 @@
+"""Forms made from params models, and posts turned back into values; what pages say of a model and of a report."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from werkzeug.datastructures import FileStorage, MultiDict
+
+from shared.datasets.manifest import DatasetManifest
+from shared.datasets.report import ColumnReport, DatasetReport, Dropped
+from shared.errors import Problem
+from shared.jobs.job import CheckpointRef
+from shared.recipes import RECIPES
+from shared.recipes.base import Criterion
+from shared.volume.files import FileInfo
+from shared.volume.volume import CheckpointInfo
+from tests.support.picky_spec import SPEC, PickyTrain, PickyUse
+from web.forms import build_form
+from web.pages.judging import best_checkpoint, best_said, key_metrics
+from web.pages.report_view import report_view
+from web.posted import read_values
+
+COLUMNS = [
+    ColumnReport(name="price", kind="number"),
+    ColumnReport(name="城市", kind="category"),
+    ColumnReport(name="t", kind="text"),
+]
+
+
+def field(form, name):
+    found = form.get(name)
+    assert found is not None
+    return found
+
+
+def test_a_picker_offers_columns_of_the_kinds_that_fit_and_whatever_was_chosen():
+    values = {"target": "gone", "features": ["t", "城市"]}
+    form = build_form(PickyTrain, values, columns={"data": COLUMNS})
+    target = field(form, "target").columns
+    assert [(c.name, c.about, c.chosen) for c in target] == [
+        ("gone", "not in this dataset", True), ("price", "number", False), ("城市", "category", False)
+    ]  # fmt: skip
+    assert [(c.name, c.chosen) for c in field(form, "features").columns] == [
+        ("price", False),
+        ("城市", True),
+        ("t", True),
+    ]
+
+
+def test_without_a_dataset_columns_are_typed():
+    form = build_form(PickyTrain, {"features": ["a", "b"]})
+    assert field(form, "target").columns is None and field(form, "features").value == "a\nb"
+
+
+def test_what_it_works_on_comes_first_in_a_form():
+    form = build_form(PickyTrain)
+    assert form.groups[0].title == "Columns"
+    assert form.fields[0].name == "target"
+
+
+@pytest.mark.parametrize("spec", RECIPES.values(), ids=lambda spec: spec.name)
+def test_the_form_of_every_recipe_gives_back_its_defaults(spec):
+    for model in (spec.train_params, *(use.params for use in spec.uses.values())):
+        form = build_form(model)
+        post = MultiDict()
+        for f in form.fields:
+            if f.widget == "flag":
+                post.setlist(f.path, ["false", "true"] if f.value is True else ["false"])
+            elif f.widget not in ("files", "column"):
+                post.add(f.path, f.value)
+        values, problems = read_values(model, post)
+        needed = {f.name for f in form.fields if f.required}
+        assert not problems and needed <= {f.name for f in form.fields}
+        if not needed:
+            assert model.model_validate(values) == model()
+
+
+def test_columns_are_read_from_boxes_and_from_lines():
+    post = MultiDict([("params.target", "price"), ("params.features", "城市"), ("typed.features", "t\r\n 城市 \r\n")])
+    assert read_values(PickyTrain, post)[0] == {"target": "price", "features": ["城市", "t"]}
+
+
+def upload(name: str, body: bytes) -> FileStorage:
+    return FileStorage(io.BytesIO(body), filename=name)
+
+
+def keeper(kept: list):
+    def save(name, stream):
+        body = stream.read()
+        kept.append((name, body))
+        return FileInfo(id=f"{len(kept):032x}", name=name, owner="me", media_type="image/png", bytes=len(body))
+
+    return save
+
+
+def test_files_that_come_along_join_those_that_were_sent_before():
+    kept: list = []
+    post = MultiDict([("params.pictures", "a" * 32), ("params.note", "x")])
+    files = MultiDict([("params.pictures", upload("b.png", b"1")), ("params.pictures", upload("", b""))])
+    values, problems = read_values(PickyUse, post, files, keeper(kept))
+    assert values == {"pictures": ["a" * 32, f"{1:032x}"], "note": "x"} and not problems
+    assert kept == [("b.png", b"1")]
+
+
+def test_too_many_and_empty_files_are_named_and_the_others_kept():
+    kept: list = []
+    files = MultiDict([("params.pictures", upload(f"{n}.png", b"x" * (n != 1))) for n in range(5)])
+    values, problems = read_values(PickyUse, MultiDict(), files, keeper(kept))
+    assert [p.message for p in problems] == ["5 files; at most 3", "1.png is empty"]
+    assert len(values["pictures"]) == 2 and len(kept) == 3
+
+
+def test_problems_stand_at_their_fields_also_those_of_one_file_among_many():
+    problems = [
+        Problem(field="params.pictures.1", message="is no picture"),
+        Problem(field="inputs.model", message="gone"),
+    ]
+    form = build_form(PickyUse, problems=problems)
+    assert field(form, "pictures").problems == ["is no picture"] and [p.field for p in form.problems] == [
+        "inputs.model"
+    ]
+
+
+def info(step: int, **metrics: float) -> CheckpointInfo:
+    ref = CheckpointRef(job_id="0" * 26, attempt=1, step=step)
+    return CheckpointInfo(ref=ref, path=Path("x"), metrics=metrics, bytes=1, created_at=datetime.now(UTC))
+
+
+def test_the_best_checkpoint_is_that_of_the_criterion_by_its_own_metrics():
+    infos = [info(1, val_loss=3, score=0.1), info(2, val_loss=1, score=0.9), info(3, score=0.95)]
+    best = best_checkpoint(SPEC, infos)
+    assert best is infos[1]
+    by_score = SPEC.__class__(**{**SPEC.__dict__, "criterion": Criterion("score", "max")})
+    assert best_checkpoint(by_score, infos) is infos[2]
+    assert best_checkpoint(SPEC, infos[1:]) is None  # one alone is not the best of any
+
+
+def test_the_figure_of_a_model_is_its_criterion_on_the_test_part_where_that_was_measured():
+    assert best_said(SPEC, {"val_loss": 2.0, "test_loss": 1.5, "accuracy": 1}) == "test loss 1.5"
+    assert best_said(SPEC, {"val_loss": 2.0}) == "val loss 2" and best_said(SPEC, {"accuracy": 1}) == ""
+    names = list(key_metrics(SPEC, {"loss": 1, "val_loss": 2, "test_f1": 3, "test_loss": 4, "learning_rate": 5}))
+    assert names == ["test_loss", "val_loss", "test_f1", "loss"]
+
+
+def test_a_report_is_told_in_words():
+    report = DatasetReport(
+        rows=1,
+        unit="pictures",
+        dropped=Dropped(
+            duplicate=2,
+            broken=1,
+            named=[{"file": "a.csv", "line": 7, "column": "价", "value": "n/a", "why": "is no number"}],
+        ),
+        columns=[
+            ColumnReport(name="a", kind="date", low="2024-01-01T00:00:00Z", high="2024-02-01T10:00:00Z", missing=1)
+        ],
+        classes={"cat": 3, "狗": 1},
+        facts={"width": [8, 8], "by_part": {"train": 1200}, "grey": True},
+    )
+    manifest = DatasetManifest(
+        id="0" * 32, name="x", format="pictures", created_at=datetime.now(UTC), bytes=5, files=[], report=report
+    )
+    view = report_view(manifest)
+    assert view.held == "1 picture, 1 column, 2 classes" and view.left_out == "2 there twice, 1 broken"
+    assert view.named == ["a.csv, line 7, column 价: “n/a” is no number"]
+    assert view.facts == [("Width", "8"), ("By part", "train 1,200"), ("Grey", "yes")]
+    assert view.columns[0].span == "2024-01-01 to 2024-02-01 10:00:00" and view.columns[0].missing == "1 (100.0 %)"
+    assert [(b.name, b.width, b.note) for b in view.classes.items] == [("cat", 100, "75.0 %"), ("狗", 33.33, "25.0 %")]
