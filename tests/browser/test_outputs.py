@@ -83,7 +83,7 @@ def test_a_mask_is_made_stronger_and_weaker(visit):
 
 
 def train(site, name="handmade"):
-    params = RECIPES["char_lstm"].train_params().model_dump(mode="json")
+    params = RECIPES["char_lstm"].train_params.model_validate({}).model_dump(mode="json")
     return site.running(kind="train", recipe="char_lstm", params=params, name=name)
 
 
@@ -105,8 +105,11 @@ def test_a_training_shows_samples_and_its_report_without_a_reload(visit, site):
             Table(title="Mistakes", columns=["true", "share"], rows=rows, count=1, file="mistakes.csv"),
         ]
 
+    expect(page).to_have_title(re.compile("handmade: running"))
     site.ended(job, report, metrics={"val_loss": 1.0})
     expect(page.locator("#output")).to_be_visible()
+    expect(page).to_have_title(re.compile("handmade: succeeded"))
+    expect(page.locator('link[rel="icon"]')).to_have_attribute("href", re.compile("marks/succeeded"))
     expect(page.locator("#output .out-matrix")).to_contain_text("7 of 8 right")
     expect(page.locator("#checkpoints tr", has_text="best")).to_contain_text("10")
     with page.expect_download() as download:

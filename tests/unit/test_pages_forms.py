@@ -37,11 +37,12 @@ def field(form, name):
 def test_a_picker_offers_columns_of_the_kinds_that_fit_and_whatever_was_chosen():
     values = {"target": "gone", "features": ["t", "城市"]}
     form = build_form(PickyTrain, values, columns={"data": COLUMNS})
-    target = field(form, "target").columns
+    target, features = field(form, "target").columns, field(form, "features").columns
+    assert target and features
     assert [(c.name, c.about, c.chosen) for c in target] == [
         ("gone", "not in this dataset", True), ("price", "number", False), ("城市", "category", False)
     ]  # fmt: skip
-    assert [(c.name, c.chosen) for c in field(form, "features").columns] == [
+    assert [(c.name, c.chosen) for c in features] == [
         ("price", False),
         ("城市", True),
         ("t", True),
@@ -77,7 +78,9 @@ def test_the_form_of_every_recipe_gives_back_its_defaults(spec):
 
 
 def test_columns_are_read_from_boxes_and_from_lines():
-    post = MultiDict([("params.target", "price"), ("params.features", "城市"), ("typed.features", "t\r\n 城市 \r\n")])
+    post: MultiDict[str, str] = MultiDict(
+        [("params.target", "price"), ("params.features", "城市"), ("typed.features", "t\r\n 城市 \r\n")]
+    )
     assert read_values(PickyTrain, post)[0] == {"target": "price", "features": ["城市", "t"]}
 
 
@@ -96,8 +99,10 @@ def keeper(kept: list):
 
 def test_files_that_come_along_join_those_that_were_sent_before():
     kept: list = []
-    post = MultiDict([("params.pictures", "a" * 32), ("params.note", "x")])
-    files = MultiDict([("params.pictures", upload("b.png", b"1")), ("params.pictures", upload("", b""))])
+    post: MultiDict[str, str] = MultiDict([("params.pictures", "a" * 32), ("params.note", "x")])
+    files: MultiDict[str, FileStorage] = MultiDict(
+        [("params.pictures", upload("b.png", b"1")), ("params.pictures", upload("", b""))]
+    )
     values, problems = read_values(PickyUse, post, files, keeper(kept))
     assert values == {"pictures": ["a" * 32, f"{1:032x}"], "note": "x"} and not problems
     assert kept == [("b.png", b"1")]
@@ -105,7 +110,9 @@ def test_files_that_come_along_join_those_that_were_sent_before():
 
 def test_too_many_and_empty_files_are_named_and_the_others_kept():
     kept: list = []
-    files = MultiDict([("params.pictures", upload(f"{n}.png", b"x" * (n != 1))) for n in range(5)])
+    files: MultiDict[str, FileStorage] = MultiDict(
+        [("params.pictures", upload(f"{n}.png", b"x" * (n != 1))) for n in range(5)]
+    )
     values, problems = read_values(PickyUse, MultiDict(), files, keeper(kept))
     assert [p.message for p in problems] == ["5 files; at most 3", "1.png is empty"]
     assert len(values["pictures"]) == 2 and len(kept) == 3

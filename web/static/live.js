@@ -31,7 +31,10 @@ async function fetchAndTake() {
     const there = fresh.getElementById(here.id);
     if (there) morph(here, there);
   }
-  document.title = fresh.title;
+  document.title = fresh.title; // a tab tells the state also while another one is looked at
+  const icon = document.querySelector('link[rel="icon"]');
+  const mark = fresh.querySelector('link[rel="icon"]')?.getAttribute("href");
+  if (icon && mark && icon.getAttribute("href") !== mark) icon.setAttribute("href", mark);
   const next = fresh.querySelector("main");
   const main = document.querySelector("main");
   if (next?.dataset.refreshS) main.dataset.refreshS = next.dataset.refreshS;
