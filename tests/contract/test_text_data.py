@@ -1,5 +1,6 @@
 """Batches of a text: windows that depend on (seed, step) alone, and a validation loss that is the exact mean."""
 
+import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -190,6 +191,21 @@ def test_reading_a_long_text_can_be_stopped_and_leaves_nothing(tmp_path, monkeyp
         with pytest.raises(Cancelled):
             load_text(given, GptTrain(**SMALL, vocabulary=kind), Stopped(cache_dir=tmp_path / "cache"))
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
+def test_the_memory_of_loading_and_reading_does_not_grow_with_the_text(kind, monkeypatch, tmp_path):
+    monkeypatch.setattr(tokens_module, "PIECE", 1 << 14)
+    peaks = []
+    for repeats in (400, 4_000):  # 0.6 and 6 million bytes
+        given = {"data": text_input(tmp_path / f"{kind}{repeats}", TEXT[: 25 * 20] * repeats)}
+        tracemalloc.start()
+        data = load_text(given, GptTrain(**SMALL, vocabulary=kind), Context())
+        for _ in zip(data.train(0), data.validation().take(5), strict=False):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 500_000
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "bpe"])

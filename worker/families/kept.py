@@ -39,10 +39,7 @@ def kept(
     final = entry_dir(context.cache_dir, opened.dataset.id, f"{kind}-{digest}")
     facts = _facts(final)
     if facts is None:
-        _publish(context.cache_dir, final, make)
-        facts = _facts(final)
-        if facts is None:
-            raise OSError(f"{final} was written and cannot be read back")
+        facts = _publish(context.cache_dir, final, make)
     mark_used(final)
     yield final, facts
 
@@ -55,7 +52,8 @@ def _facts(final: Path) -> dict[str, Any] | None:
     return manifest["facts"]
 
 
-def _publish(cache_dir: Path, final: Path, make: Make) -> None:
+def _publish(cache_dir: Path, final: Path, make: Make) -> dict[str, Any]:
+    """Make an entry, or take that of a training that was faster; returns what its make() returned."""
     cache_dir.mkdir(parents=True, exist_ok=True)
     with staging.staged(cache_dir) as stage:
         facts = make(stage.path)
@@ -63,5 +61,11 @@ def _publish(cache_dir: Path, final: Path, make: Make) -> None:
             if _facts(final) is None:  # a damaged one; another training's whole one stays
                 staging.remove(final)
         final.parent.mkdir(exist_ok=True)
-        with contextlib.suppress(Conflict):  # another training was faster
+        try:
             stage.publish(final, {"facts": facts})
+        except Conflict:
+            there = _facts(final)
+            if there is None:
+                raise
+            return there
+    return facts
