@@ -189,7 +189,7 @@ def test_keeping_the_last_state_is_a_wish_apart_from_patience(inputs, volume):
     outcome = fit(SPEC, params, data, Recording(volume, new_id()))
     assert outcome.stopped_early and outcome.best_step is not None and outcome.best_step < outcome.step
     assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.step
-    assert outcome.metrics["val_loss"] > outcome.best_value
+    assert outcome.best_value is not None and outcome.metrics["val_loss"] > outcome.best_value
 
 
 def test_the_best_state_is_kept_without_patience_and_without_a_volume(inputs):
@@ -217,11 +217,12 @@ def test_a_best_state_that_is_damaged_is_replaced_by_the_last_and_that_is_said(i
     class Damaging(Recording):
         def checkpoint(self, ref, data):
             if ref.step < 24:
-                path = self.volume.checkpoint(ref).path / checkpoint.TENSORS
+                path = volume.checkpoint(ref).path / checkpoint.TENSORS
                 path.write_bytes(path.read_bytes()[:-1])
 
     context = Damaging(volume, job, checkpoint_interval_s=math.inf)
     outcome = fit(SPEC, params, data, context)
+    assert outcome.best_step is not None and outcome.best_value is not None and outcome.checkpoint is not None
     assert outcome.best_step < outcome.step == 24
     assert outcome.checkpoint.step == 24
     assert outcome.metrics["val_loss"] > outcome.best_value
@@ -233,7 +234,7 @@ def test_without_anything_to_evaluate_on_the_last_state_is_kept_with_a_note(inpu
     context = Recording(volume, new_id())
     outcome = fit(SPEC, params, image_classifier.load(inputs, params, Context()), context)
     assert outcome.best_step is None
-    assert outcome.checkpoint.step == outcome.step
+    assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.step
     assert any("nothing was evaluated" in data["message"] for kind, data in context.events if kind == "note")
 
 
