@@ -142,7 +142,8 @@ def test_no_setting_compiles_anything_anew(opened, recipe):
 
     before = traced()
     for values in settings:
-        written(generator, None, **{"prompt": "The", "max_tokens": 20} | values)
+        wanted: dict[str, Any] = {"prompt": "The", "max_tokens": 20} | values
+        written(generator, **wanted)
     assert traced() == before
 
 
