@@ -1,9 +1,10 @@
 """fit() in one process: stops, resumes, best weights, refusals, retention. Real training of a tiny image classifier."""
 
+import copy
 import math
 import resource
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,11 +15,15 @@ tf = pytest.importorskip("tensorflow")
 from shared.errors import Cancelled, CheckpointCorrupt, Drained, LeaseLost, NonFiniteLoss, Paused, VolumeFull  # noqa: E402
 from shared.ids import new_id  # noqa: E402
 from shared.jobs.job import Progress  # noqa: E402
-from shared.recipes.image_classifier import ImageClassifierTrain  # noqa: E402
+from shared.recipes.base import Criterion  # noqa: E402
+from shared.recipes.image_classifier import SPEC, ImageClassifierTrain  # noqa: E402
 from shared.volume.readback import samples, series  # noqa: E402
 from shared.volume.volume import Volume  # noqa: E402
+from tests.support.tiny_datasets import imported  # noqa: E402
 from tests.support.tiny_pictures import folder_files  # noqa: E402
+from worker.artifacts import Files  # noqa: E402
 from worker.context import Context  # noqa: E402
+from worker.recipe import Assets  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
 from worker.training import checkpoint  # noqa: E402
 from worker.training.checkpoint_writer import prune  # noqa: E402
@@ -58,12 +63,13 @@ class Recording(Context):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dataset")
-    for name, body in folder_files(40):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(body)
-    return image_classifier.load(SimpleNamespace(format="image_folder"), folder, PARAMS)
+def inputs(tmp_path_factory):
+    return imported(tmp_path_factory.mktemp("dataset"), folder_files(40), "pictures")
+
+
+@pytest.fixture(scope="module")
+def data(inputs):
+    return image_classifier.load(inputs, PARAMS, Context())
 
 
 @pytest.fixture
@@ -79,8 +85,8 @@ def uninterrupted(data, tmp_path_factory):
     volume = Volume(tmp_path_factory.mktemp("whole"))
     volume.ensure()
     job = new_id()
-    outcome = fit(image_classifier, PARAMS, data, Recording(volume, job))
-    return _figures(volume, job), checkpoint.take_snapshot(outcome.model, {}, {}).arrays
+    outcome = fit(SPEC, PARAMS, data, Recording(volume, job))
+    return _figures(volume, job), checkpoint.take_snapshot(outcome.model, {}).arrays
 
 
 def _figures(volume, job):
@@ -102,23 +108,23 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_happened(data, volume, uni
     job = new_id()
     first = Recording(volume, job, stop_at=stop_at, stop=stop, phase=phase)
     with pytest.raises(stop):
-        fit(image_classifier, PARAMS, data, first)
+        fit(SPEC, PARAMS, data, first)
     newest = volume.newest_checkpoint(job, below_attempt=2)
     assert newest is not None
     assert newest.ref.step == first.newest.step
-    outcome = fit(image_classifier, PARAMS, data, Recording(volume, job, 2), newest)
+    outcome = fit(SPEC, PARAMS, data, Recording(volume, job, 2), newest)
     rows, arrays = uninterrupted
     assert _figures(volume, job) == rows
-    _same(arrays, checkpoint.take_snapshot(outcome.model, {}, {}).arrays)
+    _same(arrays, checkpoint.take_snapshot(outcome.model, {}).arrays)
 
 
 def test_a_training_killed_after_its_last_checkpoint_names_that_one(data, volume, uninterrupted):
     job = new_id()
-    first = fit(image_classifier, PARAMS, data, Recording(volume, job))
+    first = fit(SPEC, PARAMS, data, Recording(volume, job))
     newest = volume.newest_checkpoint(job, below_attempt=2)
-    again = fit(image_classifier, PARAMS, data, Recording(volume, job, 2), newest)
+    again = fit(SPEC, PARAMS, data, Recording(volume, job, 2), newest)
     assert again.checkpoint == first.checkpoint == newest.ref, "attempt 2 had nothing to write"
-    _same(uninterrupted[1], checkpoint.take_snapshot(again.model, {}, {}).arrays)
+    _same(uninterrupted[1], checkpoint.take_snapshot(again.model, {}).arrays)
 
 
 @pytest.mark.parametrize(("stop", "kept"), [(Cancelled, True), (Drained, True), (LeaseLost, False)])
@@ -126,7 +132,7 @@ def test_every_ordered_stop_leaves_a_checkpoint_and_a_lost_lease_leaves_none(dat
     job = new_id()
     context = Recording(volume, job, stop_at=3, stop=stop)
     with pytest.raises(stop):
-        fit(image_classifier, PARAMS, data, context)
+        fit(SPEC, PARAMS, data, context)
     assert [step for step, _ in context.checkpoints] == ([context.newest.step] if kept else [])
     assert (volume.newest_checkpoint(job) is not None) == kept
     assert not list(context.attempt_dir.rglob(".tmp-*"))
@@ -135,7 +141,7 @@ def test_every_ordered_stop_leaves_a_checkpoint_and_a_lost_lease_leaves_none(dat
 def test_what_is_told_is_true_and_complete(data, volume):
     job = new_id()
     context = Recording(volume, job, checkpoint_interval_s=0.01, keep_checkpoints=2)
-    outcome = fit(image_classifier, PARAMS, data, context)
+    outcome = fit(SPEC, PARAMS, data, context)
     assert context.told[0].phase == "compiling"
     assert {p.phase for p in context.told} >= {"compiling", "training", "evaluating", "saving"}
     assert [p.step for p in context.told] == sorted(p.step for p in context.told)
@@ -155,32 +161,100 @@ def test_what_is_told_is_true_and_complete(data, volume):
     assert all(volume.verify(info.path) for info in volume.checkpoints(job))
 
 
-def test_early_stopping_ends_the_training_and_goes_back_to_the_best_weights(data, volume):
-    wild = {"early_stopping_patience": 1, "learning_rate": 0.5, "clip_norm": 0, "epochs": 30}
-    params = PARAMS.model_copy(update=wild)
-    long = image_classifier.PictureData(data.pictures, data.split, params)
+WORST = replace(SPEC, criterion=Criterion("val_loss", "max"))  # what learns is best at its beginning, by this one
+WILD = {"learning_rate": 0.5, "clip_norm": 0, "epochs": 30}
+
+
+def _wild(inputs, **more):
+    params = PARAMS.model_copy(update=WILD | more)
+    return params, image_classifier.load(inputs, params, Context())
+
+
+def test_early_stopping_ends_the_training_and_the_best_state_is_kept(inputs, volume):
+    params, data = _wild(inputs, early_stopping_patience=1, keep="best")
     job = new_id()
-    outcome = fit(image_classifier, params, long, Recording(volume, job))
+    outcome = fit(SPEC, params, data, Recording(volume, job))
     assert outcome.stopped_early
     assert outcome.best_step is not None and outcome.best_step < outcome.step < outcome.total_steps
     assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.best_step
-    loaded = checkpoint.load_model(volume.checkpoint(outcome.checkpoint).path)
+    measured = {row["step"]: row for row in series(volume, job)}[outcome.best_step]
+    assert outcome.metrics == {name: measured[name] for name in outcome.metrics}
+    assert outcome.metrics["val_loss"] == outcome.best_value
+    info = volume.checkpoint(outcome.checkpoint)
+    assert info.metrics == outcome.metrics
+    loaded = checkpoint.load_model(info.path, Context(volume=volume))
     for a, b in zip(loaded.model.variables, outcome.model.variables, strict=True):
         np.testing.assert_array_equal(a.value.numpy(), b.value.numpy())
 
 
+def test_keeping_the_last_state_is_a_wish_apart_from_patience(inputs, volume):
+    params, data = _wild(inputs, early_stopping_patience=1, keep="last")
+    outcome = fit(SPEC, params, data, Recording(volume, new_id()))
+    assert outcome.stopped_early and outcome.best_step is not None and outcome.best_step < outcome.step
+    assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.step
+    assert outcome.best_value is not None and outcome.metrics["val_loss"] > outcome.best_value
+
+
+def test_the_best_state_is_kept_without_patience_and_without_a_volume(inputs):
+    params, data = _wild(inputs, epochs=6, keep="best")
+    outcome = fit(WORST, params, data, Context())
+    assert not outcome.stopped_early and outcome.step == outcome.total_steps
+    assert outcome.metrics["val_loss"] == outcome.best_value
+    again = image_classifier.report(outcome.model, data, params, Context(), _nowhere(), [])
+    assert outcome.best_step != outcome.step
+    assert again.metrics["val_accuracy"] == pytest.approx(outcome.metrics["val_accuracy"])
+
+
+def _nowhere():
+    class Nowhere(Files):
+        def write(self, name, content):
+            return name
+
+    return Nowhere(Path())
+
+
+def test_a_best_state_that_is_damaged_is_replaced_by_the_last_and_that_is_said(inputs, volume):
+    params, data = _wild(inputs, epochs=6, keep="best")
+    job = new_id()
+
+    class Damaging(Recording):
+        def checkpoint(self, ref, data):
+            if ref.step < 24:
+                path = volume.checkpoint(ref).path / checkpoint.TENSORS
+                path.write_bytes(path.read_bytes()[:-1])
+
+    context = Damaging(volume, job, checkpoint_interval_s=math.inf)
+    outcome = fit(WORST, params, data, context)
+    assert outcome.best_step is not None and outcome.best_value is not None and outcome.checkpoint is not None
+    assert outcome.best_step < outcome.step == 24
+    assert outcome.checkpoint.step == 24
+    assert outcome.metrics["val_loss"] < outcome.best_value
+    assert any("cannot be read" in data["message"] for kind, data in context.events if kind == "note")
+
+
+def test_without_anything_to_evaluate_on_the_last_state_is_kept_with_a_note(inputs, volume):
+    params = PARAMS.model_copy(update={"validation_fraction": 0.0, "keep": "best"})
+    context = Recording(volume, new_id())
+    outcome = fit(SPEC, params, image_classifier.load(inputs, params, Context()), context)
+    assert outcome.best_step is None
+    assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.step
+    assert any("nothing was evaluated" in data["message"] for kind, data in context.events if kind == "note")
+
+
 def test_a_loss_that_is_no_number_is_refused_at_its_very_step(data, volume):
-    class Poisoned(image_classifier.PictureData):
-        def train(self, start_step):
-            @tf.autograph.experimental.do_not_convert
-            def spoil(step, batch):
-                return (tf.where(step == 6, math.nan, batch[0]), *batch[1:])
+    poisoned = copy.copy(data)
 
-            return super().train(start_step).enumerate(start_step).map(spoil)
+    def train(start_step):
+        @tf.autograph.experimental.do_not_convert
+        def spoil(step, batch):
+            return (tf.where(step == 6, math.nan, batch[0]), *batch[1:])
 
+        return data.train(start_step).enumerate(start_step).map(spoil)
+
+    poisoned.train = train
     context = Recording(volume, new_id())
     with pytest.raises(NonFiniteLoss, match="at step 7") as caught:
-        fit(image_classifier, PARAMS, Poisoned(data.pictures, data.split, PARAMS), context)
+        fit(SPEC, PARAMS, poisoned, context)
     assert caught.value.step == 7
     assert not list(context.attempt_dir.rglob(".tmp-*"))
 
@@ -188,24 +262,24 @@ def test_a_loss_that_is_no_number_is_refused_at_its_very_step(data, volume):
 def test_a_checkpoint_of_other_params_or_other_data_is_refused(data, volume):
     job = new_id()
     with pytest.raises(Paused):
-        fit(image_classifier, PARAMS, data, Recording(volume, job, stop_at=2))
+        fit(SPEC, PARAMS, data, Recording(volume, job, stop_at=2))
     newest = volume.newest_checkpoint(job)
     other = PARAMS.model_copy(update={"learning_rate": 0.1})
     with pytest.raises(CheckpointCorrupt, match="has params"):
-        fit(image_classifier, other, data, Recording(volume, job, 2), newest)
-    fewer = image_classifier.PictureData(data.pictures, data.split, PARAMS)
-    fewer.assets = {**data.assets, "classes": ["x", "y", "z"]}
+        fit(SPEC, other, data, Recording(volume, job, 2), newest)
+    fewer = copy.copy(data)
+    fewer.assets = Assets({**data.assets.json, "classes": ["x", "y", "z"]}, data.assets.arrays)
     with pytest.raises(CheckpointCorrupt, match="read differently"):
-        fit(image_classifier, PARAMS, fewer, Recording(volume, job, 3), newest)
+        fit(SPEC, PARAMS, fewer, Recording(volume, job, 3), newest)
 
 
 def test_another_trainings_weights_can_be_the_start_of_a_new_one(data, volume):
     job = new_id()
-    outcome = fit(image_classifier, PARAMS, data, Recording(volume, job))
+    outcome = fit(SPEC, PARAMS, data, Recording(volume, job))
     again = Recording(volume, new_id(), stop_at=0, phase="compiling")
     with pytest.raises(Paused):
-        fit(image_classifier, PARAMS, data, again, start_from=volume.newest_checkpoint(job))
-    begun = checkpoint.load_model(volume.newest_checkpoint(again.job_id).path)
+        fit(SPEC, PARAMS, data, again, start_from=volume.newest_checkpoint(job))
+    begun = checkpoint.load_model(volume.newest_checkpoint(again.job_id).path, again)
     for a, b in zip(begun.model.variables, outcome.model.variables, strict=True):
         np.testing.assert_array_equal(a.value.numpy(), b.value.numpy())
 
@@ -222,7 +296,7 @@ def small_files():
 def test_a_checkpoint_that_cannot_be_written_fails_the_training_and_is_never_half_there(data, volume, small_files):
     context = Recording(volume, new_id(), checkpoint_interval_s=0.001)
     with pytest.raises(VolumeFull):
-        fit(image_classifier, PARAMS, data, context)
+        fit(SPEC, PARAMS, data, context)
     assert list((context.attempt_dir / "checkpoints").iterdir()) == []
     assert not list(context.attempt_dir.rglob(".tmp-*"))
 
@@ -230,7 +304,7 @@ def test_a_checkpoint_that_cannot_be_written_fails_the_training_and_is_never_hal
 def test_a_stop_is_carried_out_even_when_its_checkpoint_cannot_be_written(data, volume, small_files):
     context = Recording(volume, new_id(), stop_at=2, stop=Cancelled)
     with pytest.raises(Cancelled):
-        fit(image_classifier, PARAMS, data, context)
+        fit(SPEC, PARAMS, data, context)
     notes = [data["message"] for kind, data in context.events if kind == "note"]
     assert notes[0].startswith("last checkpoint not written")
 
@@ -243,6 +317,6 @@ def test_retention_keeps_the_newest_and_the_best(tmp_path):
 
 
 def test_without_a_volume_it_trains_all_the_same(data):
-    outcome = fit(image_classifier, PARAMS, data, Context())
+    outcome = fit(SPEC, PARAMS, data, Context())
     assert outcome.checkpoint is None
     assert outcome.metrics["val_loss"] > 0

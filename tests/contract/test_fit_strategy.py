@@ -18,9 +18,9 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from pathlib import Path
 from shared.errors import Paused
 from shared.ids import new_id
-from shared.recipes.image_classifier import ImageClassifierTrain
+from shared.recipes.image_classifier import SPEC, ImageClassifierTrain
 from shared.volume.volume import Volume
-from tests.support.tiny_datasets import import_files
+from tests.support.tiny_datasets import given, import_files
 from tests.support.tiny_pictures import folder_files
 from worker.training import checkpoint
 from worker.context import Context
@@ -37,14 +37,14 @@ class Stopping(Context):
             raise Paused("asked to")
 
 volume = Volume(Path(sys.argv[1])); volume.ensure()
-dataset = import_files(volume, folder_files(40), "image_folder")
+dataset = import_files(volume, folder_files(40), "pictures")
 params = ImageClassifierTrain(width=4, epochs=3, batch_size=8, warmup_steps=0)
-data = image_classifier.load(dataset, volume.dataset_dir(dataset.id), params)
+data = image_classifier.load(given(volume, dataset), params, Context())
 devices = ["CPU:0", "CPU:1"]
 def run(job, attempt, stop_at=None, resume=None):
     context = Stopping(volume.start_attempt(job, attempt), volume, job, attempt)
     context.stop_at = stop_at
-    return fit(image_classifier, params, data, context, resume, devices=devices)
+    return fit(SPEC, params, data, context, resume, devices=devices)
 whole, cut = new_id(), new_id()
 outcome = run(whole, 1)
 replicas = [
@@ -58,7 +58,7 @@ except Paused:
 again = run(cut, 2, resume=volume.newest_checkpoint(cut))
 apart = max(
     float(abs(a.astype("float64") - b.astype("float64")).max())
-    for a, b in zip(*(checkpoint.take_snapshot(o.model, {}, {}).arrays for o in (outcome, again)))
+    for a, b in zip(*(checkpoint.take_snapshot(o.model, {}).arrays for o in (outcome, again)))
 )
 print(json.dumps({"step": outcome.step, "metrics": outcome.metrics, "replicas": max(replicas), "apart": apart}))
 """

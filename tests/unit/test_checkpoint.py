@@ -10,6 +10,7 @@ keras = pytest.importorskip("keras")
 
 from shared.errors import CheckpointCorrupt  # noqa: E402
 from worker.training import checkpoint  # noqa: E402
+from worker.training.variables import variables_of  # noqa: E402
 
 
 def _trained(units: int = 4, steps: int = 3):
@@ -28,17 +29,17 @@ def _trained(units: int = 4, steps: int = 3):
 
 
 def _arrays(model):
-    return checkpoint.take_snapshot(model, {}, {}).arrays
+    return checkpoint.take_snapshot(model, {}).arrays
 
 
 def _written(folder, model):
     folder.mkdir()
-    checkpoint.write(folder, checkpoint.take_snapshot(model, {"step": 3}, {"classes": ["猫", "dog"]}))
+    checkpoint.write(folder, checkpoint.take_snapshot(model, {"step": 3, "assets": "猫"}))
     return checkpoint.read_state(folder)
 
 
 def test_every_variable_is_in_it_once_seeds_optimizer_and_metrics_included():
-    found = checkpoint.variables_of(_trained())
+    found = variables_of(_trained())
     roles = [role for role, _ in found]
     assert roles == sorted(roles, key=["model", "optimizer", "metric", "global"].index)
     assert len({id(variable) for _, variable in found}) == len(found)
@@ -50,17 +51,17 @@ def test_every_variable_is_in_it_once_seeds_optimizer_and_metrics_included():
 def test_what_is_written_comes_back_to_the_bit(tmp_path):
     model = _trained()
     expected = _arrays(model)
-    state, assets = _written(tmp_path / "00000003", model)
+    state = _written(tmp_path / "00000003", model)
     other = _trained(steps=0)
     checkpoint.restore(other, tmp_path / "00000003", state)
-    assert assets == {"classes": ["猫", "dog"]}
+    assert state["assets"] == "猫"
     for a, b in zip(expected, _arrays(other), strict=True):
         assert a.dtype == b.dtype
         assert a.tobytes() == b.tobytes()
 
 
 def test_weights_alone_leave_the_optimizer_as_it_was(tmp_path):
-    state, _ = _written(tmp_path / "00000003", _trained())
+    state = _written(tmp_path / "00000003", _trained())
     other = _trained(steps=0)
     checkpoint.restore(other, tmp_path / "00000003", state, weights_only=True)
     assert int(other.optimizer.iterations) == 0
@@ -71,7 +72,7 @@ def test_weights_alone_leave_the_optimizer_as_it_was(tmp_path):
 
 def test_a_snapshot_does_not_change_with_the_model_afterwards():
     model = _trained()
-    snapshot = checkpoint.take_snapshot(model, {"step": 3}, {})
+    snapshot = checkpoint.take_snapshot(model, {"step": 3})
     before = [array.copy() for array in snapshot.arrays]
     model.train_on_batch(np.ones((4, 3), np.float32), np.ones((4, 2), np.float32))
     for a, b in zip(before, snapshot.arrays, strict=True):
@@ -80,7 +81,7 @@ def test_a_snapshot_does_not_change_with_the_model_afterwards():
 
 @pytest.mark.parametrize("units", [5, 4])
 def test_a_model_of_another_shape_or_order_is_refused_before_anything_is_assigned(tmp_path, units):
-    state, _ = _written(tmp_path / "00000003", _trained())
+    state = _written(tmp_path / "00000003", _trained())
     if units == 4:  # same model, but the file's entries have changed places
         state["variables"][0], state["variables"][1] = state["variables"][1], state["variables"][0]
     other = _trained(units, steps=0)
@@ -92,7 +93,7 @@ def test_a_model_of_another_shape_or_order_is_refused_before_anything_is_assigne
 
 
 def test_a_missing_variable_is_counted(tmp_path):
-    state, _ = _written(tmp_path / "00000003", _trained())
+    state = _written(tmp_path / "00000003", _trained())
     del state["variables"][-1]
     with pytest.raises(CheckpointCorrupt, match="variables, the model"):
         checkpoint.restore(_trained(), tmp_path / "00000003", state)
@@ -100,7 +101,7 @@ def test_a_missing_variable_is_counted(tmp_path):
 
 def test_a_cut_tensor_file_and_an_unknown_format_are_corrupt(tmp_path):
     folder = tmp_path / "00000003"
-    state, _ = _written(folder, _trained())
+    state = _written(folder, _trained())
     tensors = folder / checkpoint.TENSORS
     tensors.write_bytes(tensors.read_bytes()[:-10])
     with pytest.raises(CheckpointCorrupt):
@@ -113,12 +114,12 @@ def test_a_cut_tensor_file_and_an_unknown_format_are_corrupt(tmp_path):
 
 def test_bfloat16_variables_survive(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="bfloat16")])
-    snapshot = checkpoint.take_snapshot(model, {"step": 0}, {})
+    snapshot = checkpoint.take_snapshot(model, {"step": 0})
     assert {entry["dtype"] for entry in snapshot.entries} == {"bfloat16"}
     checkpoint.write(tmp_path, snapshot)
     model.layers[0].kernel.assign(keras.ops.zeros((3, 2)))
-    checkpoint.restore(model, tmp_path, checkpoint.read_state(tmp_path)[0])
-    for a, b in zip(snapshot.arrays, checkpoint.take_snapshot(model, {}, {}).arrays, strict=True):
+    checkpoint.restore(model, tmp_path, checkpoint.read_state(tmp_path))
+    for a, b in zip(snapshot.arrays, checkpoint.take_snapshot(model, {}).arrays, strict=True):
         assert a.tobytes() == b.tobytes()
 
 
@@ -126,7 +127,7 @@ def test_random_generators_continue_where_the_snapshot_was_taken():
     random.seed(1)
     np.random.seed(2)
     np.random.normal()  # leaves a second Gaussian waiting
-    snapshot = checkpoint.take_snapshot(_trained(steps=0), {"step": 0}, {})
+    snapshot = checkpoint.take_snapshot(_trained(steps=0), {"step": 0})
     expected = [random.random(), np.random.normal(), np.random.random()]
     random.seed(9)
     np.random.seed(9)

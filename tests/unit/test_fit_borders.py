@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.recipes.base import Criterion
 from worker.training.loop_state import Borders, LoopState
 from worker.training.pace import LOOK_S, Pace
 
@@ -37,29 +38,72 @@ def test_the_next_border_does_not_depend_on_where_a_training_was_interrupted(tot
     assert not any(borders.is_row(s) for s in range(step + 1, following))
 
 
-def test_early_stopping_counts_evaluations_without_a_better_loss():
-    state = LoopState(step=10)
-    assert state.take_evaluation(1.0, patience=2)
-    state.step = 20
-    assert not state.take_evaluation(1.0, patience=2)
+LOSS = Criterion("val_loss", "min")
+
+
+def _evaluate(state, step, value, patience=0, criterion=LOSS):
+    state.step = step
+    return state.take_evaluation({criterion.metric: value}, criterion, patience)
+
+
+def test_early_stopping_counts_evaluations_without_a_better_one():
+    state = LoopState()
+    assert _evaluate(state, 10, 1.0, patience=2)
+    assert not _evaluate(state, 20, 1.0, patience=2)
     assert not state.stopped_early
-    state.step = 30
-    assert not state.take_evaluation(1.5, patience=2)
+    assert not _evaluate(state, 30, 1.5, patience=2)
     assert state.stopped_early
     assert (state.best_step, state.best_value) == (10, 1.0)
 
 
+def test_what_is_better_is_for_the_criterion_to_say():
+    state, hits = LoopState(), Criterion("val_hits", "max")
+    assert _evaluate(state, 10, 0.2, criterion=hits)
+    assert _evaluate(state, 20, 0.6, criterion=hits)
+    assert not _evaluate(state, 30, 0.5, criterion=hits)
+    assert (state.best_step, state.best_value) == (20, 0.6)
+
+
 def test_without_patience_nothing_stops_early():
-    state = LoopState(step=1)
-    for value in (1.0, 2.0, 3.0, 4.0):
-        state.take_evaluation(value, patience=0)
+    state = LoopState()
+    for step, value in enumerate((1.0, 2.0, 3.0, 4.0), 1):
+        _evaluate(state, step, value)
     assert not state.stopped_early
     assert state.evaluations_without_better == 3
 
 
+def test_an_evaluation_is_told_only_of_the_step_it_was_made_at():
+    state = LoopState(metrics={"loss": 0.5})
+    _evaluate(state, 10, 1.0)
+    assert state.metrics_here == {"loss": 0.5, "val_loss": 1.0}
+    state.step = 13
+    assert state.metrics_here == {"loss": 0.5}
+    assert state.metrics["val_loss"] == 1.0, "the newest value stays on show"
+
+
+def test_what_a_stage_ends_with_is_what_was_measured_on_the_state_that_is_kept():
+    state = LoopState(metrics={"loss": 0.5})
+    _evaluate(state, 10, 1.0)
+    state.metrics = {"loss": 0.3}
+    _evaluate(state, 20, 2.0)
+    assert state.kept_metrics("best") == {"loss": 0.5, "val_loss": 1.0}
+    assert state.kept_metrics("last") == {"loss": 0.3, "val_loss": 2.0}
+    following = state.next_stage("best", 20)
+    assert (following.stage, following.step, following.stages) == (1, 20, [{"loss": 0.5, "val_loss": 1.0}])
+    assert (following.best_step, following.metrics, following.stopped_early) == (None, {}, False)
+
+
 def test_loop_state_survives_json():
     state = LoopState(step=3, metrics={"loss": 0.1}, pending_row={"step": 3}, best_value=0.1 + 0.2, best_step=2)
+    state.stages, state.best_metrics = [{"val_loss": 0.1}], {"val_loss": 0.3}
     assert LoopState.from_json(state.to_json()) == state
+
+
+@given(total=st.integers(1, 500), every=st.integers(1, 90), cut=st.data())
+def test_evaluations_left_are_those_still_to_come(total, every, cut):
+    borders = Borders.of(total, 0, every, 8)
+    step = cut.draw(st.integers(0, total))
+    assert borders.evaluations_after(step) == sum(borders.is_evaluation(s) for s in range(step + 1, total + 1))
 
 
 def test_pace_takes_one_step_until_it_knows_the_speed_then_about_a_look_worth():

@@ -90,7 +90,7 @@ class StepRunner:
         """
         found = {name: float(value) for name, value in self._results().items() if _is_scalar(value)}
         tracker: Any = self._model._loss_tracker
-        if tracker is not None and tracker.name in found and not float(tracker.count):
+        if tracker is not None and tracker.name in found and not float(tf.convert_to_tensor(tracker.count.value)):
             del found[tracker.name]
         return found
 
