@@ -8,9 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from shared.ids import new_id
-from shared.recipes import RECIPES
 from shared.settings import load_settings
-from tests.support import picky_spec
 from tests.support.web_site import Site
 
 FLAGS = [
@@ -45,14 +43,12 @@ def page(chromium, stack) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def site(redis_server, tmp_path_factory) -> Iterator[Site]:
-    """The web alone, with one more recipe, for pages that no worker has to fill."""
+    """The web alone, for pages that no worker has to fill."""
     folder = tmp_path_factory.mktemp("site")
     settings = load_settings(redis_url=redis_server.url, key_prefix=f"site-{new_id()[-8:]}", data=folder / "data")
-    RECIPES[picky_spec.SPEC.name] = picky_spec.SPEC
     running = Site(settings)
     yield running
     running.stop()
-    del RECIPES[picky_spec.SPEC.name]
 
 
 @pytest.fixture

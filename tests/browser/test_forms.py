@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect
 
 from shared.datasets import Limits, import_dataset
 from shared.outputs import Score, Scores
+from shared.recipes import RECIPES
 from shared.volume.files import get_file
+from tests.support.picky_spec import SPEC
 from tests.support.web_site import Site
 
 HOUSES = "price;city;rooms;id;about it\n" + "\n".join(
@@ -21,6 +23,12 @@ HOUSES = "price;city;rooms;id;about it\n" + "\n".join(
 )
 SHIPS = "tons;flag\n" + "\n".join(f"{n * 10};{'de' if n % 2 else 'cn'}" for n in range(60))
 NEW = "/jobs/new?kind=train&recipe=picky"
+
+
+@pytest.fixture(autouse=True)
+def picky(monkeypatch) -> None:
+    """The web knows one more recipe, as long as a test here runs."""
+    monkeypatch.setitem(RECIPES, SPEC.name, SPEC)
 
 
 def table(site: Site, name: str, text: str) -> str:
