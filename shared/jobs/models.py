@@ -19,7 +19,8 @@ class Model(BaseModel):
 
     metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
     value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
-    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics.
+    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics. needs: those of the
+    inputs that it cannot be built without, as its checkpoint names them: they stay as long as it does.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Model(BaseModel):
     split: dict[str, int] = Field(default_factory=dict)
     stages: list[dict[str, float]] = Field(default_factory=list)
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
+    needs: dict[str, InputRef] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 
 
@@ -68,6 +70,16 @@ def list_models(volume: Volume) -> list[Model]:
 def models_from(volume: Volume, job_id: str) -> list[Model]:
     """All models that are checkpoints of a job, whoever made them."""
     return [model for model in list_models(volume) if model.checkpoint.job_id == job_id]
+
+
+def models_upon(volume: Volume, *, job_id: str = "", dataset_id: str = "") -> list[Model]:
+    """All models that cannot be built without a checkpoint of this job, or without this dataset."""
+
+    def needed(ref: InputRef) -> bool:
+        of_job = bool(job_id) and ref.checkpoint is not None and ref.checkpoint.job_id == job_id
+        return of_job or (bool(dataset_id) and ref.dataset_id == dataset_id)
+
+    return [model for model in list_models(volume) if any(map(needed, model.needs.values()))]
 
 
 def delete_model(volume: Volume, model_id: str) -> None:

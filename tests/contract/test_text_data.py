@@ -16,6 +16,7 @@ from shared.recipes.text_params import check_text
 from tests.support.tiny_text import text_data, text_input
 from worker.artifacts import Files
 from worker.context import Context
+from worker.families.kept import kept
 from worker.families.text import tokens as tokens_module
 from worker.families.text.data import load_text
 from worker.families.text.tokens import as_imported, pieces
@@ -155,6 +156,34 @@ def test_the_next_training_finds_the_tokens_and_another_vocabulary_makes_its_own
     assert one.tokens.read(0, len(one.tokens)).tolist() == two.tokens.read(0, len(two.tokens)).tolist()
     assert one.assets == two.assets
     assert len(list((tmp_path / "cache").rglob("tokens.bin"))) == 2
+
+
+def test_holding_tokens_that_are_there_against_their_hashes_can_be_stopped(tmp_path):
+    class Stopped(Context):
+        def check(self):
+            raise Cancelled("asked to")
+
+    given = {"data": text_input(tmp_path / "dataset", TEXT)}
+    load_text(given, GptTrain(**SMALL), Context(cache_dir=tmp_path / "cache"))
+    with pytest.raises(Cancelled):
+        load_text(given, GptTrain(**SMALL), Stopped(cache_dir=tmp_path / "cache"))
+
+
+def test_of_two_trainings_that_make_the_same_at_once_the_slower_takes_what_the_faster_has_made(tmp_path):
+    opened = text_input(tmp_path / "dataset", TEXT)
+    context = Context(cache_dir=tmp_path / "cache")
+
+    def making(by, before=lambda: None):
+        def make(folder):
+            before()
+            (folder / "made").write_text(by)
+            return {"by": by}
+
+        with kept(context, "text", opened, {}, make) as (folder, facts):
+            return facts["by"], (folder / "made").read_text()
+
+    assert making("the slower", lambda: making("the faster")) == ("the faster", "the faster")
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.name.startswith(".")] == []
 
 
 def test_damaged_tokens_are_made_anew(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import random
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,16 +19,17 @@ from shared.errors import (  # noqa: E402
     DatasetInvalid,
     InputMissing,
     InvalidParams,
+    RecipeFailed,
 )
 from shared.ids import new_id  # noqa: E402
 from shared.jobs.job import CheckpointRef, InputRef, Job, Progress, State  # noqa: E402
-from shared.jobs.models import get_model  # noqa: E402
+from shared.jobs.models import get_model, models_upon  # noqa: E402
 from shared.outputs import Table, load_outputs  # noqa: E402
 from shared.recipes import RECIPES  # noqa: E402
 from shared.recipes.base import Criterion  # noqa: E402
 from shared.volume.volume import Volume  # noqa: E402
 from tests.support.recipe_cases import CASES  # noqa: E402
-from tests.support.recipes import register, tiny_gan, tiny_graph, unregister  # noqa: E402
+from tests.support.recipes import register, tiny_adapter, tiny_gan, tiny_graph, unregister  # noqa: E402
 from tests.support.recipes.tables import put_table  # noqa: E402
 from worker.context import Context  # noqa: E402
 from worker.recipe import Report  # noqa: E402
@@ -209,6 +211,43 @@ def test_a_model_upon_a_base_opens_it_again_and_says_when_it_is_gone(volume):
     volume.dataset_dir(job.inputs["base"].dataset_id).rename(volume.root / "away")
     with pytest.raises(InputMissing):
         load_model(info.path, Context(volume=volume))
+
+
+def test_a_model_names_the_inputs_that_it_cannot_be_built_without(volume):
+    job = _job(volume, "tiny_adapter")
+    result, _ = _run(volume, job)
+    needs = {"base": job.inputs["base"]}
+    assert get_model(volume, job.id).needs == needs
+    assert volume.checkpoint(CheckpointRef(**result["checkpoint"])).needs == needs
+    assert [model.id for model in models_upon(volume, dataset_id=needs["base"].dataset_id)] == [job.id]
+    assert models_upon(volume, dataset_id=job.inputs["data"].dataset_id) == []
+
+
+def test_a_fixed_variable_that_training_changes_all_the_same_is_refused(volume, monkeypatch):
+    def build(params, assets, inputs):
+        item = keras.Input((1,), dtype="int32")
+        h = keras.layers.Flatten()(keras.layers.Embedding(16, 2)(item))
+        h = keras.layers.BatchNormalization(name="norm")(h)
+        return keras.Model(item, keras.layers.Dense(1)(h))
+
+    monkeypatch.setattr(tiny_adapter, "build", build)
+    monkeypatch.setattr(tiny_adapter, "fixed", lambda model: model.get_layer("norm").non_trainable_variables)
+    with pytest.raises(RecipeFailed, match="norm/moving_mean"):
+        _run(volume, _job(volume, "tiny_adapter"))
+
+
+def test_the_model_of_a_fold_is_gone_before_the_next_one_is_built(volume, monkeypatch):
+    build, built, left = tiny_graph.build, [], []
+
+    def noted(params, assets, inputs):
+        left.append(sum(model() is not None for model in built))
+        model = build(params, assets, inputs)
+        built.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(tiny_graph, "build", noted)
+    _run(volume, _job(volume, "tiny_graph in 3 folds"))
+    assert left == [0, 0, 0, 0]
 
 
 def test_a_dataset_that_only_trained_it_is_not_needed_any_more(volume):

@@ -46,7 +46,7 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
     model_id = new_id()
     try:
         pin_for_model(here.volume, ref, model_id)  # from now on the checkpoint stays, also while its training goes on
-        metrics = here.volume.checkpoint(ref).metrics
+        named = here.volume.checkpoint(ref)
     except NotFound as err:
         raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
     training = access.job(ref.job_id)
@@ -59,9 +59,10 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         recipe=recipe,
         recipe_version=training.recipe_version,
         checkpoint=ref,
-        metrics=metrics,
+        metrics=named.metrics,
+        needs=named.needs,
         criterion=judged_by,
-        value=metrics.get(judged_by),
+        value=named.metrics.get(judged_by),
         params=training.params,
         inputs=training.inputs,
         split=own.split if own else {},

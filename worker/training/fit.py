@@ -170,6 +170,7 @@ class _Run:
             self.context.check()
             self.telling.phase("compiling", self.state)
             del self.model, self.runner
+            self.keeper.detach()
             gc.collect()  # graphs hold their variables in circles
             self._open_stage(following)
             self.telling.compiles_again()
@@ -210,6 +211,7 @@ class _Run:
             raise non_finite("training loss", self.state.step, self.params)
         if not self.checked:
             refuse_unkept(self.model, self.runner, self.keeper.variables)
+            self.keeper.refuse_changed()
             self.checked = True
 
     def _close_interval(self) -> None:

@@ -82,7 +82,9 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         "device_s": outcome.device_s,
     }
     if outcome.checkpoint is not None:
-        save_model(context.volume, _model(job, spec, outcome, metrics, baselines))
+        model = _model(job, spec, outcome, metrics, baselines)
+        needs = context.volume.checkpoint(outcome.checkpoint).needs
+        save_model(context.volume, model.model_copy(update={"needs": needs}))
         result |= {"model_id": job.id, "checkpoint": outcome.checkpoint.model_dump(mode="json")}
     return result
 
