@@ -58,7 +58,7 @@ def arrange_pictures(root: Path, names: Sequence[str], options: Wishes) -> Arran
     if found.empty:
         shown = ", ".join(found.empty[:5]) + (" ..." if len(found.empty) > 5 else "")
         notes.append(
-            f"{len(found.empty):,} empty folders left out: there is no class, no part of these names ({shown})"
+            f"{len(found.empty):,} empty folder{'' if len(found.empty) == 1 else 's'} left out: there is no class, no part of these names ({shown})"
         )
     where = find_layout(pictures, options.outer_folders)
     if where.question:
