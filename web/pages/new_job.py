@@ -151,9 +151,12 @@ def _queue_note(kind: str) -> str:
     return ""
 
 
-@pages.post("/jobs")
+@pages.post("/jobs/new")
 def submit_job() -> Response | tuple[str, int]:
-    """Submit the form; refused, it comes back with every problem at its field and all input kept, files included."""
+    """Submit the form; refused, it comes back with every problem at its field and all input kept, files included.
+
+    The address is that of the empty form, so that a refused one can be loaded again and gone back to.
+    """
     draft, seen = _posted()
     problems: list[Problem] = list(seen)
     if not any(p.field.startswith("inputs.") for p in seen):
