@@ -21,7 +21,7 @@ MANIFEST = "manifest.json"
 STAGING_PREFIX = ".tmp-"
 TRASH_PREFIX = ".trash-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_PIECE = 1 << 20  # bytes
+_PIECE = 1 << 18  # bytes
 _AT_ONCE = 16  # files synced at a time: each waits for the disk or the file server, not for the processor
 
 
