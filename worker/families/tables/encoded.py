@@ -98,8 +98,8 @@ def _encode(
     features = Features.of(kinds)
     names = [*features.categories, *([target] if task == "classes" else [])]
     counts = _counts(table, names, context)
-    features.known = {name: _commonest(counts[name], MOST_CATEGORIES) for name in features.categories}
-    features = Features.from_json(features.to_json())
+    known = {name: _commonest(counts[name], MOST_CATEGORIES) for name in features.categories}
+    features = Features.from_json({**features.to_json(), "known": known})
     classes = _in_order(counts[target]) if task == "classes" else []
     reader = Features(categories=[target], known={target: classes})
     dtype, wrong = row_dtype(features), 0

@@ -59,7 +59,7 @@ class Features:
                     found.texts.append(name)
                 case _:
                     raise ValueError(f"column {name!r} is {kind}: nothing to learn from")
-        return found
+        return cls.from_json(found.to_json())
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("numbers", "categories", "texts", "dates", "known")}

@@ -52,7 +52,7 @@ def _hold_out(
     owed = 0.0  # what rounding has left out so far: of a hundred classes of four rows some still give one
     for group in groups:
         owed += len(group) * share
-        count = min(int(owed), len(group) - 1)
+        count = min(int(owed + 1e-9), len(group) - 1)
         owed -= count
         drawn.append(rng.permutation(group)[: max(count, 0)])
     held = np.sort(np.concatenate(drawn)) if drawn else np.array([], np.int64)
