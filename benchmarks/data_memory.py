@@ -1,9 +1,10 @@
 """Memory and speed of trainings whose data stream from disk, beside the same trainings with everything read into memory.
 
-A text of --text-mb megabytes and --pictures coloured pictures of 64 pixels are made and imported; each training runs in a process of
-its own. Told: anonymous memory (RssAnon) before the data are loaded, its peak while loading and in all, the time loading took
-(the first makes the kept files, the next finds them), and steps/s, in rounds that alternate. In memory is what was done before
-data streamed: the whole text as int32, all pixels as one constant that the pipeline gathers from.
+A text of --text-mb megabytes and --pictures coloured pictures of 64 pixels are made and imported; each training runs in
+a process of its own. Told: anonymous memory (RssAnon) before the data are loaded, its peak while loading and in all,
+the time loading took (the first makes the kept files, the next finds them), and steps/s, in rounds that alternate. In
+memory is what was done before data streamed: the whole text as int32, all pixels as one constant that the pipeline
+gathers from.
 Run: python -m benchmarks.data_memory [--text-mb 200 --pictures 50000 --steps 300 --rounds 3 --case text|pictures]
 """
 

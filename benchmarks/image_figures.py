@@ -69,8 +69,8 @@ def run(title: str, files: list[Path], params: Any) -> None:
         began, cpu = time.monotonic(), time.process_time()
         data = code.load(open_inputs({"data": InputRef(dataset_id=dataset.id)}, context), params, context)
         outcome = fit(spec, params, data, context)
-        with publishing(volume, Path(place) / "shown") as (files, _):
-            metrics = code.report(outcome.model, data, params, context, files, []).metrics
+        with publishing(volume, Path(place) / "shown") as (shown, _):
+            metrics = code.report(outcome.model, data, params, context, shown, []).metrics
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     print(

@@ -146,13 +146,14 @@ def _format(format: Format) -> list[str]:
             for role in (*spec.inputs, *(r for use in spec.uses.values() for r in use.inputs))
         )
     ]
+    files = ", ".join(f"`{suffix}`" if suffix else "without an ending" for suffix in format.suffixes)
     lines = [
         f"## {format.title[:1].upper()}{format.title[1:]}: `{format.name}`",
         "",
         f"{format.help[:1].upper()}{format.help[1:]}{'' if format.help.endswith('.') else '.'}",
         "",
         *_docstring(format),
-        f"Files: {', '.join(f'`{suffix}`' if suffix else 'without an ending' for suffix in format.suffixes)}. Taken by: {', '.join(taken_by) or 'no recipe yet'}.",
+        f"Files: {files}. Taken by: {', '.join(taken_by) or 'no recipe yet'}.",
         "",
     ]
     if format.options.model_fields:

@@ -69,7 +69,9 @@ def _files(item: FormField, form: Any, files: Any, save: Save | None, problems: 
     if len(uploads) > room:
         message = f"{len(ids) + len(uploads):,} files; at most {item.most_files}"
         problems.append(Problem(field=item.path, message=message))
-    for upload in uploads[: max(0, room)] if save else ():
+    if save is None:
+        return ids or None
+    for upload in uploads[: max(0, room)]:
         try:
             info = save(upload.filename, upload.stream)
         except TooLarge as err:

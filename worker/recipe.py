@@ -110,8 +110,9 @@ class Report:
 
     metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and, of a training, kept with models.
     outputs: what there is to see besides (a confusion matrix, worst mistakes); their files were written through `files`.
-    predictions: of the part that the verdict is made on, as `judge` reads them. rows: how many rows that part has. judge: how a
-    training is compared with its baselines; None: not at all.
+
+    Of a training that has baselines, what the verdict is made of (worker/verdict.py): judge compares predictions over `rows` rows,
+    the same that the baselines' predictions are of. None and 0 where there is nothing to compare.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -125,7 +126,8 @@ class Report:
 class Baseline:
     """A trivial or classical answer to the same task, measured on the same part, with the names of metrics the report uses.
 
-    predictions: of the same rows, and of the same form, as the report's.
+    name: as it stands in a sentence ("always 'no'", "gradient boosting"). predictions: as Report.predictions, None where the model
+    is not to be compared with it.
     """
 
     name: str

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import redis
 
+from shared.errors import Conflict
 from shared.jobs.keys import Keys
 
 _DAY_S = 86_400  # a figure older than that is nobody's
@@ -16,10 +17,21 @@ class Kept:
 
     redis: redis.Redis
     keys: Keys
+    max_job_bytes_per_owner: int
 
     def kept_bytes(self, owner: str) -> int:
         """Bytes of all files of an owner's jobs, and of those uploaded for them; 0 before the first measurement."""
         return int(self.redis.hget(self.keys.kept(), owner) or 0)  # type: ignore[arg-type]
+
+    def refuse_more(self, owner: str) -> None:
+        """Raise Conflict("quota_exceeded") when an owner keeps more than is allowed: nothing further is taken in then."""
+        if (kept := self.kept_bytes(owner)) > self.max_job_bytes_per_owner:
+            raise self.over_quota(kept)
+
+    def over_quota(self, kept: int) -> Conflict:
+        """What an owner is told who keeps so much."""
+        message = f"your jobs keep {kept:,} bytes on the volume and may keep {self.max_job_bytes_per_owner:,}"
+        return Conflict(f"{message}: delete ended jobs you no longer need", code="quota_exceeded")
 
     def tell_kept(self, by_owner: Mapping[str, int]) -> None:
         """Replace all figures by newly measured ones."""

@@ -161,11 +161,7 @@ class JobStore(Listing, History, Copies, Kept):
         if verdict == "owner_full":
             raise QueueFull(f"{value} of your jobs wait, your limit is {self.max_queued_per_owner}; try again later")
         if verdict == "kept_full":
-            raise Conflict(
-                f"your jobs keep {int(value):,} bytes on the volume and may keep {self.max_job_bytes_per_owner:,}: "
-                "delete ended jobs you no longer need",
-                code="quota_exceeded",
-            )
+            raise self.over_quota(int(value))
         if verdict == "no_dependency":
             raise InvalidParams([Problem(field="after", message=f"no job {value!r:.60}")])
         if verdict == "dependency_ended":

@@ -6,7 +6,7 @@ the docs. shared/recipes/fields.py has the kinds of params beyond numbers, choic
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -114,10 +114,9 @@ def with_defaults(base: type[Params], **defaults: Any) -> type[Any]:
     for name, value in defaults.items():
         known = base.model_fields[name]
         default, description = value if isinstance(value, tuple) else (value, known.description)
-        changed = known._copy() if hasattr(known, "_copy") else known.__copy__()
-        changed.default, changed.description = default, description
-        changed._attributes_set |= {"default": default, "description": description}
-        fields[name] = (known.annotation, changed)
+        same = Field(default, description=description, json_schema_extra=known.json_schema_extra)
+        kind = Annotated[known.annotation, *known.metadata] if known.metadata else known.annotation
+        fields[name] = (kind, same)
     return create_model(f"{base.__name__}WithDefaults", __base__=base, **fields)
 
 

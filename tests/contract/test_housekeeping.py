@@ -255,6 +255,9 @@ def test_an_owner_who_keeps_too_much_is_told_so_until_something_is_deleted(store
         store.submit(request)
     assert refusal.value.code == "quota_exceeded"
     assert store.submit(request, idempotency_key="k") == (before, False), "what was accepted stays accepted"
+    with pytest.raises(Conflict, match="delete ended jobs"):
+        store.refuse_more("ann")  # an upload, say
+    store.refuse_more("bob")
     store.submit(request.model_copy(update={"owner": "bob"}))
     store.delete(first.id)
     store.less_kept("ann", each)

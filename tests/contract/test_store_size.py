@@ -79,6 +79,14 @@ def test_a_job_given_back_with_a_long_message_stays_small(store, whole_job):
     assert memory_of(store, whole_job.id) < MOST_BYTES and job.waits_for.startswith("坏坏")
 
 
+def test_a_usual_job_that_did_not_get_to_its_end_still_says_how_far_it_came(store):
+    submit(store)
+    job = claim(store)
+    progress = Progress(phase="training", step=7, total_steps=10, metrics={"loss": 0.5, "val_loss": 0.6})
+    store.beat(job.id, 1, progress=progress)
+    assert store.finish(job.id, 1, State.cancelled).progress == progress
+
+
 def test_a_usual_job_keeps_all_it_has_said(store):
     submit(store)
     job = claim(store)

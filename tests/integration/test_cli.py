@@ -294,9 +294,32 @@ def test_no_server_is_told_with_what_to_do(capsys):
     assert "trainyard up" in capsys.readouterr().err
 
 
-def test_an_address_that_is_none_is_refused():
-    with pytest.raises(Unreachable):
-        Client("localhost:8000")
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "http://here:99999", "http://here:http", "http://[::1", "ftp://here", ""]
+)
+def test_an_address_that_is_none_is_refused(url):
+    with pytest.raises(Unreachable, match="no address"):
+        Client(url)
+
+
+def test_a_job_named_in_bytes_that_are_no_text_is_not_found(trainyard):
+    for words in (["jobs", "\udcff\udcfe"], ["recipes", "\udcff"], ["datasets", "report", "\udcff"]):
+        code, _, err = trainyard(*words)
+        assert code == 2
+        assert "Traceback" not in err
+
+
+def test_doctor_makes_no_folder_that_nobody_named(trainyard, stack, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = trainyard("doctor", "--redis-url", stack.settings.redis_url)
+    assert code == 0, out
+    assert "no other was named" in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_times_beyond_the_calendar_are_refused(trainyard, tmp_path):
+    code, _, err = trainyard("keys", "create", "--owner", "ann", "--days", "1e12", "--data", str(tmp_path / "data"))
+    assert (code, "calendar" in err) == (2, True)
 
 
 def test_a_refusal_carries_its_code_and_its_problems(stack):

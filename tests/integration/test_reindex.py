@@ -15,7 +15,6 @@ from cli.main import main
 from cli.stack import Plan
 from tests.support.recipe_cases import CASES
 from tests.support.running import RunningStack
-from tests.support.tiny_datasets import import_files
 
 CASE = CASES["char_lstm"]
 ENDLESS = {**CASE.params, "steps": 1_000_000, "eval_every": 1000}  # ends only when it is told to
@@ -48,8 +47,8 @@ def until(own: RunningStack, job_id: str, wanted: str) -> dict:
 @pytest.fixture(scope="module")
 def jobs(own) -> dict[str, str]:
     """A job of each kind of ending, one that runs and has a checkpoint, one that waits, one that is paused."""
-    dataset = import_files(own.volume, CASE.files(), CASE.format)
-    other = import_files(own.volume, [("text.txt", CASE.files()[0][1] + b"more")], CASE.format)
+    dataset = CASE.put(own.volume, CASE.data())
+    other = CASE.put(own.volume, [("text.txt", CASE.data()[0][1] + b"more")])
     trained = train(own, dataset.id, name="詩人", priority=5)
     failed = train(own, other.id)
     shutil.rmtree(own.volume.dataset_dir(other.id))

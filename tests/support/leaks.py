@@ -13,7 +13,8 @@ _PATIENCE_S = 10.0  # for processes that are being ended right now
 # Kinds of keys (second part of their name, see shared/jobs/keys.py) and whether each must carry an expiry by itself.
 # Those that need none die by a rule of their own: with a job, or entry by entry.
 KINDS = {
-    "job": False, "events": False, "feed": False, "live": False, "schema": False, "jobs": False, "ended": False, "ready": False, "delayed": False, "fair": False,
+    "job": False, "events": False, "feed": False, "live": False, "schema": False, "jobs": False, "ended": False,
+    "ready": False, "delayed": False, "fair": False,
     "leases": False, "owned": False, "kind": False, "after": False, "deadlines": False, "activity": False, "server": False,
     "idempotency": True, "durations": True, "worker": True, "workers": False, "slot": True,
     "session": True, "rate": True, "uncopied": False, "kept": True, "unsettled": False, "deleted": True,

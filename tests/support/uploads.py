@@ -7,13 +7,13 @@ import zipfile
 
 from PIL import Image
 
-from shared.datasets import DatasetManifest, Limits, import_dataset
+from shared.datasets import Imported, Limits, import_dataset
 from shared.volume.volume import Volume
 
 ANY_SIZE = Limits()
 
 
-def load(volume: Volume, *files: tuple[str, bytes], limits: Limits = ANY_SIZE, **options) -> DatasetManifest:
+def load(volume: Volume, *files: tuple[str, bytes], limits: Limits = ANY_SIZE, **options) -> Imported:
     """Import (name, bytes) pairs."""
     return import_dataset(volume, limits, [(name, io.BytesIO(data)) for name, data in files], **options)
 

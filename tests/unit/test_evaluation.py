@@ -1,8 +1,13 @@
 """Figures of models against arithmetic done by hand, and verdicts on made-up models whose worth is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from shared.errors import Cancelled
+from shared.jobs.models import VerdictInfo
+from shared.jobs.small import small_result
 from shared.outputs import Matrix, Table, dump_outputs
 from worker.families.evaluation.classes import (
     best_threshold,
@@ -98,9 +103,15 @@ def rows():
     return labels, _two(good), _two(poor)
 
 
+def _judged(*arguments):
+    verdict = judge(*arguments)
+    assert verdict is not None
+    return verdict
+
+
 def test_a_better_model_is_said_to_be_better_and_by_how_much(rows):
     labels, good, poor = rows
-    verdict = judge(class_judge(labels), good, [("always saying 'no'", _two(np.zeros(800))), ("a tree", poor)], 800)
+    verdict = _judged(class_judge(labels), good, [("always saying 'no'", _two(np.zeros(800))), ("a tree", poor)], 800)
     assert verdict.better is True
     assert verdict.against == "a tree"
     assert 0 < verdict.low < verdict.difference < verdict.high
@@ -110,18 +121,35 @@ def test_a_better_model_is_said_to_be_better_and_by_how_much(rows):
 
 def test_a_worse_and_an_equal_model_are_said_to_be_so(rows):
     labels, good, poor = rows
-    assert judge(class_judge(labels, "accuracy"), poor, [("a tree", good)], 800).better is False
-    same = judge(class_judge(labels), good, [("a tree", good)], 800)
+    assert _judged(class_judge(labels, "accuracy"), poor, [("a tree", good)], 800).better is False
+    same = _judged(class_judge(labels), good, [("a tree", good)], 800)
     assert same.better is None
     assert same.sentence == "Not better than a tree: 0.000 ROC-AUC (0.000 to 0.000)."
 
 
 def test_less_error_is_better_where_the_figure_is_an_error():
     truth = np.linspace(0, 1, 300)
-    verdict = judge(number_judge(truth), truth + 0.1, [("the mean", np.full(300, 0.5))], 300)
+    verdict = _judged(number_judge(truth), truth + 0.1, [("the mean", np.full(300, 0.5))], 300)
     assert verdict.better is True
     windows = truth.reshape(100, 3, 1)
-    assert judge(series_judge(windows), windows, [("the last value", windows + 1)], 100).better is True
+    assert _judged(series_judge(windows), windows, [("the last value", windows + 1)], 100).better is True
+
+
+def test_a_long_name_of_a_baseline_is_cut_so_that_the_record_keeps_the_verdict(rows):
+    labels, good, poor = rows
+    verdict = _judged(class_judge(labels, "accuracy"), good, [("总是说这个很长的名字" * 30, poor)], 800)
+    info = VerdictInfo(**dataclasses.asdict(verdict))
+    assert small_result({"metrics": {"a": 1.0}, "verdict": info.model_dump()})["verdict"] == info.model_dump()
+
+
+def test_a_comparison_can_be_ended_as_it_goes(rows):
+    labels, good, poor = rows
+
+    def cancelled():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        judge(class_judge(labels), good, [("a tree", poor)], 800, check=cancelled)
 
 
 def test_nothing_to_compare_with_gives_no_verdict():

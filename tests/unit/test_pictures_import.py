@@ -18,6 +18,9 @@ def volume(tmp_path):
     return Volume(tmp_path / "data")
 
 
+COCO = b'{"images": [], "annotations": [], "categories": []}'
+
+
 def refused(volume, entries, **options) -> DatasetInvalid:
     with pytest.raises(DatasetInvalid) as refusal:
         load(volume, ("p.zip", zipped(entries)), format="pictures", options=options)
@@ -189,9 +192,9 @@ def test_nothing_is_offered_where_nothing_would_be_left(volume):
     assert refused(volume, [("cat/0.png", b""), ("dog/0.png", b"x")]).choices == []
 
 
-@pytest.mark.parametrize("annotation", ["cat/0.xml", "labels/0.txt", "annotations.json"])
+@pytest.mark.parametrize("annotation", ["cat/0.xml", "labels/0.txt", "annotations.json", "any.json"])
 def test_annotations_beside_pictures_are_not_dropped_in_silence(volume, annotation):
-    entries = [*classes(), (annotation, b"0 0.5 0.5 0.1 0.1")]
+    entries = [*classes(), (annotation, COCO if annotation == "any.json" else b"0 0.5 0.5 0.1 0.1")]
     refusal = refused(volume, entries)
     assert annotation in refusal.message and "boxes" in refusal.message
     assert offered(refusal) == {("annotations", "leave_out")}

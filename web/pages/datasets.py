@@ -1,6 +1,7 @@
 """Datasets: list, upload, one dataset with its report and preview, delete."""
 
 import contextlib
+from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -67,7 +68,7 @@ def start_example(name: str) -> Response:
     found = import_example(volume(), name, owner=current_owner(), limits=settings())
     form = request.form
     meant_for = next(example["recipe"] for example in list_examples() if example["name"] == name)
-    asked = {f"inputs.{form['role']}" if form.get("role") else "dataset": found.id}
+    asked: dict[str, Any] = {f"inputs.{form['role']}" if form.get("role") else "dataset": found.id}
     if form.get("model"):
         asked |= {"inputs.model": form["model"], "use": form.get("use", "")}
     else:

@@ -17,7 +17,10 @@ _SAMPLES = 30  # newest steps shown
 
 @dataclass(frozen=True)
 class Made:
-    """Outputs to show. after: id of the last event they rest on, "" when they are final; damaged: why they cannot be read; waiting: more is being written."""
+    """Outputs to show. after: id of the last event they rest on, "" when they are final; waiting: more is being written.
+
+    damaged: why they cannot be read. streams: text comes as it is written.
+    """
 
     outputs: list[Output]
     place: Place

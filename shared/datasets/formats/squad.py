@@ -1,4 +1,4 @@
-"""Format "squad": questions whose answers stand in a paragraph, as SQuAD v1.1 and v2 and CMRC 2018 have them (Rajpurkar et al. 2016).
+"""Format "squad": questions whose answers stand in a paragraph, as SQuAD (Rajpurkar et al. 2016) and CMRC 2018 have them.
 
 Uploaded as .json, for example
 

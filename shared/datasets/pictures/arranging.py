@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from shared.datasets.boxes.coco import looks_like_coco
 from shared.datasets.formats.base import Arranged
 from shared.datasets.pictures.annotated import annotations_among
 from shared.datasets.pictures.checking import see_all
@@ -47,7 +48,7 @@ def arrange_pictures(root: Path, names: Sequence[str], options: Wishes) -> Arran
     pictures = sorted([*found.pictures, *found.unreadable])
     if not pictures:
         raise refuse(f"holds no pictures ({SAID_SUFFIXES})")
-    _refuse_annotations(pictures, found.others, options)
+    _refuse_annotations(root, pictures, found.others, options)
     if found.others:
         notes.append(left_out_note(found.others, "file that is no picture", "files that are no pictures"))
     remove(root, found.others)
@@ -107,8 +108,9 @@ def _keep(pictures: Sequence[str], empty: Sequence[str]) -> int:
     return 1 if len(around) > 1 or any(folder.rpartition("/")[0] in sisters for folder in around) else 0
 
 
-def _refuse_annotations(pictures: Sequence[str], others: Sequence[str], options: Wishes) -> None:
-    annotations = annotations_among(pictures, others)
+def _refuse_annotations(root: Path, pictures: Sequence[str], others: Sequence[str], options: Wishes) -> None:
+    files = [name for name in others if name.lower().endswith(".json") and looks_like_coco(root / name)]
+    annotations = annotations_among(pictures, others) or files
     if not annotations or options.annotations == "leave_out":
         return
     problems = Problems()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,6 +12,8 @@ from shared.datasets.tables.kernels import pc
 from shared.datasets.tables.parts import Batch, Part
 from shared.datasets.tables.splits import PART_COLUMN
 from shared.volume.staging import full_is_said
+
+_ZERO: dict[str, Any] = {"double": 0.0, "string": "", "bool": False, "timestamp[us]": pa.scalar(0, pa.timestamp("us"))}
 
 
 def convert(parts: Sequence[Part], kinds: Sequence[Kind], labels: dict[str, str], path: Path, bad: BadRows) -> int:
@@ -68,14 +71,23 @@ def _converted(batch: Batch, kinds: Sequence[Kind], bad: BadRows) -> list[pa.Arr
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """The same values with zeros where there are none: what lies under a null is left over from something else, and the same
-    upload is to be the same bytes."""
-    if column.null_count == 0 or pa.types.is_string(column.type):
-        return column
+    """The same values, the same bytes for them: what lies under a null or behind the last bit is left over from something else."""
+    if column.offset:
+        column = pa.concat_arrays([column.slice(0, 0), column])
+    known = _bits(column.buffers()[0], len(column)) if column.null_count else None
+    if known is not None:
+        column = pc.fill_null(column, _ZERO[str(column.type)])
+    buffers = [known, *column.buffers()[1:]]
     if pa.types.is_boolean(column.type):
-        return pa.array(column.to_pylist(), pa.bool_())
-    zero = pa.scalar(0, pa.int64()).cast(column.type)
-    known = pc.is_valid(column)
-    return pa.Array.from_buffers(
-        column.type, len(column), [known.buffers()[1], pc.fill_null(column, zero).buffers()[1]]
-    )
+        buffers[1] = _bits(buffers[1], len(column))
+    return pa.Array.from_buffers(column.type, len(column), buffers)
+
+
+def _bits(buffer: pa.Buffer | None, length: int) -> pa.Buffer | None:
+    """The first bits of a buffer, zeros behind them."""
+    if buffer is None:
+        return None
+    found = bytearray(memoryview(buffer)[: -(-length // 8)])
+    if length % 8:
+        found[-1] &= (1 << length % 8) - 1
+    return pa.py_buffer(bytes(found))

@@ -42,7 +42,7 @@ def read_delimited(
     width = sniffing.evenness(lines, delimiter)[0]
 
     def read(quotes: bool) -> Part:
-        part = Part(source.name, folder, most_bytes, delimiter=delimiter)
+        part = Part(source.name, folder, most_bytes, delimiter=delimiter, plain=True)
         return _read(source, encoding, part, delimiter, header, skip=bool(told), width=width, quotes=quotes)
 
     quoted = read(quotes=True)

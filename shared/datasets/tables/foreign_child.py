@@ -56,10 +56,10 @@ def parquet(path: str, written: str, asked: dict[str, Any]) -> dict[str, Any]:
             raise Refused(
                 f"column {nested[0].name!r} holds {nested[0].type}: a cell is a number, a text, a date, true or false"
             )
-        texts = [
+        repeating = [
             field.name for field in fields if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
         ]
-        file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
+        file = pq.ParquetFile(path, read_dictionary=repeating, pre_buffer=False)
         target = pa.schema([(str(number), pa.string()) for number in range(len(fields))])
         size = 0
         with pa.ipc.new_stream(written, target) as out:
@@ -68,7 +68,9 @@ def parquet(path: str, written: str, asked: dict[str, Any]) -> dict[str, Any]:
                     size += _decoded_bytes(column)
                     if size > asked["bytes"]:
                         raise Refused(f"unpacks to more than {asked['bytes']:,} bytes", "too_large")
-                out.write_batch(pa.record_batch([_texts(column) for column in batch.columns], schema=target))
+                texts = pa.record_batch([_texts(column) for column in batch.columns], schema=target)
+                texts.validate(full=True)  # a damaged file may hold texts that are none
+                out.write_batch(texts)
     except (pa.ArrowException, OSError, UnicodeError) as err:
         raise Refused(f"is no readable Parquet file: {str(err)[:300]}") from err
     return {"names": [field.name for field in fields]}
@@ -151,10 +153,9 @@ def spreadsheet(path: str, written: str, asked: dict[str, Any]) -> dict[str, Any
 
 
 def _write(sheet: Any, written: str, most_bytes: int) -> None:
-    first = (sheet.start or (0, 0))[0]
     size = 0
     with open(written, "w", encoding="utf-8") as out:
-        for number, row in enumerate(sheet.iter_rows(), first + 1):
+        for number, row in enumerate(sheet.iter_rows(), 1):
             line = json.dumps([number, [_cell(value) for value in row]], ensure_ascii=False)
             size += len(line)
             if size > most_bytes:

@@ -10,14 +10,7 @@ _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}([-/.][0-9]{1,4})?([ T].*)?")
 _YEAR = re.compile(r"(19|20)[0-9]{2}")
 _SENTENCE = re.compile(r"[.!?,;。！？，；、]\s*$|[。！？，；]")
 _LONGEST_NAME = 60
-_USUAL = frozenset(
-    (
-        *("id", "key", "name", "title", "text", "text_a", "text_b", "sentence", "review", "comment", "summary", "url"),
-        *("label", "labels", "class", "category", "target", "type", "split", "language", "en", "zh", "de", "fr"),
-        *("date", "time", "year", "value", "price", "rating", "score", "user", "item", "input", "output"),
-        *("source", "question", "answer", "context", "prompt", "response"),
-    )
-)
+_MOST_WORDS = 4
 
 
 def is_value(cell: str) -> bool:
@@ -42,7 +35,7 @@ def begins_with_names(first: Sequence[str], below: Sequence[Sequence[str]]) -> b
         return False
     if values or any(_holds_values(column) for column in columns):
         return True
-    return _like_names(names, columns)
+    return _like_names(names)
 
 
 def is_a_row(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
@@ -67,13 +60,6 @@ def _holds_values(column: list[str]) -> bool:
     return bool(known) and sum(map(is_value, known)) > 0.8 * len(known)
 
 
-def _like_names(names: list[str], columns: list[list[str]]) -> bool:
-    """Of a table of texts alone: the first line reads like names, or is much shorter than what lies below."""
-    if any(_SENTENCE.search(name) or len(name.split()) > 4 for name in names):
-        return False
-    if any(name.casefold().strip(":") in _USUAL for name in names):
-        return True
-    lengths = [len(cell) for column in columns for cell in column if cell]
-    mean = sum(lengths) / len(lengths) if lengths else 0
-    repeats = any(len(set(column)) <= len(column) / 4 for column in columns if len(column) >= 8)
-    return repeats or mean > 3 * sum(map(len, names)) / len(names)
+def _like_names(names: list[str]) -> bool:
+    """Of a table of texts alone: words, no sentences. Most tables have a line of names, so it is one unless something tells."""
+    return not any(_SENTENCE.search(name) or len(name.split()) > _MOST_WORDS for name in names)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from shared.datasets.tables.bad_rows import BadRows
+from shared.datasets.tables.kernels import pc
 from shared.datasets.tables.missing import taken
 from shared.errors import TooLarge
 from shared.ids import new_id
@@ -21,6 +22,7 @@ from shared.volume.staging import full_is_said
 MOST_ROWS = 100_000_000  # of one table; a guess: some half an hour of reading
 MOST_COLUMNS = 5_000
 _LINE = "line"
+_CONTROLS = r"[\x00-\x08\x0b\x0e-\x1f]"
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Batch:
 class Part:
     """The rows of one file. named: the names come from the file itself. delimiter: between its cells, "" where there is none.
 
+    plain: nothing that no text has can be in its cells; else every one is looked at.
     empty: blank rows left out. marks: how often what was read as missing.
     """
 
@@ -49,6 +52,7 @@ class Part:
     names: list[str] = field(default_factory=list)
     named: bool = True
     delimiter: str = ""
+    plain: bool = False
     rows: int = 0
     empty: int = 0
     bytes: int = 0
@@ -61,8 +65,10 @@ class Part:
     def add(self, names: Sequence[str], cells: Sequence[pa.Array], lines: "array[int] | pa.Array") -> None:
         """Add rows: a column of strings for each of names, which may be others than before. Raises TooLarge, VolumeFull."""
         names = list(names)
-        columns = [taken(column, self.marks) for column in cells]
         numbers = pa.array(lines, pa.int64())
+        if not self.plain:
+            cells, numbers = self._readable(names, cells, numbers)
+        columns = [taken(column, self.marks) for column in cells]
         self.rows += len(numbers)
         self.bytes += sum(column.nbytes for column in columns)
         if self.rows > MOST_ROWS or self.bytes > self.most_bytes:
@@ -74,6 +80,25 @@ class Part:
         with full_is_said():
             assert self._writer is not None
             self._writer.write_batch(batch)
+
+    def _readable(
+        self, names: list[str], cells: Sequence[pa.Array], lines: pa.Array
+    ) -> tuple[list[pa.Array], pa.Array]:
+        """The rows without those in which a cell holds a control character; these are bad ones."""
+        masks = [pc.fill_null(pc.match_substring_regex(column, _CONTROLS), False) for column in cells]
+        wrong = masks[0]
+        for mask in masks[1:]:
+            wrong = pc.or_(wrong, mask)
+        if not pc.any(wrong).as_py():
+            return list(cells), lines
+        found = [
+            (self.file, line, name, repr(value), "holds a control character, which no text has")
+            for name, column, mask in zip(names, cells, masks, strict=True)
+            for line, value in zip(lines.filter(mask).to_pylist(), column.filter(mask).to_pylist(), strict=True)
+        ]
+        self.bad.add_cells(pc.sum(wrong).as_py(), found)
+        keep = pc.invert(wrong)
+        return [column.filter(keep) for column in cells], lines.filter(keep)
 
     def _begin(self, names: list[str]) -> None:
         self.close()

@@ -39,7 +39,9 @@ def take_rows(chunks: Iterable[Chunk | Unreadable], part: Part, header: str) -> 
     rest = iter(chunks)
     sample = _sample(rest, part)
     if not sample.rows:
-        raise refuse("holds no rows", file=part.file)
+        if not part.bad.count:
+            raise refuse("holds no rows", file=part.file)
+        return
     texts = [[cell or "" for cell in row] for row in sample.rows[:_SAMPLE]]
     first, below = texts[0], texts[1:]
     usual = Counter(len(cells) for cells in below or [first]).most_common(1)[0][0]

@@ -53,6 +53,8 @@ def take_table(sources: Sequence[Received], target: Path, limits: HasLimits, opt
         taken.bad.take(part.bad)
         taken.empty += part.empty
         taken.notes += part.notes
+    if taken.bad.count and not any(part.rows for part in parts):
+        raise taken.bad.refused(left=0)
     _align(parts)
     guesses = _guesses(parts)
     _leave_out_nameless(parts, guesses, taken.notes)

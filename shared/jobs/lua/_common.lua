@@ -22,6 +22,7 @@ local SCHEMA_KEY = P .. ':schema'
 local GRACE_MS = 86400000
 local FEED_MS = 60000  -- how long after a job's end readers in mid-stream still find its last pieces
 local NOTED_BYTES = 400
+local KEPT_PROGRESS_BYTES = 600
 local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another: some milliseconds
 
 -- Redis' own clock in milliseconds: the only clock leases know.
@@ -184,13 +185,13 @@ local function settle(id, ended_as, now, most, todo)
   return most - #some
 end
 
--- Take from an ended job's record what only a job that may still run needs, and the newest metrics, which are on the volume;
--- and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
+-- Take from an ended job's record what only a job that may still run needs, and the newest metrics where they are many or
+-- its result tells them (all of them are on the volume); and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
 local function slim(id)
   redis.call('HDEL', job_key(id), 'order', 'request', 'worker', 'requeue_cause', 'source', 'checkpoint_step', 'spent_step',
     'after_left', 'waits_for', 'noted', 'priority')
-  local progress = redis.call('HGET', job_key(id), 'progress')
-  if progress then
+  local progress, result = unpack(redis.call('HMGET', job_key(id), 'progress', 'result'))
+  if progress and (result or #progress > KEPT_PROGRESS_BYTES) then
     local kept = {}
     for name, value in pairs(cjson.decode(progress)) do
       if name ~= 'metrics' and value ~= cjson.null then kept[name] = value end

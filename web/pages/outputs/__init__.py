@@ -1,6 +1,7 @@
 """How the pages show outputs (shared/outputs.py): one macro per kind in templates/outputs.html.
 
     shown.py         what a macro needs besides the output itself: groups of alike ones, bars, tints, cells
+    drawing.py       boxes over their picture
     plot.py          the geometry of a series
     places.py        where the files that outputs name are found
     gallery.py       a page with all eight kinds, ordinary and odd; gallery_data.py has them
@@ -9,6 +10,7 @@ Nothing here reads a store or knows a recipe.
 """
 
 from web.pages.outputs import shown
+from web.pages.outputs.drawing import drawn
 from web.pages.outputs.plot import plot
 
 FILTERS = {
@@ -16,7 +18,7 @@ FILTERS = {
     "pieces": shown.pieces,
     "bars": shown.bars,
     "cells": shown.cells,
-    "drawn": shown.drawn,
+    "drawn": drawn,
     "covered": shown.covered,
     "tinted": shown.tinted,
     "plot": plot,

@@ -8,6 +8,7 @@ from shared.outputs import (
     Band,
     Box,
     Boxes,
+    Cell,
     Line,
     Mark,
     Mask,
@@ -116,7 +117,7 @@ def _table() -> list[Case]:
         [n, reviews[n % 3], said[n % 3], round(0.99 - n * 0.0047, 4), n % 4 == 0, "text is empty" if n == 5 else None]
         for n in range(100)
     ]
-    many = [[f"v{row}.{column}" for column in range(40)] for row in range(6)]
+    many: list[list[Cell]] = [[f"v{row}.{column}" for column in range(40)] for row in range(6)]
     models = [
         ["this model", 0.9312, 0.9287, 412.7],
         ["most frequent class", 0.3333, 0.1667, 0.001],

@@ -71,7 +71,7 @@ def _answers(
 
 def _same(data: TableData, truth: np.ndarray, rows: int) -> tuple[str, np.ndarray]:
     if not data.classes:
-        return f"always the mean, {truth.mean():.6g}", np.full((rows, 1), truth.mean())
+        return f"always the mean ({truth.mean():.6g})", np.full((rows, 1), truth.mean())
     shares = np.bincount(truth.astype(np.int64), minlength=len(data.classes)) / len(truth)
     return f"always {data.classes[int(shares.argmax())]!r}", np.tile(shares, (rows, 1))
 

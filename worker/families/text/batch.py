@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.datasets.tables.reading import TableReader, open_table
-
 from shared.errors import RecipeFailed
 from shared.outputs import Cell, Table
 from shared.recipes.text_params import TextBatch
@@ -36,13 +35,14 @@ def continue_rows(writer: Writer, params: TextBatch, opened: OpenInput, context:
     with open_table(opened.folder) as table, row_table(files, columns) as written:
         going = Going(context, "generating", table.num_rows)
         for prompt in _prompts(table, params.prompt):
-            cells: list[Cell]
+            cells: list[Cell] = [None for _ in several]
+            error = None
             try:
                 rows = writer.write(as_imported(prompt), params, lambda count, fresh: context.check())
-                cells, error = [row.text for row in rows], None
+                cells = [row.text for row in rows]
                 tokens += sum(row.tokens for row in rows)
             except RecipeFailed as err:
-                cells, error = [None] * len(several), err.message
+                error = err.message
             written.add([prompt, *cells, error])
             going.done(1)
         going.end()
