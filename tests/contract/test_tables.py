@@ -116,7 +116,7 @@ def test_the_simple_answers_stand_on_the_same_rows_and_find_what_is_to_be_found(
         found = code.baselines(data, params, Context())
         assert [each.name.split()[0] for each in found] == names
         assert all(len(each.predictions) == len(data.rows["test"]) for each in found)
-        assert found[1].metrics[figure] > 0.7 > found[0].metrics[figure]
+        assert found[1].metrics[figure] > 0.6 > found[0].metrics[figure]
 
 
 def _rows_of(files_folder):
@@ -180,7 +180,7 @@ def test_an_answer_is_explained_by_what_it_would_be_without_each_value(people, t
 
 def test_a_class_of_one_row_and_a_target_given_away_are_told_of(tmp_path):
     code = code_of(SPEC)
-    lines = "a,b,y\n" + "".join(f"{i},{'pq'[i % 2]},{'yn'[i % 2]}\n" for i in range(40))
+    lines = "a,b,y\n" + "".join(f"{i % 9},{'pq'[i % 2]},{'yn'[i % 2]}\n" for i in range(40))
     data = code.load(
         imported(tmp_path / "a", [("t.csv", lines.encode())], "table"),
         _params(target="y", features=["a", "b"]),
@@ -197,7 +197,7 @@ def test_a_class_of_one_row_and_a_target_given_away_are_told_of(tmp_path):
 
 def test_the_parts_that_a_table_names_are_kept(tmp_path):
     out = io.StringIO()
-    rows = [[i, "yn"[i % 2], ("train", "train", "test")[i % 3]] for i in range(60)]
+    rows = [[i % 7, "yn"[i % 2], ("train", "train", "test")[i % 3]] for i in range(60)]
     csv.writer(out).writerows([["a", "y", "split"], *rows])
     inputs = imported(tmp_path, [("t.csv", out.getvalue().encode())], "table")
     data = code_of(SPEC).load(inputs, _params(target="y", features=[]), Context())

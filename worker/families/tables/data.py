@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from shared.errors import DatasetInvalid, Problem
-from shared.recipes.tabular import check, features_of, target_problem, task_of
+from shared.recipes.tabular import FEATURE_KINDS, check, features_of, target_problem, task_of
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
 from worker.families.tables.encoded import PART_NAMES, Encoded, encode_table
@@ -173,11 +173,17 @@ def load_table(inputs: Inputs, params: Any, context: Context) -> TableData:
         problems = [Problem(field="params.target", message=f"there is no column {params.target!r}")]
     elif column is not None and not problems and (message := target_problem(params, column, report.rows)):
         problems = [Problem(field="params.target", message=message)]
+    used, notes = features_of(params, report)
+    kinds = {name: found.kind for name in used if (found := report.column(name)) is not None}
+    for name in [
+        *(set(params.features) - set(kinds)),
+        *(name for name, kind in kinds.items() if kind not in FEATURE_KINDS),
+    ]:
+        message = f"nothing can be learnt from column {name!r}: {kinds.get(name, 'it is not there')}"
+        problems = [*problems, Problem(field="params.features", message=message)]
     if problems or column is None:
         raise DatasetInvalid("; ".join(problem.message for problem in problems), problems=problems)
     task = task_of(params, column)
-    used, notes = features_of(params, report)
-    kinds = {name: found.kind for name in used if (found := report.column(name)) is not None}
     encoded = encode_table(opened, kinds, params.target, task, context)
     data = split_table(encoded, params, task, kinds)
     how = "classes of" if task == "classes" else "numbers of"
