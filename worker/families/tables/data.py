@@ -176,7 +176,7 @@ def load_table(inputs: Inputs, params: Any, context: Context) -> TableData:
     used, notes = features_of(params, report)
     kinds = {name: found.kind for name in used if (found := report.column(name)) is not None}
     for name in [
-        *(set(params.features) - set(kinds)),
+        *sorted(set(params.features) - set(kinds)),
         *(name for name, kind in kinds.items() if kind not in FEATURE_KINDS),
     ]:
         message = f"nothing can be learnt from column {name!r}: {kinds.get(name, 'it is not there')}"
