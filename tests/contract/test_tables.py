@@ -58,7 +58,7 @@ def _odd_rows():
     "values",
     [
         {"precision": "bfloat16", "dropout": 0.99, "loss": "focal", "class_weights": "resampled", "batch_size": 65_536},
-        {"precision": "float16", "network": "resnet", "width": 4, "layers": 16, "test_fraction": 0.5},
+        {"precision": "float16", "network": "resnet", "width": 4, "layers": 6, "test_fraction": 0.5},
         {
             "members": 64,
             "width": 4,
@@ -180,17 +180,17 @@ def test_an_answer_is_explained_by_what_it_would_be_without_each_value(people, t
 
 def test_a_class_of_one_row_and_a_target_given_away_are_told_of(tmp_path):
     code = code_of(SPEC)
-    lines = "a,b,y\n" + "".join(f"{i % 9},{'pq'[i % 2]},{'yn'[i % 2]}\n" for i in range(40))
+    lines = "amount,letter,answer\n" + "".join(f"{i % 9},{'pq'[i % 2]},{'yn'[i % 2]}\n" for i in range(40))
     data = code.load(
         imported(tmp_path / "a", [("t.csv", lines.encode())], "table"),
-        _params(target="y", features=["a", "b"]),
+        _params(target="answer", features=["amount", "letter"]),
         Context(),
     )
-    assert any("'b' gives 'y' away" in note for note in data.notes)
+    assert any("'letter' gives 'answer' away" in note for note in data.notes)
     with pytest.raises(DatasetInvalid, match="one row only of 'once'"):
         code.load(
             imported(tmp_path / "b", [("t.csv", (lines + "1,p,once\n").encode())], "table"),
-            _params(target="y", features=["a"]),
+            _params(target="answer", features=["amount"]),
             Context(),
         )
 
@@ -198,8 +198,8 @@ def test_a_class_of_one_row_and_a_target_given_away_are_told_of(tmp_path):
 def test_the_parts_that_a_table_names_are_kept(tmp_path):
     out = io.StringIO()
     rows = [[i % 7, "yn"[i % 2], ("train", "train", "test")[i % 3]] for i in range(60)]
-    csv.writer(out).writerows([["a", "y", "split"], *rows])
+    csv.writer(out).writerows([["amount", "answer", "split"], *rows])
     inputs = imported(tmp_path, [("t.csv", out.getvalue().encode())], "table")
-    data = code_of(SPEC).load(inputs, _params(target="y", features=[]), Context())
+    data = code_of(SPEC).load(inputs, _params(target="answer", features=[]), Context())
     assert data.rows["test"].tolist() == list(range(2, 60, 3))
-    assert list(data.kinds) == ["a"]
+    assert list(data.kinds) == ["amount"]
