@@ -204,7 +204,7 @@ def split_table(encoded: Encoded, params: Any, task: str, kinds: dict[str, str])
         split.notes.append(f"{left:,} rows have no value in {params.target!r} and are left out")
     if not len(split.test):
         split.notes.append(
-            "there is no test part: its figures are of rows that the best state was chosen by, and a little too good"
+            "no test part: the figures are of rows that the best state was chosen by, and a little too good"
         )
     _refuse(encoded, split, params.target)
     return TableData(encoded, split, params, task, kinds)
