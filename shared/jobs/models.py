@@ -14,13 +14,34 @@ from shared.jobs.pins import unpin_model
 from shared.volume.volume import Volume, staging
 
 
+class VerdictInfo(BaseModel):
+    """Whether a model is better than the best of its baselines: worker/verdict.py makes it, pages, terminal and API show it.
+
+    sentence: for people. better: None when it may be chance. against: the baseline's name. difference: how much better the model
+    is in the figure that the sentence names, with the ends of its 95 % interval; None where there were too few rows for one.
+    """
+
+    sentence: str
+    better: bool | None
+    against: str
+    difference: float
+    low: float | None
+    high: float | None
+
+    @property
+    def word(self) -> str:
+        """It in a word or two, where there is no room for the sentence."""
+        return {True: "better", False: "worse", None: "not surely better"}[self.better]
+
+
 class Model(BaseModel):
     """A name for one checkpoint, and what it was made of: enough for a model card when the job is long forgotten.
 
     metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
     value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
-    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics. needs: those of the
-    inputs that it cannot be built without, as its checkpoint names them: they stay as long as it does.
+    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics. verdict: what came
+    of the comparison with them, None where there was none. needs: those of the inputs that it cannot be built without, as its
+    checkpoint names them: they stay as long as it does.
     """
 
     id: str
@@ -37,6 +58,7 @@ class Model(BaseModel):
     split: dict[str, int] = Field(default_factory=dict)
     stages: list[dict[str, float]] = Field(default_factory=list)
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
+    verdict: VerdictInfo | None = None
     needs: dict[str, InputRef] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 

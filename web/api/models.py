@@ -67,6 +67,7 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         inputs=training.inputs,
         split=own.split if own else {},
         baselines=own.baselines if own else {},
+        verdict=own.verdict if own and own.checkpoint == ref else None,  # of any other state nobody has judged
     )
     try:
         save_model(here.volume, model)
