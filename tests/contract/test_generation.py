@@ -76,6 +76,20 @@ def _model(job: Job) -> dict[str, InputRef]:
     return {"model": InputRef(model_id=job.id)}
 
 
+def test_a_training_of_texts_is_compared_with_n_grams_and_the_model_keeps_what_came_of_it(trained):
+    volume, job, result = trained
+    verdict = result["verdict"]
+    assert "5-gram model" in verdict["sentence"] and "loss per token" in verdict["sentence"]
+    assert verdict["better"] is False and verdict["difference"] < verdict["high"] < 0, "four steps teach nothing"
+    model = get_model(volume, job.id)
+    assert model.verdict is not None and model.verdict.model_dump() == verdict
+    assert set(model.baselines) == {"how often each token is", "a 5-gram model"}
+    assert model.baselines["a 5-gram model"]["val_loss"] == pytest.approx(model.metrics["val_loss"] + verdict["difference"])
+    assert small_result(result)["verdict"] == verdict
+    (beside,) = [o for o in load_outputs(readback.artifact(volume, job.id, "outputs.json")) if o.title == BESIDE]
+    assert [row[0] for row in beside.rows[1:]] == list(model.baselines)
+
+
 def test_a_generation_leaves_its_texts_on_the_volume_and_a_small_result(trained):
     volume, job, _ = trained
     params = {"prompt": "The", "max_tokens": 300, "samples": 3}
