@@ -40,7 +40,7 @@ class Model(BaseModel):
     metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
     value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
     ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics. verdict: what came
-    of the comparison with them, None where there was none.
+    of the comparison with them, None where there was none. cost: of the training, "steps" and "device_s".
     """
 
     id: str
@@ -58,6 +58,7 @@ class Model(BaseModel):
     stages: list[dict[str, float]] = Field(default_factory=list)
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
     verdict: VerdictInfo | None = None
+    cost: dict[str, float] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 
 

@@ -4,16 +4,9 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
+from worker.context import Context  # noqa: E402
 from worker.families.images import baselines  # noqa: E402
 from worker.families.images.baselines import nearest, spread  # noqa: E402
-
-
-def _nothing():
-    pass
-
-
-class _Going:
-    check = staticmethod(_nothing)
 
 
 def test_large_pictures_become_means_over_areas():
@@ -26,14 +19,14 @@ def test_large_pictures_become_means_over_areas():
 
 def test_the_majority_of_the_nearest_wins_and_no_class_has_probability_0():
     known = np.array([[0.0], [0.1], [0.2], [1.0], [1.1], [9.0]], np.float32)
-    shares = nearest(known, np.array([0, 0, 0, 1, 1, 2]), 3, np.array([[0.05], [1.2]], np.float32), _Going())
+    shares = nearest(known, np.array([0, 0, 0, 1, 1, 2]), 3, np.array([[0.05], [1.2]], np.float32), Context())
     assert shares.argmax(1).tolist() == [0, 0] and shares.min() > 0
     assert shares.sum(1) == pytest.approx(1)
 
 
 def test_of_as_many_neighbours_the_nearer_ones_win():
     known = np.array([[0.0], [0.1], [1.0], [1.1], [5.0]], np.float32)
-    shares = nearest(known, np.array([0, 0, 1, 1, 2]), 3, np.array([[0.2], [0.9]], np.float32), _Going())
+    shares = nearest(known, np.array([0, 0, 1, 1, 2]), 3, np.array([[0.2], [0.9]], np.float32), Context())
     assert shares.argmax(1).tolist() == [0, 1]
 
 

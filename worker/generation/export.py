@@ -139,7 +139,9 @@ def _add_file(archive: zipfile.ZipFile, path: Path, folder: Path) -> int:
 def _datasets(model: Model | None, context: Context) -> dict[str, DatasetManifest]:
     """The datasets of a training by role, those that are still there."""
     found: dict[str, DatasetManifest] = {}
-    for role, ref in model.inputs.items() if model is not None and context.volume is not None else []:
+    if model is None or context.volume is None:
+        return found
+    for role, ref in model.inputs.items():
         with contextlib.suppress(NotFound):  # deleted since: the card has its id
             if ref.dataset_id:
                 found[role] = get_dataset(context.volume, ref.dataset_id)

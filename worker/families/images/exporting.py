@@ -90,8 +90,18 @@ def resize(pictures: Any, size: Sequence[int]) -> Any:
     reduced = _reduced(pictures, down, across)
     rows = _weights(tf.shape(reduced)[1], height / down, size[0])
     columns = _weights(tf.shape(reduced)[2], width / across, size[1])
-    wide = _rounded(tf.einsum("nhwc,ow->nhoc", reduced, columns))
-    return _rounded(tf.einsum("nhwc,oh->nowc", wide, rows))
+
+    def across_it(pixels: Any) -> Any:
+        return _rounded(tf.einsum("nhwc,ow->nhoc", pixels, columns))
+
+    def down_it(pixels: Any) -> Any:
+        return _rounded(tf.einsum("nhwc,oh->nowc", pixels, rows))
+
+    # Each pass rounds, so that their order counts. Pillow 13 goes down first where that leaves it least to do; found by trying
+    # 3,000 sizes, none of which says otherwise.
+    less_high, less_wide = tf.shape(reduced)[1] - size[0], tf.shape(reduced)[2] - size[1]
+    down_first = tf.logical_and(less_high > 0, less_high > 2 * less_wide)
+    return tf.cond(down_first, lambda: across_it(down_it(reduced)), lambda: down_it(across_it(reduced)))
 
 
 def _times(length: Any, size: int) -> Any:
@@ -119,7 +129,7 @@ def _reduced(pictures: Any, down: Any, across: Any) -> Any:
 
 def _weights(length: Any, span: Any, size: int) -> Any:
     """How much of each of `length` pixels, `span` of which are the picture, is in each of `size`: float64 (size, length)."""
-    scale = tf.cast(span, tf.float64) / size
+    scale = tf.cast(tf.cast(span, tf.float32), tf.float64) / size  # Pillow keeps the span in single precision
     stretched = tf.maximum(scale, 1.0)
     centre = (tf.range(size, dtype=tf.float64) + 0.5) * scale
     limit = tf.cast(length, tf.float64)

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -64,11 +63,12 @@ def _figures(loss: float, data: TextData) -> dict[str, float]:
 
 def _window_losses(model: Any, data: TextData, context: Context) -> tuple[np.ndarray, np.ndarray]:
     """Nats and tokens of every window of the validation part: float64 (windows,) each."""
-    nats = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
 
     @tf.function(autograph=False)
     def losses(x: Any, y: Any, there: Any) -> Any:
-        return tf.reduce_sum(tf.cast(nats(y, model(x, training=False)), tf.float32) * there, axis=1)
+        return tf.reduce_sum(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=False)) * there, axis=1
+        )
 
     sums, counts = [], []
     for x, y, weight in data.validation():
