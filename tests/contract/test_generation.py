@@ -28,6 +28,8 @@ from worker.context import Context
 from worker.generation.generator import WarmModels, run_generate
 from worker.training.trainer import BESIDE, run_train
 
+# Keras 3.15 on NumPy 2, where it writes its archive
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 TEXT = "床前明月光，疑是地上霜。\nThe quick brown fox jumps over the lazy dog.\n" * 30
 PARAMS = {"steps": 4, "eval_every": 4, "context": 16, "batch_size": 2, "layers": 1, "heads": 2, "width": 16}
 

@@ -5,17 +5,18 @@ Markdown, the same for every recipe.
 
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from shared.datasets.manifest import DatasetManifest
 from shared.jobs.models import Model
 from shared.recipes.base import RecipeSpec
 from worker.training.checkpoint import LoadedModel
 
-_PACKAGES = ("tensorflow", "keras", "numpy")
+_PACKAGES: tuple[Any, ...] = (tf, keras, np)
 _MOST_CLASSES = 50  # named with their counts
 _LIMITS = (
     "Its figures hold for data like those it was trained on; on others nobody has measured it.",
@@ -59,7 +60,9 @@ def model_card(
     limits = ([spec.limits] if spec.limits else []) + list(_LIMITS)
     lines += ["", "## Limits", "", *(f"- {limit}" for limit in limits)]
     lines += _section("Params", loaded.params.model_dump(mode="json"))
-    lines += _section("Exported with", {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}})
+    lines += _section(
+        "Exported with", {"python": platform.python_version(), **{p.__name__: p.__version__ for p in _PACKAGES}}
+    )
     lines += ["", "config.json says which variable of weights.safetensors stands where in the model.", ""]
     if taken_away:
         lines += ["`python example.py` answers with saved_model/ alone; its first line says what it needs.", ""]

@@ -61,7 +61,7 @@ def baselines(data: TextData, params: CharLstmTrain, context: Context) -> list[B
 
 
 def export(model: Any, params: CharLstmTrain, assets: Assets, folder: Path) -> keras.Model:
-    export_writer(model, params, assets, folder)
+    export_writer(model, assets, folder)
     return model
 
 

@@ -151,7 +151,7 @@ def baselines(data: TextData, params: GptTrain, context: Context) -> list[Baseli
 
 
 def export(model: Any, params: GptTrain, assets: Assets, folder: Path) -> keras.Model:
-    export_writer(model, params, assets, folder)
+    export_writer(model, assets, folder, params.context)
     return model
 
 

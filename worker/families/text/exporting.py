@@ -18,20 +18,26 @@ from tokenizers import Tokenizer
 
 here = Path(__file__).parent
 model, tokenizer = tf.saved_model.load(str(here / "saved_model")), Tokenizer.from_file(str(here / "tokenizer.json"))
-ids = tokenizer.encode(sys.argv[1]).ids
-begun = len(ids)
+seen, written = tokenizer.encode(sys.argv[1]).ids, []
 for _ in range(40):
-    logits = model.answer(tf.constant([ids[-CONTEXT:]], tf.int32))  # float32 (1, tokens, vocabulary)
-    ids.append(int(tf.argmax(logits[0, -1])))  # to write more freely, draw from softmax(logits / temperature)
-print(tokenizer.decode(ids[begun:]))
+    logits = model.answer(tf.constant([seen], tf.int32))  # float32 (1, tokens, vocabulary)
+    written.append(int(tf.argmax(logits[0, -1])))  # to write more freely, draw from softmax(logits / temperature)
+    seen = seen + written[-1:]
+print(tokenizer.decode(written).removesuffix("\\ufffd"))  # the last character may lack a byte
 '''
+_FORGETS = """\
+    if len(seen) >= CONTEXT:
+        seen = seen[-(CONTEXT // 2) :]  # the service goes on with half of its context, too
+"""
 
 
-def export_writer(model: Any, params: Any, assets: Assets, folder: Path) -> None:
-    """Write saved_model/, tokenizer.json and example.py. Raises OSError."""
+def export_writer(model: Any, assets: Assets, folder: Path, context: int = 0) -> None:
+    """Write saved_model/, tokenizer.json and example.py. context: tokens that the model sees at once; 0: any. Raises OSError."""
     tf.saved_model.save(_Writer(model), str(folder / "saved_model"))
     (folder / "tokenizer.json").write_text(tokenizer_json(assets["vocabulary"]), encoding="utf-8")
-    (folder / "example.py").write_text(EXAMPLE.replace("CONTEXT", str(params.context)), encoding="utf-8")
+    looped = "for _ in range(40):\n"
+    example = EXAMPLE.replace(looped, looped + _FORGETS.replace("CONTEXT", str(context))) if context else EXAMPLE
+    (folder / "example.py").write_text(example, encoding="utf-8")
 
 
 class _Writer(tf.Module):
