@@ -13,7 +13,7 @@ from worker.families.images.data import PictureData
 from worker.families.images.pixels import Pixels
 from worker.recipe import Baseline
 
-LEARNT = 5_000  # pictures that means and neighbours are taken from, so that it takes a second or two
+LEARNT = 5_000  # pictures that means and neighbours are taken from: with JUDGED a second of one core (measured)
 JUDGED = 10_000  # pictures compared on, so that memory and time are bounded
 NEIGHBOURS = 5
 SIDE = 16  # pixels

@@ -1,6 +1,6 @@
 """An n-gram model as the simple answer beside a language model: how often what followed what, interpolated by Witten-Bell.
 
-Counted afresh for one comparison and forgotten: one order at a time is in memory, about 100 bytes a token counted.
+Counted afresh for one comparison and forgotten: one order at a time is in memory, about 150 bytes a token counted.
 """
 
 from collections.abc import Callable
