@@ -40,8 +40,8 @@ class Model(BaseModel):
     metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
     value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
     ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics. verdict: what came
-    of the comparison with them, None where there was none. needs: those of the inputs that it cannot be built without, as its
-    checkpoint names them: they stay as long as it does.
+    of the comparison with them, None where there was none. cost: of the training, "steps" and "device_s". needs: those of the
+    inputs that it cannot be built without, as its checkpoint names them: they stay as long as it does.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Model(BaseModel):
     stages: list[dict[str, float]] = Field(default_factory=list)
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
     verdict: VerdictInfo | None = None
+    cost: dict[str, float] = Field(default_factory=dict)
     needs: dict[str, InputRef] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 

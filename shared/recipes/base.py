@@ -170,7 +170,8 @@ class RecipeSpec:
     """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
     inputs: of a training, the main one first. uses: by name; "generate" is the usual one, "batch" a whole dataset in and a table
-    or zip out, "export" the model to take away. check: (params, datasets by role) -> problems that only show when both are known.
+    or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards. check: (params,
+    datasets by role) -> problems that only show when both are known.
     """
 
     name: str
@@ -182,6 +183,7 @@ class RecipeSpec:
     inputs: tuple[Input, ...]
     uses: Mapping[str, Use]
     source: str
+    limits: str = ""
     criterion: Criterion = Criterion()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
     code: str = ""

@@ -8,7 +8,7 @@ A dataset row: any line of a .txt file, such as
 from pydantic import Field, model_validator
 
 from shared.recipes.base import RecipeSpec, advanced, with_defaults
-from shared.recipes.text_params import TEXT, TEXT_USES, TextTrain, check_text
+from shared.recipes.text_params import TEXT, TEXT_LIMITS, TEXT_USES, TextTrain, check_text
 
 _Base = with_defaults(
     TextTrain,
@@ -55,5 +55,6 @@ SPEC = RecipeSpec(
     inputs=(TEXT,),
     uses=TEXT_USES,
     source="Radford et al. 2019 (GPT-2); sizes and schedule as in nanoGPT, github.com/karpathy/nanoGPT",
+    limits=TEXT_LIMITS,
     check=check_text,
 )

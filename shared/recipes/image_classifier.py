@@ -166,9 +166,15 @@ SPEC = RecipeSpec(
             (Input("data", "Pictures", "With or without class folders.", formats=("pictures", "idx")),),
             help="Label every picture of a dataset; a table comes back, in the same order.",
         ),
-        "export": Use(ExportParams, "Export", help="Weights, class names and settings as one zip."),
+        "export": Use(
+            ExportParams,
+            "Export",
+            help="Weights, class names and settings as one zip, with a model and an example that run without this service.",
+        ),
     },
     source="ResNet: He et al. 2015, arXiv:1512.03385; VGG: Simonyan, Zisserman 2014, arXiv:1409.1556; Inception: "
     "Szegedy et al. 2014, arXiv:1409.4842; class-activation maps: Zhou et al. 2016, arXiv:1512.04150",
+    limits="It says one of its classes for any picture, also for one that shows none of them, and sees it at the size it was "
+    "trained with: what is small in a large picture is lost.",
     check=check,
 )

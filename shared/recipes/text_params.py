@@ -108,8 +108,18 @@ TEXT_USES = {
         (Input("data", "Table", "One prompt a row.", formats=("table",)),),
         help="Go on from each text of a column; a table comes back, in the same order.",
     ),
-    "export": Use(ExportParams, "Export", help="Weights, vocabulary and settings as one zip."),
+    "export": Use(
+        ExportParams,
+        "Export",
+        help="Weights, vocabulary and settings as one zip, with a model and an example that run without this service.",
+    ),
 }
+
+
+TEXT_LIMITS = (
+    "It continues texts in the manner of its training text and knows nothing of what is true: what it writes may be "
+    "false, and may repeat its training text word for word."
+)
 
 
 def _shorter_part(size: int, params: Any) -> int:

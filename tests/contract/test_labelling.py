@@ -28,6 +28,7 @@ from worker.context import Context  # noqa: E402
 from worker.families.images.labelling import BATCHES, probabilities_of  # noqa: E402
 from worker.recipes import image_classifier  # noqa: E402
 from worker.training.fit import fit  # noqa: E402
+from worker.verdict import judge  # noqa: E402
 
 PARAMS = ImageClassifierTrain.model_validate({"width": 8, "epochs": 12, "batch_size": 8, "warmup_steps": 0})
 
@@ -189,18 +190,57 @@ def test_the_report_has_a_confusion_matrix_with_the_real_names_and_the_surest_mi
     with publishing(volume, tmp_path / "artifacts") as (files, outputs):
         report = image_classifier.report(model, mislabelled, PARAMS, Context(), files, [])
         outputs += report.outputs
-    matrix, *mistakes = report.outputs
+    matrix, mistakes = report.outputs[0], [one for one in report.outputs if isinstance(one, Scores)]
     assert isinstance(matrix, Matrix) and matrix.names == ["猿", "蜂", "猫"]
     assert np.sum(matrix.counts) == 12 and np.trace(matrix.counts) == round(12 * report.metrics["test_accuracy"])
-    assert len(mistakes) == image_classifier.MISTAKES
+    assert "test part" in matrix.title and len(mistakes) == image_classifier.MISTAKES
     shares = [one.items[0].value for one in mistakes if isinstance(one, Scores)]
     assert shares == sorted(shares, reverse=True)
     for one in mistakes:
-        assert isinstance(one, Scores) and [item.note for item in one.items] == ["said", "true"]
+        assert [item.note for item in one.items] == ["said", "true"]
         assert one.items[0].name != one.items[1].name
         with Image.open(tmp_path / "artifacts" / one.picture) as shown:
             assert shown.size == (12, 12)
     assert (tmp_path / "artifacts" / "confusion_matrix.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_simple_answers_are_measured_on_the_same_pictures_as_the_model_and_compared_with_it(place, tmp_path):
+    volume, _, _, model, data = place
+    with publishing(volume, tmp_path / "artifacts") as (files, outputs):
+        report = image_classifier.report(model, data, PARAMS, Context(), files, [])
+        outputs += report.outputs
+    simple = image_classifier.baselines(data, PARAMS, Context())
+    assert [one.name for one in simple] == [
+        f"always {data.classes[0]!r}", "nearest class mean on pixels", "5-NN on pixels",
+    ]  # fmt: skip
+    assert report.rows == 12 and report.judge is not None
+    everything = np.arange(report.rows)
+    assert report.judge.score(report.predictions, everything) == report.metrics["test_accuracy"]
+    for one in simple:
+        assert one.predictions.shape == (12, 3)
+        assert report.judge.score(one.predictions, everything) == one.metrics["test_accuracy"]
+        assert set(one.metrics) <= set(report.metrics)
+    verdict = judge(report.judge, report.predictions, [(one.name, one.predictions) for one in simple], report.rows)
+    assert verdict is not None and "accuracy" in verdict.sentence
+
+
+def test_where_every_picture_was_learnt_from_nothing_is_compared(place):
+    *_, data = place
+    alone = image_classifier.PictureData.__new__(image_classifier.PictureData)
+    none = np.empty(0, np.int64)
+    alone.__dict__ |= data.__dict__ | {"places": {**data.places, "val": none, "test": none}}
+    assert image_classifier.baselines(alone, PARAMS, Context()) == []
+
+
+def test_simple_answers_can_be_cancelled(place):
+    *_, data = place
+
+    class Stopped(Context):
+        def check(self):
+            raise Cancelled("asked to stop")
+
+    with pytest.raises(Cancelled):
+        image_classifier.baselines(data, PARAMS, Stopped())
 
 
 def test_a_sample_shows_the_same_validation_pictures_each_time(place, tmp_path):

@@ -114,7 +114,7 @@ def test_the_code_has_every_name_of_the_contract(recipe):
         assert callable(getattr(code, name)), name
     assert code.XLA in ("faster", "slower", "never")
     assert code.STEPS_PER_EXECUTION >= 1
-    for name in ("compile", "evaluate", "stages", "fixed", "baselines"):
+    for name in ("compile", "evaluate", "stages", "fixed", "baselines", "export"):
         assert optional(code, name) is None or callable(optional(code, name)), name
 
 

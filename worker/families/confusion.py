@@ -1,4 +1,4 @@
-"""Shows a confusion matrix: as an output, and as a CSV for who goes on with it elsewhere."""
+"""Writes a confusion matrix as a CSV, for who goes on with it elsewhere."""
 
 import csv
 import io
@@ -6,16 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.outputs import Matrix
 
-
-def confusion_output(matrix: np.ndarray, classes: Sequence[str], title: str) -> Matrix:
-    """matrix: int (true class, predicted class)."""
-    return Matrix(title=title, names=list(classes), counts=matrix.tolist())
-
-
-def confusion_csv(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
-    """One row per true class, one column per predicted class. UTF-8 with BOM."""
+def confusion_csv(labels: np.ndarray, said: np.ndarray, classes: Sequence[str]) -> bytes:
+    """One row per true class, one column per predicted class. labels, said: int (n,). UTF-8 with BOM."""
+    count = len(classes)
+    matrix = np.bincount(labels * count + said, minlength=count * count).reshape(count, count)
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["true \\ predicted", *classes])

@@ -1,23 +1,35 @@
 """Exports: everything a model is made of as one zip, for every recipe alike.
 
-    README.md              the model card: what it was trained on and with, its split and its figures
+    README.md              the model card: what it was trained on and with, its split, its figures and what they are worth
     config.json            recipe, version, params, and each variable's path, shape and type in the recipe's own order
     weights.safetensors    every variable of the model, by its path
     assets.json            what using it needs besides weights (class names, a vocabulary)
     assets.safetensors     the same in arrays, where there are some
 
-The same checkpoint makes the same bytes. No file of it holds code.
+and of recipes with an export():
+
+    model.keras            the model as Keras saves one
+    saved_model/           the same for TensorFlow alone, with its preprocessing where TensorFlow can express it
+    example.py             about ten lines that answer with saved_model/ where this project is not installed
+    tokenizer.json, ...    what example.py needs besides
+
+The same checkpoint makes the same bytes, but for model.keras and saved_model/, which hold the time and a number of their own.
 """
 
+import contextlib
 import json
+import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from safetensors.numpy import save_file
 
+from shared.datasets.manifest import DatasetManifest, get_dataset
 from shared.errors import NotFound
 from shared.jobs.job import CheckpointRef, Progress
 from shared.jobs.models import Model, get_model
@@ -27,6 +39,7 @@ from shared.volume.staging import full_is_said
 from worker.artifacts import Files
 from worker.context import Context
 from worker.generation.model_card import model_card
+from worker.recipe import optional
 from worker.training.checkpoint import LoadedModel
 
 NAME = "model.zip"
@@ -48,8 +61,10 @@ def export_model(loaded: LoadedModel, ref: CheckpointRef, context: Context, file
             {"path": path, "shape": list(array.shape), "dtype": array.dtype.name} for path, array in arrays.items()
         ],
     }
+    model = _model_of(ref, context)
+    offered = optional(loaded.code, "export")
     texts = {
-        "README.md": model_card(spec, loaded, _model_of(ref, context), arrays),
+        "README.md": model_card(spec, loaded, model, arrays, _datasets(model, context), taken_away=offered is not None),
         "config.json": _json(config),
         "assets.json": _json(loaded.assets.json),
     }
@@ -65,9 +80,29 @@ def export_model(loaded: LoadedModel, ref: CheckpointRef, context: Context, file
                 context.check()
                 context.progress(Progress(phase="saving"))
                 rows.append([name, _add_tensors(archive, name, named, files.path(name))])
+        if offered is not None:
+            with _written(offered, loaded, files, context) as folder:
+                for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                    context.check()
+                    rows.append([str(path.relative_to(folder)), _add_file(archive, path, folder)])
     size = files.path(NAME).stat().st_size
     title = f"{NAME}, {size:,} bytes"
     return [Table(title=title, columns=["file", "bytes"], rows=rows, count=len(rows), file=NAME)]
+
+
+@contextlib.contextmanager
+def _written(export: Any, loaded: LoadedModel, files: Files, context: Context) -> Iterator[Path]:
+    """A folder with what a recipe's export() writes and model.keras, gone afterwards."""
+    folder = files.path("taken_away")
+    folder.mkdir()
+    try:
+        context.check()
+        model = export(loaded.model, loaded.params, loaded.assets, folder)
+        context.check()
+        keras.saving.save_model(model, folder / "model.keras")
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def _by_path(model: Any) -> dict[str, np.ndarray]:
@@ -87,12 +122,30 @@ def _add_tensors(archive: zipfile.ZipFile, name: str, arrays: dict[str, np.ndarr
     """Add arrays as a .safetensors file, written aside first; returns its size in bytes."""
     try:
         save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, aside)
-        with aside.open("rb") as file, archive.open(zipfile.ZipInfo(name, _MOMENT), "w", force_zip64=True) as out:
-            while piece := file.read(_PIECE):
-                out.write(piece)
-        return aside.stat().st_size
+        return _add_file(archive, aside, aside.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _add_file(archive: zipfile.ZipFile, path: Path, folder: Path) -> int:
+    """Add a file by its path below a folder, a piece at a time; returns its size in bytes."""
+    entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _MOMENT)
+    with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as out:
+        while piece := file.read(_PIECE):
+            out.write(piece)
+    return path.stat().st_size
+
+
+def _datasets(model: Model | None, context: Context) -> dict[str, DatasetManifest]:
+    """The datasets of a training by role, those that are still there."""
+    found: dict[str, DatasetManifest] = {}
+    if model is None or context.volume is None:
+        return found
+    for role, ref in model.inputs.items():
+        with contextlib.suppress(NotFound):  # deleted since: the card has its id
+            if ref.dataset_id:
+                found[role] = get_dataset(context.volume, ref.dataset_id)
+    return found
 
 
 def _json(value: Any) -> str:

@@ -3,6 +3,7 @@
 The spec, with every param's meaning and the sources, is shared/recipes/char_lstm.py.
 """
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,10 +14,12 @@ from shared.recipes.char_lstm import CharLstmTrain
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.text.data import TextData, load_text
+from worker.families.text.exporting import export_writer
+from worker.families.text.report import text_baselines, text_report
 from worker.families.text.vocabulary import vocabulary_from_json
-from worker.families.text.writer import TextWriter, sampling_engine, text_report, text_samples
+from worker.families.text.writer import TextWriter, sampling_engine, text_samples
 from worker.generation.decode.recurrent import RecurrentEngine
-from worker.recipe import Assets, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: compiling an LSTM takes long and its loop gains little
 STEPS_PER_EXECUTION = 20
@@ -51,6 +54,15 @@ def report(
     model: Any, data: TextData, params: CharLstmTrain, context: Context, files: Files, stages: list[dict[str, float]]
 ) -> Report:
     return text_report(model, data, context)
+
+
+def baselines(data: TextData, params: CharLstmTrain, context: Context) -> list[Baseline]:
+    return text_baselines(data, context)
+
+
+def export(model: Any, params: CharLstmTrain, assets: Assets, folder: Path) -> keras.Model:
+    export_writer(model, assets, folder)
+    return model
 
 
 def open_generator(model: Any, params: CharLstmTrain, assets: Assets) -> TextWriter:

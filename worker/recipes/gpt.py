@@ -3,6 +3,7 @@
 The spec, with every param's meaning and the sources, is shared/recipes/gpt.py.
 """
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,10 +14,12 @@ from shared.recipes.gpt import GptTrain
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.text.data import TextData, load_text
+from worker.families.text.exporting import export_writer
+from worker.families.text.report import text_baselines, text_report
 from worker.families.text.vocabulary import vocabulary_from_json
-from worker.families.text.writer import TextWriter, sampling_engine, text_report, text_samples
+from worker.families.text.writer import TextWriter, sampling_engine, text_samples
 from worker.generation.decode.transformer import TransformerEngine
-from worker.recipe import Assets, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "faster"  # a guess from other small Transformers; not measured on against off here
 STEPS_PER_EXECUTION = 20
@@ -75,11 +78,13 @@ class Block(layers.Layer):
         return x + self.drop_2(self.down(hidden), training=training)
 
 
+@keras.saving.register_keras_serializable("trainyard")
 class Gpt(keras.Model):
     """int32 (batch, time) to float32 logits (batch, time, vocabulary); time at most the context."""
 
     def __init__(self, params: GptTrain, vocabulary_size: int):
         super().__init__(name="gpt")
+        self._made_of = {"params": params.model_dump(mode="json"), "vocabulary_size": vocabulary_size}
         self.heads, self.context = params.heads, params.context
         normal: Any = keras.initializers.RandomNormal
         self.tokens = layers.Embedding(vocabulary_size, params.width, normal(stddev=0.02), name="tokens")
@@ -99,6 +104,14 @@ class Gpt(keras.Model):
         for layer in (*self.blocks, self.norm):
             layer.build(inner)
         self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        """For model.keras of an export: this very class reads it."""
+        return dict(self._made_of)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Gpt":
+        return cls(GptTrain.model_validate(config["params"]), config["vocabulary_size"])
 
     def call(self, x: Any, training: bool = False) -> Any:
         h = self.tokens(x) + self.places(ops.arange(ops.shape(x)[1]))
@@ -131,6 +144,15 @@ def report(
     model: Any, data: TextData, params: GptTrain, context: Context, files: Files, stages: list[dict[str, float]]
 ) -> Report:
     return text_report(model, data, context)
+
+
+def baselines(data: TextData, params: GptTrain, context: Context) -> list[Baseline]:
+    return text_baselines(data, context)
+
+
+def export(model: Any, params: GptTrain, assets: Assets, folder: Path) -> keras.Model:
+    export_writer(model, assets, folder, params.context)
+    return model
 
 
 def open_generator(model: Any, params: GptTrain, assets: Assets) -> TextWriter:

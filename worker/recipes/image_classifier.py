@@ -3,6 +3,7 @@
 The spec, with every param's meaning and the sources, is shared/recipes/image_classifier.py.
 """
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,17 +13,20 @@ from shared.outputs import Output, Picture, Score, Scores
 from shared.recipes.image_classifier import ImageClassifierTrain
 from worker.artifacts import Files
 from worker.context import Context
-from worker.families.classification import classification_metrics, confusion_matrix
-from worker.families.confusion import confusion_csv, confusion_output
+from worker.families.confusion import confusion_csv
+from worker.families.evaluation.classes import class_judge, class_metrics, class_outputs, worst_mistakes
+from worker.families.images.baselines import compared_on, picture_baselines, spread
 from worker.families.images.data import PictureData, load_pictures
 from worker.families.images.drawing import legend_of, picture_png, prediction_grid
+from worker.families.images.exporting import export_classifier
 from worker.families.images.labelling import Labeller, probabilities_of, probabilities_over
 from worker.families.images.networks import classifier
-from worker.recipe import Assets, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # measured: see benchmarks/RESULTS.md, image_classifier
 STEPS_PER_EXECUTION = 16
 MISTAKES = 6  # shown in the report
+_SHORT = frozenset({"accuracy", "precision", "recall", "f1", "roc_auc"})
 _PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
 
 
@@ -75,19 +79,34 @@ def report(
     """Evaluate the test part and validation, or the training part where there is neither; show the first of them."""
     metrics: dict[str, float] = {}
     outputs: list[Output] = []
+    compared: dict[str, Any] = {}
+    compared_part, judged = compared_on(data)
     for part, title in _PARTS.items():
         places = data.places[part]
         if not len(places) or (part == "train" and metrics):
             continue
         labels = data.labels[places]
         probabilities = probabilities_over(model, data.pixels, places, context)
-        metrics |= {f"{part}_{key}": value for key, value in classification_metrics(labels, probabilities).items()}
+        found = class_metrics(labels, probabilities)
+        if outputs:  # of the second part the usual ones do
+            found = {name: value for name, value in found.items() if name in _SHORT}
+        metrics |= {f"{part}_{name}": value for name, value in found.items()}
+        if part == compared_part:
+            rows = spread(len(places), len(judged))
+            compared = {
+                "predictions": probabilities[rows],
+                "judge": class_judge(labels[rows], "accuracy"),
+                "rows": len(rows),
+            }
         if not outputs:
-            matrix = confusion_matrix(labels, probabilities.argmax(1), len(data.classes))
-            outputs.append(confusion_output(matrix, data.classes, f"Confusion matrix, {title}"))
-            files.write("confusion_matrix.csv", confusion_csv(matrix, data.classes))
+            files.write("confusion_matrix.csv", confusion_csv(labels, probabilities.argmax(1), data.classes))
+            outputs += class_outputs(labels, probabilities, data.classes, title)
             outputs += _worst_mistakes(data, places, labels, probabilities, files)
-    return Report(metrics, outputs)
+    return Report(metrics, outputs, **compared)
+
+
+def baselines(data: PictureData, params: ImageClassifierTrain, context: Context) -> list[Baseline]:
+    return picture_baselines(data, params.seed, context)
 
 
 def _worst_mistakes(
@@ -95,8 +114,7 @@ def _worst_mistakes(
 ) -> list[Output]:
     """The pictures that the model was surest of and wrong about, with what it said and what they are."""
     said = probabilities.argmax(1)
-    wrong = np.flatnonzero(said != labels)
-    surest = wrong[np.argsort(-probabilities[wrong, said[wrong]], kind="stable")][:MISTAKES]
+    surest = worst_mistakes(labels, probabilities, MISTAKES)
     found: list[Output] = []
     for number, i in enumerate(surest.tolist(), 1):
         (pixels,) = data.pixels.rows(places[i : i + 1])
@@ -107,6 +125,10 @@ def _worst_mistakes(
         ]
         found.append(Scores(title="Surely wrong", subject=data.names[places[i]], picture=shown, items=items))
     return found
+
+
+def export(model: Any, params: ImageClassifierTrain, assets: Assets, folder: Path) -> keras.Model:
+    return export_classifier(model, assets, folder)
 
 
 def open_generator(model: Any, params: ImageClassifierTrain, assets: Assets) -> Labeller:

@@ -147,4 +147,5 @@ def _model(
         stages=outcome.stages if len(outcome.stages) > 1 else [],
         baselines={each.name: each.metrics for each in baselines},
         verdict=verdict,
+        cost={"steps": outcome.step, "device_s": outcome.device_s},
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.random.seed_generator import global_seed_generator  # no public way to reach its state
 
 
@@ -26,4 +27,4 @@ def undisturbed(model: keras.Model) -> Iterator[None]:
 
 
 def _value(state: keras.Variable) -> np.ndarray:
-    return state.value.numpy()
+    return tf.convert_to_tensor(state.value).numpy()  # of a variable itself NumPy asks what TensorFlow does not know

@@ -128,13 +128,13 @@ def best_threshold(labels: np.ndarray, share: np.ndarray, missed: float, alarm: 
     return (1.01 if best == 0 else float(sorted_share[best - 1])), float(costs[best] / len(labels))
 
 
-def class_outputs(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str]) -> list[Output]:
-    """What there is to see: figures of each class, the matrix, calibration."""
-    said = probabilities.argmax(1)
+def class_outputs(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str], part: str = "") -> list[Output]:
+    """What there is to see: figures of each class, the matrix, calibration. part: what of the data it is about, for the title."""
+    said, about = probabilities.argmax(1), f", {part}" if part else ""
     found: list[Output] = []
     if len(names) <= MOST_NAMED:
         counts = np.bincount(labels * len(names) + said, minlength=len(names) ** 2).reshape(len(names), len(names))
-        found.append(Matrix(title="What is true, and what it said", names=list(names), counts=counts.tolist()))
+        found.append(Matrix(title=f"What is true, and what it said{about}", names=list(names), counts=counts.tolist()))
     else:
         found.append(_common_mistakes(labels, said, names))
     found.append(_per_class(labels, said, names))

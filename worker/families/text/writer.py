@@ -1,12 +1,10 @@
-"""What text recipes do with a trained model: write on from a prompt, show samples, report."""
+"""What text recipes do with a trained model: write on from a prompt, show samples."""
 
 import functools
-import math
 import time
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
 from shared.errors import RecipeFailed
@@ -148,14 +146,3 @@ def text_samples(engine: Engine, assets: Assets, *, seed: int, files: Files) -> 
     params = TextGenerate(prompt=assets["beginning"], max_tokens=_SAMPLE_TOKENS, temperature=0.8, seed=seed)
     (made,) = TextWriter(engine, assets).generate(params, Context(), files).outputs
     return [made.model_copy(update={"title": "continues the beginning of the text"})]
-
-
-def text_report(model: Any, data: Any, context: Context) -> Report:
-    """Loss and perplexity per token over the whole validation part; bits per character where a token is a character."""
-    looking = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: context.check())
-    results = model.evaluate(data.validation(), verbose=0, return_dict=True, callbacks=[looking])
-    loss = float(results["loss"])
-    metrics = {"val_loss": loss, "val_perplexity": math.exp(min(loss, 700.0))}
-    if data.params.vocabulary == "char":
-        metrics["val_bits_per_character"] = loss / math.log(2)
-    return Report(metrics)

@@ -1,0 +1,215 @@
+"""What is taken away answers like the service, where this project is not installed; and the card says what it is worth."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import keras
+import tensorflow as tf
+from PIL import Image
+
+from shared.ids import new_id
+from shared.jobs.job import InputRef, Job, State, utc_now
+from shared.jobs.models import get_model
+from shared.outputs import Scores, Text, load_outputs
+from shared.volume.files import save_file
+from shared.volume.volume import Volume
+from tests.support.recipe_cases import CASES
+from tests.support.tiny_pictures import png, tiny_pictures
+from worker.context import Context
+from worker.families.images.exporting import resize
+from worker.families.images.pixels import to_pixels
+from worker.generation.generator import WarmModels, run_generate
+from worker.recipe import code_of, optional
+from worker.training.trainer import run_train
+
+pytestmark = [
+    pytest.mark.timeout(400),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras 3.15 on NumPy 2
+]
+
+TRAINED = {
+    "char_lstm": {"steps": 20},
+    "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
+    "image_classifier": {},
+}
+PROMPTS = ("The lazy", "dog; the")
+# Runs examples one after the other: {folder: [arguments]} in, {folder: what it wrote} out. This project must not be there.
+ALONE = """
+import contextlib, io, json, runpy, sys
+try:
+    import worker
+except ModuleNotFoundError:
+    pass
+else:
+    raise SystemExit("the project can be imported here")
+said = {}
+for folder, arguments in json.loads(sys.argv[1]).items():
+    sys.argv, out = ["example.py", *arguments], io.StringIO()
+    with contextlib.redirect_stdout(out):
+        runpy.run_path(folder + "/example.py", run_name="__main__")
+    said[folder] = out.getvalue()
+assert not any(name.split(".")[0] in ("worker", "shared") for name in sys.modules)
+print(json.dumps(said))
+"""
+
+
+def _run(
+    volume: Volume, recipe: str, kind: Any, inputs: dict[str, InputRef], params: dict[str, Any], warm: Any, use=""
+):
+    """(job, its result, its outputs, the folder of its artifacts)."""
+    job = Job(
+        id=new_id(), kind=kind, recipe=recipe, use=use, params=params, inputs=inputs, name=f"a tiny {recipe}",
+        state=State.running, queue=kind, attempt=1, created_at=utc_now(), updated_at=utc_now(),
+    )  # fmt: skip
+    context = Context(volume.start_attempt(job.id, 1), volume, job.id, cache_dir=volume.root / "cache")
+    result = run_train(job, context) if kind == "train" else run_generate(job, context, warm)
+    folder = volume.attempt_dir(job.id, 1) / "artifacts"
+    return job, result, load_outputs((folder / "outputs.json").read_bytes()), folder
+
+
+def _pictures(volume: Volume) -> list[Any]:
+    """(path on the disk, id on the volume) of pictures of several sizes, grey and in colour."""
+    found = []
+    rng = np.random.default_rng(3)
+    for number, (height, width, channels) in enumerate(
+        [(12, 12, 1), (12, 12, 3), (50, 31, 1), (7, 90, 3), (131, 64, 3)]
+    ):
+        body = png(rng.integers(0, 255, (height, width, channels), dtype=np.uint8))
+        path = volume.root / f"picture_{number}.png"
+        path.write_bytes(body)
+        found.append((str(path), save_file(volume, path.name, io.BytesIO(body), owner="local", max_bytes=10**6).id))
+    return found
+
+
+def _first_column(output: Any) -> list[Any]:
+    return [row[0] for row in output.rows]
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory):
+    """recipe -> its training's job, the folder its export was unpacked to, what the service says and what the example does."""
+    volume = Volume(tmp_path_factory.mktemp("volume"))
+    volume.ensure()
+    made, asked = {}, {}
+    pictures = _pictures(volume)
+    for recipe, params in TRAINED.items():
+        case, warm = CASES[recipe], WarmModels(1)
+        dataset = case.put(volume, case.data())
+        inputs = {"data": InputRef(dataset_id=dataset.id)}
+        job, result, _, _ = _run(volume, recipe, "train", inputs, {**case.params, **params}, warm)
+        model = {"model": InputRef(model_id=job.id)}
+        _, _, outputs, folder = _run(volume, recipe, "generate", model, {}, warm, use="export")
+        unpacked = tmp_path_factory.mktemp(recipe)
+        with zipfile.ZipFile(folder / "model.zip") as archive:
+            archive.extractall(unpacked)
+        if recipe == "image_classifier":
+            asked[str(unpacked)] = [path for path, _ in pictures]
+            wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
+            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        else:
+            asked[str(unpacked)] = [PROMPTS[0]]
+            wanted = {"prompt": PROMPTS[0], "temperature": 0, "max_tokens": 40}
+            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        made[recipe] = SimpleNamespace(
+            job=job, result=result, dataset=dataset, folder=unpacked, service=service, model=get_model(volume, job.id),
+            held=next(iter(warm._kept.values())).loaded, names=_first_column(outputs[0]),
+        )  # fmt: skip
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    away = tmp_path_factory.mktemp("away")
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, json.dumps(asked)], cwd=away, env=env, capture_output=True, text=True, timeout=150
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = json.loads(done.stdout)
+    for one in made.values():
+        one.said = said[str(one.folder)]
+    return made
+
+
+exported = pytest.mark.parametrize("recipe", sorted(TRAINED))
+
+
+def test_every_recipe_that_is_built_can_be_taken_away():
+    from shared.recipes import RECIPES
+
+    assert {name for name, spec in RECIPES.items() if optional(code_of(spec), "export")} >= set(TRAINED)
+    assert all("export" in spec.uses for spec in RECIPES.values())
+
+
+@pytest.mark.parametrize("recipe", ["char_lstm", "gpt"])
+def test_a_text_is_continued_as_the_service_does(taken, recipe):
+    (text,) = taken[recipe].service
+    assert isinstance(text, Text) and len(text.text) > 10
+    assert taken[recipe].said == text.text + "\n"
+
+
+def test_pictures_of_any_size_are_labelled_as_the_service_does(taken):
+    lines = [line.split("\t") for line in taken["image_classifier"].said.splitlines()]
+    answers = [output for output in taken["image_classifier"].service if isinstance(output, Scores)]
+    assert len(answers) == 5 and len(lines) == 5 * 3
+    for number, answer in enumerate(answers):
+        mine = lines[3 * number : 3 * number + 3]
+        assert [label for _, label, _ in mine] == [item.name for item in answer.items]
+        assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
+@exported
+def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
+    held = taken[recipe].held
+    again: Any = keras.saving.load_model(taken[recipe].folder / "model.keras")
+    if recipe == "image_classifier":
+        x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
+    else:
+        x = tf.constant(np.arange(12).reshape(2, 6) % 20, tf.int32)
+    np.testing.assert_allclose(again(x, training=False), held.model(x, training=False), atol=1e-5)
+
+
+@exported
+def test_the_example_is_short_and_the_zip_lists_what_is_in_it(taken, recipe):
+    folder = taken[recipe].folder
+    code = [line for line in (folder / "example.py").read_text().splitlines() if line and not line.startswith('"""')]
+    assert len(code) <= 17 and not any("worker" in line or "shared" in line for line in code)
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert there == set(taken[recipe].names)
+    assert {"model.keras", "weights.safetensors", "config.json", "assets.json", "example.py", "README.md"} <= there
+
+
+@exported
+def test_the_card_says_what_it_is_and_what_it_is_worth(taken, recipe):
+    one = taken[recipe]
+    card = (one.folder / "README.md").read_text()
+    assert one.model.verdict is not None and f"**{one.model.verdict.sentence}**" in card
+    for name, figures in one.model.baselines.items():
+        assert name in card and all(f"{value:.6g}" in card for value in figures.values())
+    for said in (
+        f"# a tiny {recipe}", f"| name | {one.dataset.name} |", one.dataset.id, "## Limits", "## Cost", "| tensorflow |",
+        "## Examples by part", f"{one.result['metrics']['val_loss']:.6g}",
+    ):  # fmt: skip
+        assert said in card, said
+
+
+SIZES = [(12, 12), (5, 30), (64, 64), (49, 200), (300, 301), (97, 33), (131, 64), (1, 1), (13, 700)]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_pictures_are_scaled_to_the_same_numbers_as_by_the_service(mode):
+    rng = np.random.default_rng(0)
+    for height, width in SIZES:
+        pixels = rng.integers(0, 256, (height, width, len(mode)), dtype=np.uint8)
+        picture = Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
+        for size in ((28, 28), (12, 40)):
+            scaled = resize(tf.constant(pixels[None], tf.float64), size)[0].numpy()
+            np.testing.assert_array_equal(
+                scaled, to_pixels(picture, (*size, len(mode))), f"{height} x {width} to {size}"
+            )
