@@ -12,9 +12,7 @@ from playwright.sync_api import Page, expect
 
 from shared.datasets import Limits, import_dataset
 from shared.outputs import Score, Scores
-from shared.recipes import RECIPES
 from shared.volume.files import get_file
-from tests.support.picky_spec import SPEC
 from tests.support.web_site import Site
 
 HOUSES = "price;city;rooms;id;about it\n" + "\n".join(
@@ -23,12 +21,6 @@ HOUSES = "price;city;rooms;id;about it\n" + "\n".join(
 )
 SHIPS = "tons;flag\n" + "\n".join(f"{n * 10};{'de' if n % 2 else 'cn'}" for n in range(60))
 NEW = "/jobs/new?kind=train&recipe=picky"
-
-
-@pytest.fixture(autouse=True)
-def picky(monkeypatch) -> None:
-    """The web knows one more recipe, as long as a test here runs."""
-    monkeypatch.setitem(RECIPES, SPEC.name, SPEC)
 
 
 def table(site: Site, name: str, text: str) -> str:
@@ -109,7 +101,7 @@ def test_enter_in_every_field_of_a_job_submits_the_job_with_the_dataset_that_is_
         page.get_by_label("Target").select_option("price")
         field = page.locator(f'form[data-form] [name="{name}"]')
         if not field.is_visible():
-            page.locator("details", has=field).first.locator("> summary").click()
+            page.locator("details", has=page.locator(f'[name="{name}"]')).last.locator("> summary").click()
         field.press("Enter")
         job = job_of(site, page)
         assert job.inputs["data"].dataset_id == houses and job.params["target"] == "price", name
