@@ -9,7 +9,7 @@ from typing import Any
 
 from cli.client import ApiError, Client
 from cli.connect import find_dataset, server_of
-from cli.report import show_preview, show_report
+from cli.report import show_preview, show_report, units
 from cli.screen import ago, columns, plain, size, table
 from cli.uploads import options_json, upload_dataset, upload_file
 
@@ -68,7 +68,7 @@ def list_all(options: argparse.Namespace) -> int:
 
 
 def _rows(report: dict[str, Any]) -> str:
-    return f"{report['rows']:,} {report['unit']}"
+    return units(report["rows"], report["unit"])
 
 
 def _how_to_add(client: Client) -> str:

@@ -13,6 +13,7 @@ from cli.connect import find_job, server_of
 from cli.downloads import fetch
 from cli.inputs import training, use_of
 from cli.params import read_params
+from cli.results import verdict_said
 from cli.screen import ago, columns, plain, seconds, size, table
 from cli.uploads import upload_file
 
@@ -92,6 +93,8 @@ def _about(job: dict[str, Any]) -> str:
     headline = (job.get("result") or {}).get("headline")
     if headline and job["kind"] == "generate":
         parts.append(headline)
+    if sentence := verdict_said(job.get("result")):
+        parts.append(sentence)
     if job.get("error"):
         parts.append(job["error"]["message"])
     return ", ".join(parts)
@@ -115,6 +118,8 @@ def _one(job: dict[str, Any]) -> str:
     lines += [f"input {role}: {_named(ref)}" for role, ref in job["inputs"].items()]
     changed = {name: value for name, value in job["params"].items() if value not in (None, "", [])}
     lines.append("params " + ", ".join(f"{name}={value}" for name, value in changed.items()))
+    if sentence := verdict_said(job.get("result")):
+        lines.insert(1, sentence)
     made = (job.get("result") or {}).get("outputs")
     if made:
         lines.append(f"{made:,} output{'s'[: made != 1]}: trainyard outputs {job['id']}")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.connect import server_of
+from cli.results import verdict_said
 from cli.screen import ago, columns, plain, seconds, table
 
 
@@ -45,10 +46,11 @@ def _models(rows: list[dict[str, Any]]) -> str:
             _metrics(m["metrics"]),
             ago(m["created_at"], now),
             m["name"],
+            verdict_said(m),
         ]
         for m in rows
     ]
-    return table(("ID", "RECIPE", "STEP", "METRICS", "ADDED", "NAME"), lines, columns(sys.stdout))
+    return table(("ID", "RECIPE", "STEP", "METRICS", "ADDED", "NAME", "VERDICT"), lines, columns(sys.stdout))
 
 
 def _metrics(metrics: dict[str, float]) -> str:

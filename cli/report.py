@@ -48,8 +48,13 @@ def show_preview(client: Client, dataset_id: str, out: TextIO) -> None:
     show(read(found), out, in_folder(client, f"/datasets/{dataset_id}/files"))
 
 
+def units(number: int, unit: str) -> str:
+    """A number with the word for what is counted, which reports give in the plural."""
+    return f"{number:,} {unit.removesuffix('s') if number == 1 else unit}"
+
+
 def _counts(report: "DatasetReport") -> list[str]:
-    lines = [f"{report.rows:,} {report.unit}"]
+    lines = [units(report.rows, report.unit)]
     if report.parts:
         lines[0] += f": {', '.join(f'{name} {count:,}' for name, count in report.parts.items())}"
     left_out = {name: getattr(report.dropped, name) for name in ("duplicate", "empty", "broken", "other")}

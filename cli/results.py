@@ -15,6 +15,11 @@ from shared.errors import NotFound
 from shared.outputs import Output, files_of
 
 
+def verdict_said(of: dict[str, Any] | None) -> str:
+    """Whether a model is better than simple answers, of a job's result or a model; "" where nobody compared."""
+    return ((of or {}).get("verdict") or {}).get("sentence", "")
+
+
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("outputs", help="what a job has made: texts, scores, tables, pictures, curves")
     _add_options(parser)

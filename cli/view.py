@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from cli.client import Client
 from cli.outputs import in_folder, show
+from cli.results import verdict_said
 from cli.screen import bar, char_width, colour, columns, cut, one_line, plain, seconds, sparkline
 from shared.outputs import Output
 
@@ -14,6 +15,7 @@ _SAMPLE_LINES = 6
 _MOST_OUTPUTS = 5  # of a training, on a terminal; `trainyard outputs` has all
 _PLAIN_EVERY_S = 2.0
 _STATE_COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "yellow", "paused": "yellow"}
+_VERDICT_COLOURS = {True: "green", False: "red", None: "yellow"}
 
 
 class View:
@@ -138,6 +140,8 @@ class View:
             self.say(f"{state}; go on with `trainyard resume {job['id']}`")
         else:
             self.say(f"{state} after {_run_time(job)}{_metrics_text(_result_metrics(job))}{self._best(job)}")
+            if sentence := verdict_said(job.get("result")):
+                self.say(colour(plain(sentence), _VERDICT_COLOURS[job["result"]["verdict"]["better"]], self.out))
 
     def _best(self, job: dict[str, Any]) -> str:
         result = job.get("result") or {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.datasets import manifest
 from shared.errors import Conflict, NotFound
-from shared.jobs.models import delete_model, models_from
+from shared.jobs.models import Model, delete_model, models_from, models_upon
 from shared.jobs.pins import pins, pins_for_the_outcome, plain_pins
 from web import access
 from web.services import Services
@@ -44,23 +44,28 @@ def forget_model(services: Services, model_id: str) -> None:
 
 
 def delete_dataset(services: Services, dataset_id: str) -> None:
-    """Remove a dataset. Models trained from it stay. Raises NotFound, and Conflict while a job that has not ended needs it."""
+    """Remove a dataset. Models trained from it stay.
+
+    Raises NotFound, and Conflict while a job that has not ended needs it, or a model that cannot be built without it.
+    """
     access.dataset(dataset_id)
-    if needing := _needing_dataset(services, services.volume.dataset_dir(dataset_id)):
+    if needing := _needing_dataset(services, dataset_id, services.volume.dataset_dir(dataset_id)):
         raise Conflict(needing)
     gone = manifest.delete_dataset(
-        services.volume, dataset_id, unless=lambda aside: bool(_needing_dataset(services, aside))
+        services.volume, dataset_id, unless=lambda aside: bool(_needing_dataset(services, dataset_id, aside))
     )
     if not gone:
         raise Conflict(f"dataset {dataset_id} was needed at this very moment: try again")
 
 
-def _needing_dataset(services: Services, folder: Path) -> str:
+def _needing_dataset(services: Services, dataset_id: str, folder: Path) -> str:
     """Who needs a dataset, in a sentence; "" when nobody does. folder: where it is now."""
     found = {path: path.name for path in plain_pins(folder)}
     waiting = _unfinished(services, set(found.values()))
     if waiting:
         return f"{_some(waiting, 'job')} has not ended and needs this dataset; cancel it or wait"
+    if upon := models_upon(services.volume, dataset_id=dataset_id):
+        return f"{_named(upon)} cannot be used without it: delete the model first"
     return _being_submitted(services, found, "this dataset")
 
 
@@ -77,8 +82,9 @@ def _needing(services: Services, job_id: str, folder: Path) -> str:
         return f"{_some(waiting, 'job')} has not ended and needs its files: cancel it or wait"
     named = [model for model in models_from(services.volume, job_id) if model.id != job_id]
     if named:
-        names = [f"“{model.name:.60}” ({model.id})" for model in named]
-        return f"{_some(names, 'model')} is one of its checkpoints: delete the model first"
+        return f"{_named(named)} is one of its checkpoints: delete the model first"
+    if upon := [model for model in models_upon(services.volume, job_id=job_id) if model.id != job_id]:
+        return f"{_named(upon)} is built upon one of its checkpoints: delete the model first"
     return _being_submitted(services, found, "its files")
 
 
@@ -101,6 +107,10 @@ def _age_s(path: Path, now: float) -> float:
 
 def _unfinished(services: Services, job_ids: set[str]) -> list[str]:
     return [other for other, (_, state) in services.store.states_of(sorted(job_ids)).items() if not state.terminal]
+
+
+def _named(models: list[Model]) -> str:
+    return _some([f"“{model.name:.60}” ({model.id})" for model in models], "model")
 
 
 def _some(names: list[str], noun: str) -> str:

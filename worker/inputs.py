@@ -68,7 +68,7 @@ def find_checkpoint(ref: CheckpointRef, context: Context) -> CheckpointInfo:
         info = context.volume.checkpoint(ref)
     except NotFound as err:
         raise InputMissing(f"checkpoint {source_key(ref)} is no longer on the volume") from err
-    if not context.volume.verify(info.path):
+    if not context.volume.verify(info.path, context.check):
         raise CheckpointCorrupt(f"checkpoint {source_key(ref)} differs from its manifest")
     return info
 

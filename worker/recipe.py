@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # TensorFlow and Keras take eight seconds to import: only who
 
     from worker.artifacts import Files
     from worker.context import Context
+    from worker.verdict import Judge
 
 XlaChoice = Literal["faster", "slower", "never"]
 
@@ -109,18 +110,29 @@ class Report:
 
     metrics: finite numbers by name ("test_accuracy", "val_loss"), shown on the job's page and, of a training, kept with models.
     outputs: what there is to see besides (a confusion matrix, worst mistakes); their files were written through `files`.
+
+    Of a training that has baselines, what the verdict is made of (worker/verdict.py): judge compares predictions over `rows` rows,
+    the same that the baselines' predictions are of. None and 0 where there is nothing to compare.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
+    predictions: Any = None
+    judge: "Judge | None" = None
+    rows: int = 0
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trivial or classical answer to the same task, measured on the same part, with the names of metrics the report uses."""
+    """A trivial or classical answer to the same task, measured on the same part, with the names of metrics the report uses.
+
+    name: as it stands in a sentence ("always 'no'", "gradient boosting"). predictions: as Report.predictions, None where the model
+    is not to be compared with it.
+    """
 
     name: str
     metrics: dict[str, float]
+    predictions: Any = None
 
 
 class Generator(Protocol):

@@ -12,6 +12,7 @@ import numpy as np
 
 DRAWS = 400  # resamples: the ends of a 95 % interval then wobble by about a tenth of its width
 SHARE = 0.95
+_NAME_BYTES = 80  # of a baseline in the sentence: the record keeps both, and little else
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,15 @@ class Verdict:
     high: float
 
 
-def judge(by: Judge, predictions: Any, others: Sequence[tuple[str, Any]], rows: int, seed: int = 0) -> Verdict | None:
-    """Compare with the best of the others, (name, predictions) each. rows: how many there are.
+def judge(
+    by: Judge,
+    predictions: Any,
+    others: Sequence[tuple[str, Any]],
+    rows: int,
+    seed: int = 0,
+    check: Callable[[], None] = lambda: None,
+) -> Verdict | None:
+    """Compare with the best of the others, (name, predictions) each. rows: how many there are. check: called as it goes.
 
     None when there is nothing to compare with, or the figure is not defined.
     """
@@ -52,16 +60,25 @@ def judge(by: Judge, predictions: Any, others: Sequence[tuple[str, Any]], rows: 
         return None
     sign = 1.0 if by.mode == "max" else -1.0
     name, best, value = max(scored, key=lambda one: sign * one[2])
-    low, high = _interval(by, predictions, best, rows, seed, sign)
+    low, high = _interval(by, predictions, best, rows, seed, sign, check)
+    name = _short(name)
     gain = sign * (own - value)
     return Verdict(_sentence(by, name, gain, low, high), _decide(low, high), name, gain, low, high)
 
 
-def _interval(by: Judge, own: Any, other: Any, rows: int, seed: int, sign: float) -> tuple[float, float]:
+def _short(name: str) -> str:
+    data = name.encode()
+    return name if len(data) <= _NAME_BYTES else data[: _NAME_BYTES - 3].decode(errors="ignore") + "…"
+
+
+def _interval(
+    by: Judge, own: Any, other: Any, rows: int, seed: int, sign: float, check: Callable[[], None]
+) -> tuple[float, float]:
     """Ends of the interval that holds SHARE of the gains over resampled rows. Source: Efron 1979, the bootstrap."""
     rng = np.random.default_rng([seed, 7])
     gains = []
     for _ in range(DRAWS):
+        check()
         drawn = rng.integers(0, rows, rows)
         a, b = by.score(own, drawn), by.score(other, drawn)
         if a is not None and b is not None:

@@ -14,12 +14,34 @@ from shared.jobs.pins import unpin_model
 from shared.volume.volume import Volume, staging
 
 
+class VerdictInfo(BaseModel):
+    """Whether a model is better than the best of its baselines: worker/verdict.py makes it, pages, terminal and API show it.
+
+    sentence: for people. better: None when it may be chance. against: the baseline's name. difference: how much better the model
+    is in the figure that the sentence names, with the ends of its 95 % interval; None where there were too few rows for one.
+    """
+
+    sentence: str
+    better: bool | None
+    against: str
+    difference: float
+    low: float | None
+    high: float | None
+
+    @property
+    def word(self) -> str:
+        """It in a word or two, where there is no room for the sentence."""
+        return {True: "better", False: "worse", None: "not surely better"}[self.better]
+
+
 class Model(BaseModel):
     """A name for one checkpoint, and what it was made of: enough for a model card when the job is long forgotten.
 
     metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
     value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
-    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics.
+    ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics. verdict: what came
+    of the comparison with them, None where there was none. needs: those of the inputs that it cannot be built without, as its
+    checkpoint names them: they stay as long as it does.
     """
 
     id: str
@@ -36,6 +58,8 @@ class Model(BaseModel):
     split: dict[str, int] = Field(default_factory=dict)
     stages: list[dict[str, float]] = Field(default_factory=list)
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
+    verdict: VerdictInfo | None = None
+    needs: dict[str, InputRef] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
 
 
@@ -68,6 +92,16 @@ def list_models(volume: Volume) -> list[Model]:
 def models_from(volume: Volume, job_id: str) -> list[Model]:
     """All models that are checkpoints of a job, whoever made them."""
     return [model for model in list_models(volume) if model.checkpoint.job_id == job_id]
+
+
+def models_upon(volume: Volume, *, job_id: str = "", dataset_id: str = "") -> list[Model]:
+    """All models that cannot be built without a checkpoint of this job, or without this dataset."""
+
+    def needed(ref: InputRef) -> bool:
+        of_job = bool(job_id) and ref.checkpoint is not None and ref.checkpoint.job_id == job_id
+        return of_job or (bool(dataset_id) and ref.dataset_id == dataset_id)
+
+    return [model for model in list_models(volume) if any(map(needed, model.needs.values()))]
 
 
 def delete_model(volume: Volume, model_id: str) -> None:

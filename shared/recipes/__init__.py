@@ -1,10 +1,16 @@
 """Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
 
 from shared.errors import UnknownRecipe
-from shared.recipes import char_lstm, gpt, image_classifier
+from shared.recipes import char_lstm, gpt, image_classifier, tabular
 from shared.recipes.base import RecipeSpec
 
-RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in (gpt.SPEC, char_lstm.SPEC, image_classifier.SPEC)}
+_SPECS = (
+    gpt.SPEC,
+    char_lstm.SPEC,
+    image_classifier.SPEC,
+    tabular.SPEC,
+)
+RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in _SPECS}
 
 
 def get_recipe(name: str) -> RecipeSpec:

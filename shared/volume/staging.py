@@ -21,6 +21,7 @@ MANIFEST = "manifest.json"
 STAGING_PREFIX = ".tmp-"
 TRASH_PREFIX = ".trash-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_PIECE = 1 << 18  # bytes
 _AT_ONCE = 16  # files synced at a time: each waits for the disk or the file server, not for the processor
 
 
@@ -53,10 +54,14 @@ def sync_file(path: Path) -> None:
         os.close(fd)
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256(path: Path, look: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a file, in hex. look: called after every piece, a few milliseconds each; may raise."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            look()
+    return digest.hexdigest()
 
 
 def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:
@@ -165,15 +170,15 @@ def _is_entry(entry: Any) -> bool:
     )
 
 
-def verify(folder: Path) -> bool:
-    """True when every file of the manifest is there with its size and SHA-256."""
+def verify(folder: Path, look: Callable[[], None] = lambda: None) -> bool:
+    """True when every file of the manifest is there with its size and SHA-256. look: called all along; may raise."""
     manifest = read_manifest(folder)
     if manifest is None:
         return False
     try:
         return all(
             (folder / entry["path"]).stat().st_size == entry["size"]
-            and sha256(folder / entry["path"]) == entry["sha256"]
+            and sha256(folder / entry["path"], look) == entry["sha256"]
             for entry in manifest["files"]
         )
     except (OSError, ValueError):  # ValueError: a NUL in a damaged manifest's path

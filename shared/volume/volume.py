@@ -25,16 +25,20 @@ from pydantic import BaseModel, Field, ValidationError
 
 from shared.errors import Conflict, NotFound
 from shared.ids import is_id
-from shared.jobs.job import CheckpointRef, Job, JobErrorInfo, State, utc_now
+from shared.jobs.job import CheckpointRef, InputRef, Job, JobErrorInfo, State, utc_now
 from shared.volume import schema, staging
 
 
 class CheckpointInfo(BaseModel):
-    """A published checkpoint. metrics: the newest values when it was written; bytes: of all its files."""
+    """A published checkpoint. metrics: the newest values when it was written; bytes: of all its files.
+
+    needs: the inputs by role that its model cannot be built without, such as a base that is in no checkpoint.
+    """
 
     ref: CheckpointRef
     path: Path
     metrics: dict[str, float] = Field(default_factory=dict)
+    needs: dict[str, InputRef] = Field(default_factory=dict)
     bytes: int
     created_at: datetime
 
@@ -79,9 +83,9 @@ class Volume:
         return staging.staged(parent)
 
     @staticmethod
-    def verify(folder: Path) -> bool:
-        """True when a published folder holds the bytes its manifest lists."""
-        return staging.verify(folder)
+    def verify(folder: Path, look: Callable[[], None] = lambda: None) -> bool:
+        """True when a published folder holds the bytes its manifest lists. look: called all along; may raise."""
+        return staging.verify(folder, look)
 
     # --- an attempt -------------------------------------------------------------------------------------------------
 
@@ -150,6 +154,7 @@ class Volume:
             ref=ref,
             path=path,
             metrics=manifest.get("metrics", {}),
+            needs=manifest.get("needs", {}),
             bytes=sum(entry["size"] for entry in manifest["files"]),
             created_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         )

@@ -101,7 +101,7 @@ def test_enter_in_every_field_of_a_job_submits_the_job_with_the_dataset_that_is_
         page.get_by_label("Target").select_option("price")
         field = page.locator(f'form[data-form] [name="{name}"]')
         if not field.is_visible():
-            page.locator("details", has=page.locator(f'[name="{name}"]')).last.locator("> summary").click()
+            page.locator("details", has=page.locator(f'[name="{name}"]')).first.locator("> summary").click()
         field.press("Enter")
         job = job_of(site, page)
         assert job.inputs["data"].dataset_id == houses and job.params["target"] == "price", name
@@ -301,6 +301,43 @@ def test_files_that_were_uploaded_are_there_after_going_back(visit, site, model,
     assert second.id != first.id and second.params["pictures"] == first.params["pictures"]
 
 
+def test_a_refused_form_loaded_again_or_gone_back_to_is_still_the_form_as_it_was_typed(visit, site, houses, ships):
+    page = visit(NEW)
+    fill_in(page)
+    page.get_by_label("Target").select_option("")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("The job was not submitted")).to_be_visible()
+    page.get_by_label("Target").select_option("rooms")
+    page.reload()
+    expect_filled_in(page)
+    page.get_by_label("Target").select_option("")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("The job was not submitted")).to_be_visible()
+    page.get_by_role("link", name="Models").click()
+    page.wait_for_url("**/models")
+    page.go_back()
+    page.get_by_label("Target").select_option("rooms")
+    expect_filled_in(page)
+    page.get_by_role("button", name="Start training").click()
+    assert job_of(site, page).params["target"] == "rooms"
+    page.go_back()
+    expect_filled_in(page)
+
+
+def test_files_stay_with_a_refused_form_that_is_loaded_again(visit, model, pictures):
+    page = visit(f"/jobs/new?kind=generate&model={model}")
+    page.locator('input[type="file"]').set_input_files(pictures / "图0.png")
+    expect(page.locator("[data-chosen] li")).to_have_count(1)
+    expect(page.locator("[data-chosen] label")).to_have_css("opacity", "1")  # faded only once it is unticked
+    page.get_by_label("Priority").evaluate("input => { input.removeAttribute('data-number'); input.value = '99'; }")
+    page.get_by_role("button", name="Judge").click()
+    expect(page.get_by_text("The job was not submitted")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Judge with judge")).to_be_visible()
+    expect(page.locator("[data-chosen] input:checked")).to_have_count(1)
+    expect(page.get_by_label("Priority")).to_have_value("99")
+
+
 def test_the_same_form_sent_twice_is_one_job_and_changed_it_is_another(site, houses):
     def post(**more: str) -> str:
         values = {
@@ -329,6 +366,30 @@ def test_an_upload_that_is_there_already_says_so(visit, houses, tmp_path):
     page.wait_for_url("**/datasets/*done=known")
     expect(page.get_by_role("status").first).to_contain_text("uploaded before")
     expect(page.get_by_role("heading", name="houses.csv")).to_be_visible()
+
+
+def test_a_format_shows_its_options_once_it_is_chosen_and_a_refusal_stands_above_them(visit, tmp_path):
+    (tmp_path / "odd.bin").write_bytes(bytes(range(256)))
+    page = visit("/datasets")
+    page.locator('input[type="file"]').set_input_files(tmp_path / "odd.bin")
+    alert = page.get_by_role("alert").first
+    expect(alert).to_contain_text("odd.bin")
+    choice = page.get_by_label("Format", exact=True)
+    expect(choice).to_be_visible()
+    above, below = alert.bounding_box(), choice.bounding_box()
+    assert above and below and above["y"] < below["y"]
+    expect(page.get_by_label("Delimiter")).to_be_hidden()
+    choice.select_option("table")
+    expect(page.get_by_label("Delimiter")).to_be_visible()
+    expect(page.get_by_label("Unknown values")).to_be_hidden()
+
+
+def test_what_is_picked_stands_first_in_the_list(visit, houses, ships):
+    for picked in (houses, ships):
+        page = visit(f"{NEW}&dataset={picked}")
+        first = page.locator("#input-data-pick input").first
+        expect(first).to_have_value(picked)
+        expect(first).to_be_checked()
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])

@@ -142,16 +142,15 @@ def test_no_setting_compiles_anything_anew(opened, recipe):
 
     before = traced()
     for values in settings:
-        written(generator, None, **{"prompt": "The", "max_tokens": 20} | values)
+        wanted: dict[str, Any] = {"prompt": "The", "max_tokens": 20} | values
+        written(generator, **wanted)
     assert traced() == before
 
 
 def test_top_k_one_and_a_tiny_top_p_are_greedy_and_a_penalty_avoids_what_was_there(opened):
     _, generator, _ = opened("gpt")
-    one, two, three = (
-        texts(written(generator, prompt="The", max_tokens=30, **values))
-        for values in ({"temperature": 0}, {"top_k": 1, "seed": 5}, {"top_p": 1e-6, "seed": 6})
-    )
+    settings: list[dict[str, Any]] = [{"temperature": 0}, {"top_k": 1, "seed": 5}, {"top_p": 1e-6, "seed": 6}]
+    one, two, three = (texts(written(generator, prompt="The", max_tokens=30, **values)) for values in settings)
     assert one == two == three
     plain = decoded(generator._engine, np.array([3], np.int32), 40, sampling(temperature=0))[0]
     varied = decoded(generator._engine, np.array([3], np.int32), 40, sampling(temperature=0, repetition_penalty=5))[0]

@@ -3,6 +3,7 @@
 import copy
 import math
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ tf = pytest.importorskip("tensorflow")
 from shared.errors import Cancelled, CheckpointCorrupt, Drained, LeaseLost, NonFiniteLoss, Paused, VolumeFull  # noqa: E402
 from shared.ids import new_id  # noqa: E402
 from shared.jobs.job import Progress  # noqa: E402
+from shared.recipes.base import Criterion  # noqa: E402
 from shared.recipes.image_classifier import SPEC, ImageClassifierTrain  # noqa: E402
 from shared.volume.readback import samples, series  # noqa: E402
 from shared.volume.volume import Volume  # noqa: E402
@@ -159,6 +161,7 @@ def test_what_is_told_is_true_and_complete(data, volume):
     assert all(volume.verify(info.path) for info in volume.checkpoints(job))
 
 
+WORST = replace(SPEC, criterion=Criterion("val_loss", "max"))  # what learns is best at its beginning, by this one
 WILD = {"learning_rate": 0.5, "clip_norm": 0, "epochs": 30}
 
 
@@ -189,12 +192,12 @@ def test_keeping_the_last_state_is_a_wish_apart_from_patience(inputs, volume):
     outcome = fit(SPEC, params, data, Recording(volume, new_id()))
     assert outcome.stopped_early and outcome.best_step is not None and outcome.best_step < outcome.step
     assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.step
-    assert outcome.metrics["val_loss"] > outcome.best_value
+    assert outcome.best_value is not None and outcome.metrics["val_loss"] > outcome.best_value
 
 
 def test_the_best_state_is_kept_without_patience_and_without_a_volume(inputs):
     params, data = _wild(inputs, epochs=6, keep="best")
-    outcome = fit(SPEC, params, data, Context())
+    outcome = fit(WORST, params, data, Context())
     assert not outcome.stopped_early and outcome.step == outcome.total_steps
     assert outcome.metrics["val_loss"] == outcome.best_value
     again = image_classifier.report(outcome.model, data, params, Context(), _nowhere(), [])
@@ -217,14 +220,15 @@ def test_a_best_state_that_is_damaged_is_replaced_by_the_last_and_that_is_said(i
     class Damaging(Recording):
         def checkpoint(self, ref, data):
             if ref.step < 24:
-                path = self.volume.checkpoint(ref).path / checkpoint.TENSORS
+                path = volume.checkpoint(ref).path / checkpoint.TENSORS
                 path.write_bytes(path.read_bytes()[:-1])
 
     context = Damaging(volume, job, checkpoint_interval_s=math.inf)
-    outcome = fit(SPEC, params, data, context)
+    outcome = fit(WORST, params, data, context)
+    assert outcome.best_step is not None and outcome.best_value is not None and outcome.checkpoint is not None
     assert outcome.best_step < outcome.step == 24
     assert outcome.checkpoint.step == 24
-    assert outcome.metrics["val_loss"] > outcome.best_value
+    assert outcome.metrics["val_loss"] < outcome.best_value
     assert any("cannot be read" in data["message"] for kind, data in context.events if kind == "note")
 
 
@@ -233,7 +237,7 @@ def test_without_anything_to_evaluate_on_the_last_state_is_kept_with_a_note(inpu
     context = Recording(volume, new_id())
     outcome = fit(SPEC, params, image_classifier.load(inputs, params, Context()), context)
     assert outcome.best_step is None
-    assert outcome.checkpoint.step == outcome.step
+    assert outcome.checkpoint is not None and outcome.checkpoint.step == outcome.step
     assert any("nothing was evaluated" in data["message"] for kind, data in context.events if kind == "note")
 
 

@@ -64,12 +64,12 @@ def _outputs(context: Context) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """(volume, the training's job, its result)."""
+    """(volume, the training's job, its result, models that stay warm)."""
     volume = Volume(tmp_path_factory.mktemp("volume"))
     volume.ensure()
     dataset = import_files(volume, [("poems.txt", TEXT.encode())], "text")
     job, result, _ = _run(volume, "train", {"data": InputRef(dataset_id=dataset.id)}, PARAMS)
-    return volume, job, result
+    return volume, job, result, WarmModels(1)
 
 
 def _model(job: Job) -> dict[str, InputRef]:
@@ -77,9 +77,9 @@ def _model(job: Job) -> dict[str, InputRef]:
 
 
 def test_a_generation_leaves_its_texts_on_the_volume_and_a_small_result(trained):
-    volume, job, _ = trained
+    volume, job, _, warm = trained
     params = {"prompt": "The", "max_tokens": 300, "samples": 3}
-    _, result, context = _run(volume, "generate", _model(job), params)
+    _, result, context = _run(volume, "generate", _model(job), params, warm=warm)
     outputs = _outputs(context)
     assert [type(output) for output in outputs] == [Text] * 3
     assert all(output.prompt == "The" and len(output.text) == 300 for output in outputs)
@@ -91,7 +91,7 @@ def test_a_generation_leaves_its_texts_on_the_volume_and_a_small_result(trained)
 
 
 def test_a_model_stays_warm_and_a_use_that_is_none_is_refused(trained):
-    volume, job, _ = trained
+    volume, job, _, _ = trained
     warm = WarmModels(1)
     phases = []
     for _ in range(2):
@@ -117,7 +117,7 @@ def _export(volume: Volume, job: Job) -> tuple[Path, dict[str, Any], Table]:
 
 
 def test_an_export_holds_weights_config_assets_and_a_card_that_anyone_can_read(trained):
-    volume, job, trained_result = trained
+    volume, job, trained_result, _ = trained
     path, result, table = _export(volume, job)
     assert result["artifacts"] == 1 and table.file == "model.zip"
     with zipfile.ZipFile(path) as archive:
@@ -145,8 +145,7 @@ def test_an_export_holds_weights_config_assets_and_a_card_that_anyone_can_read(t
 
 
 def test_the_weights_of_an_export_are_those_of_the_model(trained):
-    volume, job, _ = trained
-    warm = WarmModels(1)
+    volume, job, _, warm = trained
     _run(volume, "generate", _model(job), {"prompt": "T", "max_tokens": 1}, warm=warm)
     (held,) = warm._kept.values()
     with zipfile.ZipFile(_export(volume, job)[0]) as archive:
@@ -157,7 +156,7 @@ def test_the_weights_of_an_export_are_those_of_the_model(trained):
 
 
 def test_the_same_checkpoint_exports_the_same_bytes(trained):
-    volume, job, _ = trained
+    volume, job, _, _ = trained
     digests = {hashlib.sha256(_export(volume, job)[0].read_bytes()).hexdigest() for _ in range(2)}
     assert len(digests) == 1
 
@@ -180,12 +179,11 @@ def _batch(volume: Volume, job: Job, rows: list[str], warm: Any = None, **params
         return result, table, list(csv.DictReader(file)), context
 
 
-PROMPTS = ["The quick", "龍 is unknown", "床前\n明月", "", "the lazy dog. ", "The quick"]
+PROMPTS = ["The quick", "龍 is unknown", "床前\n明月", "", "the lazy dog.", "The quick"]
 
 
 def test_a_table_of_prompts_is_continued_in_its_order_with_what_cannot_be_in_the_error_column(trained):
-    volume, job, _ = trained
-    warm = WarmModels(1)
+    volume, job, _, warm = trained
     result, table, rows, context = _batch(volume, job, PROMPTS, warm)
     assert [row["prompt"] for row in rows] == PROMPTS
     assert list(rows[0]) == ["prompt", "text", "error"]
@@ -202,9 +200,9 @@ def test_a_table_of_prompts_is_continued_in_its_order_with_what_cannot_be_in_the
 
 
 def test_of_a_long_table_the_output_shows_the_first_rows_and_the_file_has_all(trained):
-    volume, job, _ = trained
-    lines = [f"The quick brown fox jumps over {'the lazy dog ' * (i % 3)}" + "a" * (i % 50) for i in range(300)]
-    _, table, rows, _ = _batch(volume, job, lines, max_tokens=1, samples=2)
+    volume, job, _, warm = trained
+    lines = [f"The quick brown fox jumps over{' the lazy dog' * (i % 3)}" + "a" * (i % 50) for i in range(300)]
+    _, table, rows, _ = _batch(volume, job, lines, warm, max_tokens=1, samples=2)
     assert table.count == 300 and len(table.rows) == 100
     assert [row["prompt"] for row in rows] == lines
     assert list(rows[0]) == ["prompt", "text 1", "text 2", "error"]
@@ -212,6 +210,6 @@ def test_of_a_long_table_the_output_shows_the_first_rows_and_the_file_has_all(tr
 
 
 def test_a_column_that_is_not_there_is_said(trained):
-    volume, job, _ = trained
+    volume, job, _, warm = trained
     with pytest.raises(RecipeFailed, match="no column 'verse'; it has number, line"):
-        _batch(volume, job, PROMPTS, prompt="verse")
+        _batch(volume, job, PROMPTS, warm, prompt="verse")

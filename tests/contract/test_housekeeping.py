@@ -9,7 +9,7 @@ from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.jobs import pins
 from shared.jobs.job import DATA, MODEL, START_FROM, CheckpointRef, InputRef, JobRequest, State
-from shared.jobs.models import Model, save_model
+from shared.jobs.models import Model, delete_model, save_model
 from shared.volume import cache
 from shared.volume.files import get_file, save_file
 from shared.volume.reindex import reindex
@@ -64,6 +64,17 @@ def test_files_of_which_a_model_is_made_stay_as_long_as_the_model(store, volume)
     age(volume, store, job.id)
     assert tidy(store, volume) == Tidied() and volume.checkpoint(ref_of(job))
     assert store.kept_bytes("ann") > 700, "and count"
+
+
+def test_files_that_a_model_is_built_upon_stay_as_long_as_that_model(store, volume):
+    base, job = ended(store, volume), ended(store, volume)
+    needs = {"base": InputRef(checkpoint=ref_of(base))}
+    model = Model(id=job.id, name="m", recipe="gpt", checkpoint=ref_of(job), needs=needs)
+    save_model(volume, model)
+    age(volume, store, base.id)
+    assert tidy(store, volume) == Tidied() and volume.checkpoint(ref_of(base))
+    delete_model(volume, model.id)
+    assert tidy(store, volume) == Tidied(expired=1)
 
 
 @pytest.mark.parametrize("loss", ["young", "not ended", "no record", "damaged"])

@@ -1,5 +1,6 @@
 """Batches of a text: windows that depend on (seed, step) alone, and a validation loss that is the exact mean."""
 
+import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared.recipes.text_params import check_text
 from tests.support.tiny_text import text_data, text_input
 from worker.artifacts import Files
 from worker.context import Context
+from worker.families.kept import kept
 from worker.families.text import tokens as tokens_module
 from worker.families.text.data import load_text
 from worker.families.text.tokens import as_imported, pieces
@@ -156,6 +158,34 @@ def test_the_next_training_finds_the_tokens_and_another_vocabulary_makes_its_own
     assert len(list((tmp_path / "cache").rglob("tokens.bin"))) == 2
 
 
+def test_holding_tokens_that_are_there_against_their_hashes_can_be_stopped(tmp_path):
+    class Stopped(Context):
+        def check(self):
+            raise Cancelled("asked to")
+
+    given = {"data": text_input(tmp_path / "dataset", TEXT)}
+    load_text(given, GptTrain(**SMALL), Context(cache_dir=tmp_path / "cache"))
+    with pytest.raises(Cancelled):
+        load_text(given, GptTrain(**SMALL), Stopped(cache_dir=tmp_path / "cache"))
+
+
+def test_of_two_trainings_that_make_the_same_at_once_the_slower_takes_what_the_faster_has_made(tmp_path):
+    opened = text_input(tmp_path / "dataset", TEXT)
+    context = Context(cache_dir=tmp_path / "cache")
+
+    def making(by, before=lambda: None):
+        def make(folder):
+            before()
+            (folder / "made").write_text(by)
+            return {"by": by}
+
+        with kept(context, "text", opened, {}, make) as (folder, facts):
+            return facts["by"], (folder / "made").read_text()
+
+    assert making("the slower", lambda: making("the faster")) == ("the faster", "the faster")
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.name.startswith(".")] == []
+
+
 def test_damaged_tokens_are_made_anew(tmp_path):
     given = {"data": text_input(tmp_path / "dataset", TEXT)}
     context = Context(cache_dir=tmp_path / "cache")
@@ -190,6 +220,22 @@ def test_reading_a_long_text_can_be_stopped_and_leaves_nothing(tmp_path, monkeyp
         with pytest.raises(Cancelled):
             load_text(given, GptTrain(**SMALL, vocabulary=kind), Stopped(cache_dir=tmp_path / "cache"))
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
+def test_the_memory_of_loading_and_reading_does_not_grow_with_the_text(kind, monkeypatch, tmp_path):
+    monkeypatch.setattr(tokens_module, "PIECE", 1 << 12)
+    peaks = []
+    for repeats in (100, 1_000):  # 50,000 and 500,000 characters
+        given = {"data": text_input(tmp_path / f"{kind}{repeats}", TEXT[: 25 * 20] * repeats)}
+        params = GptTrain(**SMALL, vocabulary=kind, validation_fraction=0.5)  # whole batches in either
+        tracemalloc.start()
+        data = load_text(given, params, Context())
+        for _ in zip(data.train(0), data.validation().take(5), strict=False):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "bpe"])

@@ -78,6 +78,20 @@ def test_a_model_that_somebody_named_stands_in_the_way(client, store, volume, tr
     assert client.delete(f"/api/v1/jobs/{trained}").status_code == 204
 
 
+def test_so_does_a_model_that_is_built_upon_it_or_upon_a_dataset(app, client, store, volume, trained):
+    store.finish(trained, 1, State.succeeded, result={})
+    dataset = upload(Caller(app), "another text\n" * 40).json["id"]
+    base = CheckpointRef(job_id=trained, attempt=1, step=1)
+    needs = {"base": InputRef(checkpoint=base), "vectors": InputRef(dataset_id=dataset)}
+    own = CheckpointRef(job_id=new_id(), attempt=1, step=1)
+    save_model(volume, Model(id=own.job_id, name="adapted", recipe="char_lstm", checkpoint=own, needs=needs))
+    problem(client.delete(f"/api/v1/jobs/{trained}"), 409, "adapted", "built upon")
+    problem(client.delete(f"/api/v1/datasets/{dataset}"), 409, "adapted", "cannot be used without it")
+    delete_model(volume, own.job_id)
+    assert client.delete(f"/api/v1/jobs/{trained}").status_code == 204
+    assert client.delete(f"/api/v1/datasets/{dataset}").status_code == 204
+
+
 def test_a_checkpoint_that_a_model_names_stays_while_its_training_goes_on(client, volume, trained):
     model = client.post("/api/v1/models", json={"name": "早", "checkpoint": {"job_id": trained}}).json
     folder = volume.attempt_dir(trained, 1) / "checkpoints"

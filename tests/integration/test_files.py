@@ -152,3 +152,11 @@ def test_a_generation_cannot_name_the_file_of_another_owner(ann, bob, volume):
     assert hidden[0]["message"] == missing[0]["message"].replace("0" * 32, hers)
     his = upload_file(bob, PNG).json["id"]
     assert label(bob, model, his).status_code == 202
+
+
+def test_who_keeps_too_much_is_told_so_before_a_further_file_is_taken(call, store):
+    assert upload_file(call, PNG).status_code == 201
+    assert store.kept_bytes("local") == len(PNG), "an upload counts at once"
+    store.tell_kept({"local": store.max_job_bytes_per_owner + 1})
+    said = problem(upload_file(call, PNG + b"more", "second.png"), 409, "delete ended jobs you no longer need")
+    assert said["code"] == "quota_exceeded"

@@ -58,7 +58,7 @@ def test_an_upload_of_many_files_needs_no_more_open_files_than_one(call):
 def test_files_of_a_form_that_are_too_many_are_named_and_the_rest_is_not_taken(call, volume):
     form = {"kind": "generate", "recipe": "image_classifier", "inputs.model": UNKNOWN}
     pictures = [(io.BytesIO(picture((n, 2, 3))), f"{n}.png") for n in range(40)]
-    reply = call("POST", "/jobs", data=form | {"params.images": pictures})
+    reply = call("POST", "/jobs/new", data=form | {"params.images": pictures})
     assert reply.status_code == 422 and "40 files; at most 32" in reply.text
     assert len(os.listdir(volume.root / "files")) <= 32
 
@@ -71,7 +71,7 @@ def test_a_checkpoint_that_is_not_written_as_one_is_refused(call, dataset_id):
         shown = call("GET", "/jobs/new", query_string={"source": text}, headers={"Accept": "application/json"})
         assert shown.status_code in (404, 422) and said in shown.json["detail"], text[:60]
         form = {"kind": "generate", "recipe": "char_lstm", "inputs.model": text}
-        sent = call("POST", "/jobs", data=form, content_type="multipart/form-data")
+        sent = call("POST", "/jobs/new", data=form, content_type="multipart/form-data")
         assert sent.status_code == 422 and said in sent.text, text[:60]
     assert call("GET", f"/jobs/new?source={job}/1/1").status_code == 200
 

@@ -58,6 +58,33 @@ def _one_picture(volume: Volume) -> dict[str, Any]:
     return {"images": [save_file(volume, "ape.png", io.BytesIO(body), owner="local", max_bytes=10**6).id]}
 
 
+def _put_rows(volume: Volume, files: Any) -> DatasetManifest:
+    return import_files(volume, files, "table")
+
+
+def _people(rows: int = 120) -> list[tuple[str, bytes]]:
+    """Who is old and works much earns much; a column of each kind, some cells missing, one that is an id."""
+    rng = np.random.default_rng(0)
+    lines = ["id,age,hours,job,married,since,note,earns,euros"]
+    for number in range(rows):
+        age, hours = int(rng.integers(18, 80)), float(rng.uniform(5, 60))
+        job, note = (
+            ("baker", "書記", "clerk")[number % 3],
+            ("likes tea and cake", "喜歡茶")[number % 2] + f" {number % 40}",
+        )
+        much = age * hours > 1_500
+        shown = "" if number % 7 == 0 else f"{hours:.2f}"
+        lines.append(
+            f"p{number},{age},{shown},{job},{'yes' if number % 2 else 'no'},2020-0{number % 9 + 1}-11,{note},"
+            f"{'much' if much else 'little'},{age * hours:.1f}"
+        )
+    return [("people.csv", "\n".join(lines).encode())]
+
+
+_ONE_ROW = '{"age": 40, "hours": 50, "job": "書記", "married": "yes", "since": "2020-03-11", "note": "tea"}'
+_PEOPLE = ["age", "hours", "job", "married", "since", "note"]
+
+
 def _text(repeats: int) -> list[tuple[str, bytes]]:
     return [("text.txt", ((PROSE + "\n") * repeats + VERSE * repeats).encode())]
 
@@ -129,6 +156,40 @@ CASES: dict[str, Case] = {
         ],
         bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "top_k": 0}],
         bad_data=[folder_files(6, names=("ape",)), [*folder_files(4, "train", names=_AB), *folder_files(3, "test")]],
+    ),
+    "tabular": Case(
+        recipe="tabular",
+        put=_put_rows,
+        data=_people,
+        params={
+            "target": "earns", "features": _PEOPLE, "width": 16, "layers": 2, "members": 2, "epochs": 3, "batch_size": 8,
+            "class_weights": "balanced", "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"rows": _ONE_ROW},
+        bad_params=[
+            {"width": 0}, {"network": "forest"}, {"folds": 1}, {"validation_fraction": 0.9}, {"members": "many"}, {"unknown": 1},
+            {"target": ["age"]}, {"loss": "hinge"}, {"seed": -1}, {"dropout": 1.0}, {"learning_rate": float("nan")},
+        ],
+        bad_generate=[{}, {"rows": ""}, {"rows": _ONE_ROW, "top_k": 0}],
+        bad_data=[
+            [("one_class.csv", b"age,hours,job,married,since,note,earns\n" + b"40,50,baker,yes,2020-01-01,tea,much\n" * 30)],
+            [("no_target.csv", b"age,hours\n" + b"40,50\n" * 30)],
+        ],
+    ),
+    "tabular of numbers in 2 folds": Case(
+        recipe="tabular",
+        put=_put_rows,
+        data=lambda: _people(60),
+        params={
+            "target": "euros", "features": ["age", "hours", "job"], "network": "resnet", "width": 8, "layers": 1, "epochs": 3,
+            "batch_size": 8, "folds": 2, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"rows": "age,hours,job\n40,50,baker\n,,"},
+        stop_after=4,
+        stages=3,
+        bad_params=[{"folds": 11}, {"test_fraction": -1}],
+        bad_generate=[{"rows": 3}],
+        bad_data=[[("words.csv", b"age,hours,job,euros\n" + b"40,50,baker,lots\n50,,clerk,few\n" * 30 + b"1,1,clerk,once\n")]],
     ),
     "tiny_gan": Case(
         recipe="tiny_gan",

@@ -1,8 +1,13 @@
 """Figures of models against arithmetic done by hand, and verdicts on made-up models whose worth is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from shared.errors import Cancelled
+from shared.jobs.models import VerdictInfo
+from shared.jobs.small import small_result
 from shared.outputs import Matrix, Table, dump_outputs
 from worker.families.evaluation.classes import (
     best_threshold,
@@ -128,6 +133,23 @@ def test_less_error_is_better_where_the_figure_is_an_error():
     assert verdict.better is True
     windows = truth.reshape(100, 3, 1)
     assert _judged(series_judge(windows), windows, [("the last value", windows + 1)], 100).better is True
+
+
+def test_a_long_name_of_a_baseline_is_cut_so_that_the_record_keeps_the_verdict(rows):
+    labels, good, poor = rows
+    verdict = _judged(class_judge(labels, "accuracy"), good, [("总是说这个很长的名字" * 30, poor)], 800)
+    info = VerdictInfo(**dataclasses.asdict(verdict))
+    assert small_result({"metrics": {"a": 1.0}, "verdict": info.model_dump()})["verdict"] == info.model_dump()
+
+
+def test_a_comparison_can_be_ended_as_it_goes(rows):
+    labels, good, poor = rows
+
+    def cancelled():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        judge(class_judge(labels), good, [("a tree", poor)], 800, check=cancelled)
 
 
 def test_nothing_to_compare_with_gives_no_verdict():

@@ -23,7 +23,7 @@ from shared.outputs import (
     Table,
     Text,
 )
-from web.pages.outputs.drawing import drawn
+from web.pages.outputs.drawing import drawn, hues
 from web.pages.outputs.places import of_dataset, of_job, of_sample
 from web.pages.outputs.plot import plot
 from web.pages.outputs.shown import bars, cells, covered, grouped, pieces, tinted
@@ -84,7 +84,7 @@ def test_boxes_are_in_per_cent_and_never_leave_the_picture():
         picture="p.png", size=(200, 100),
         boxes=[Box(x0=-20, y0=10, x1=100, y1=300, label="车", score=0.5), Box(x0=180, y0=90, x1=150, y1=50, label="b")],
     )  # fmt: skip
-    drawing = drawn(found)
+    drawing = drawn(found, hues([found]))
     weak, sure = drawing.boxes
     assert (weak.x, weak.y, weak.width, weak.height) == (0, 10, 50, 90)
     assert (sure.x, sure.y, sure.width, sure.height) == (75, 50, 15, 40)
@@ -94,12 +94,26 @@ def test_boxes_are_in_per_cent_and_never_leave_the_picture():
 
 def test_of_labels_that_cover_each_other_only_the_surest_is_shown():
     boxes = [Box(x0=10, y0=50, x1=60, y1=90, label="same place", score=0.9 - n / 100) for n in range(30)]
-    rooms = [box.room for box in drawn(Boxes(picture="p", size=(100, 100), boxes=boxes)).boxes]
+    rooms = [box.room for box in drawn(Boxes(picture="p", size=(100, 100), boxes=boxes), {"same place": 0}).boxes]
     assert rooms.count("") == 1 and rooms[-1] == ""
 
 
 def test_boxes_of_a_dataset_have_no_scores_to_tell():
-    assert not drawn(Boxes(picture="p", size=(9, 9), boxes=[Box(x0=0, y0=0, x1=1, y1=1, label="a")])).scored
+    assert not drawn(Boxes(picture="p", size=(9, 9), boxes=[Box(x0=0, y0=0, x1=1, y1=1, label="a")]), {"a": 0}).scored
+
+
+def test_a_class_of_boxes_has_one_colour_in_all_pictures_shown_together():
+    def picture(*labels: str) -> Boxes:
+        boxes = [Box(x0=n, y0=0, x1=n + 1, y1=1, label=label) for n, label in enumerate(labels)]
+        return Boxes(picture="p", size=(99, 99), boxes=boxes)
+
+    pictures = [picture("b", "b", "a"), picture("c", "c", "a"), picture("a", "a")]
+    hue = hues(pictures)
+    assert hue == {"a": 0, "b": 1, "c": 2}
+    for one in pictures:
+        drawing = drawn(one, hue)
+        assert all(box.hue == hue[box.label] for box in drawing.boxes)
+        assert all(found.hue == hue[found.name] for found in drawing.classes)
 
 
 def test_classes_of_a_mask_come_by_what_they_cover():

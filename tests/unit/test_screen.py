@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli import screen
+from cli.report import units
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -140,3 +141,11 @@ def test_a_table_with_chinese_keeps_its_columns_aligned():
         screen.width(line[: line.index(word)]) for line, word in zip(text.split("\n"), ("STATE", "q", "r"), strict=True)
     ]
     assert starts == [6, 6, 6]
+
+
+def test_one_is_not_counted_in_the_plural():
+    assert (units(1, "documents"), units(0, "rows"), units(1_190, "questions")) == (
+        "1 document",
+        "0 rows",
+        "1,190 questions",
+    )

@@ -163,6 +163,8 @@ def test_parquet_damaged_anywhere_is_refused_or_harmless(volume):
 def test_a_spreadsheet_is_read_with_the_lines_it_has(volume):
     dataset = load(volume, ("t.xlsx", xlsx({"One": sheet_of(ROWS)})))
     assert rows_of(volume, dataset) == READ and kinds_of(dataset)["when"] == "date"
+    nameless = load(volume, ("t.xlsx", xlsx({"One": sheet_of([[1, 2], [3, 4]])})))
+    assert nameless.report.rows == 2 and any("no line of names" in note for note in nameless.notes)
     error = refused(
         volume, xlsx({"One": sheet_of([["a", "b"], *[[i, i] for i in range(50)], ["x", 3]], first=4)}), "t.xlsx"
     )

@@ -35,6 +35,10 @@ def test_rows_are_found_across_batches(folder):
             assert [row["word"] for row in reader.rows(start, stop)] == [f"w{n}" for n in numbers[start:stop]]
         assert reader.rows(1, 2) == [{"n": 2.0, "word": "w2", "day": datetime(2020, 1, 1), "odd": None}]
         assert reader.take([5, 0, 99, 5], ["n"])["n"].to_pylist() == [numbers[5], 1, numbers[99], numbers[5]]
+        shuffled = [(i * 37) % 100 for i in range(100)]
+        taken = reader.take(shuffled)
+        assert taken["n"].to_pylist() == [numbers[row] for row in shuffled]
+        assert taken["word"].to_pylist() == [f"w{numbers[row]}" for row in shuffled]
         assert reader.take([], ["n"])["n"].to_pylist() == []
         assert sum(len(batch) for batch in reader.batches()) == 100
 
@@ -58,6 +62,9 @@ def test_what_is_not_there_is_an_error_that_names_it(folder):
         for start, stop in [(0, 101), (-1, 5), (5, 4)]:
             with pytest.raises(IndexError):
                 reader.rows(start, stop)
+        for row in (-1, 100):
+            with pytest.raises(IndexError):
+                reader.take([0, row])
 
 
 def test_a_damaged_file_is_said_to_be_one(folder):

@@ -89,7 +89,7 @@ def test_what_both_optimizers_of_a_gan_have_learnt_comes_back(tmp_path):
         keras.backend.clear_session(free_memory=False)
         keras.utils.set_random_seed(0)
         model = tiny_gan.build(None, Assets(), {})
-        tiny_gan.compile(model, specs.TinyGanTrain(), Assets(), 10, False)
+        tiny_gan.compile(model, specs.TinyGanTrain.model_validate({}), Assets(), 10, False)
         points = tf.ones((4, 2))
         model._symbolic_build(data_batch=(points,))
         for _ in range(steps):

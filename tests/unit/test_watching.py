@@ -101,6 +101,15 @@ def test_the_last_line_says_the_best_value_and_where_it_was():
     assert out.getvalue().splitlines()[-1].endswith("hits 0.5; best val_hits 0.75 at step 1,200")
 
 
+def test_the_last_words_say_whether_the_model_is_better_than_simple_answers():
+    out = io.StringIO()
+    view = PlainView(out)
+    view.begin(JOB, [], "val_loss")
+    verdict = {"sentence": "Not better than always 'no': 0.000 accuracy (0.000 to 0.000).", "better": None}
+    view.end(JOB | {"state": "succeeded", "result": {"metrics": {}, "verdict": verdict}})
+    assert out.getvalue().splitlines()[-1] == verdict["sentence"]
+
+
 def test_a_text_that_is_being_written_shows_its_end_below(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     view = LiveView(io.StringIO())

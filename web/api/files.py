@@ -5,16 +5,15 @@ from pydantic import Field
 from werkzeug.datastructures import FileStorage
 
 from shared.errors import InvalidParams, Problem
-from shared.volume.files import save_file
 from web import access
 from web.api.common import Asked, Query, Reply, resource
 from web.api.sending import DOCUMENTED, send
 from web.api.shapes import FileShape
 from web.bodies import is_upload
-from web.identity import current_owner
 from web.problems import documented
 from web.representation import API
 from web.services import services
+from web.taking import take_file
 
 blueprint = resource("files", "Uploaded files that params name by their ids.")
 
@@ -54,17 +53,17 @@ class NameQuery(Query):
     summary="Upload a file",
     description="multipart/form-data with one part `file`, or the bytes as the body and their name as ?name=. What it holds is "
     "told from its bytes. The same content of the same owner is stored once. A file that no job names expires.",
-    responses={"201": FileShape, **documented(413, 415, 507)},
+    responses={"201": FileShape, **documented(409, 413, 415, 507)},
     openapi_extensions=_UPLOAD,
 )
 def upload_file(query: NameQuery) -> Reply:
-    here, name, stream = services(), query.name, request.stream
+    name, stream = query.name, request.stream
     if is_upload(request):
         part = _one_part()
         name, stream = part.filename or query.name, part.stream
     if not name.strip():
         raise InvalidParams([Problem(field="name", message="the file has no name: say it as ?name=")])
-    info = save_file(here.volume, name, stream, owner=current_owner(), max_bytes=here.settings.max_upload_bytes)
+    info = take_file(services(), name, stream)
     response = jsonify(FileShape.model_validate(info.model_dump()).model_dump())
     response.status_code = 201
     response.headers["Location"] = f"{API}/files/{info.id}"

@@ -46,7 +46,7 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
     model_id = new_id()
     try:
         pin_for_model(here.volume, ref, model_id)  # from now on the checkpoint stays, also while its training goes on
-        metrics = here.volume.checkpoint(ref).metrics
+        named = here.volume.checkpoint(ref)
     except NotFound as err:
         raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
     training = access.job(ref.job_id)
@@ -59,13 +59,15 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         recipe=recipe,
         recipe_version=training.recipe_version,
         checkpoint=ref,
-        metrics=metrics,
+        metrics=named.metrics,
+        needs=named.needs,
         criterion=judged_by,
-        value=metrics.get(judged_by),
+        value=named.metrics.get(judged_by),
         params=training.params,
         inputs=training.inputs,
         split=own.split if own else {},
         baselines=own.baselines if own else {},
+        verdict=own.verdict if own and own.checkpoint == ref else None,  # of any other state nobody has judged
     )
     try:
         save_model(here.volume, model)

@@ -42,6 +42,13 @@ class Draft:
         return self.spec.params_model(self.kind, self.use)
 
     @property
+    def address(self) -> dict[str, str]:
+        """What names this form, empty, in an address (draft_asked_for)."""
+        if self.kind == "train":
+            return {"kind": "train", "recipe": self.spec.name}
+        return {"kind": "generate", "use": self.use or "generate", f"inputs.{MODEL}": self.keys.get(MODEL, "")}
+
+    @property
     def verb(self) -> str:
         """On the button."""
         return "Start training" if self.kind == "train" else self.spec.use(self.use).verb

@@ -22,7 +22,7 @@ from web.job_body import RetryBody
 from web.pages.job_inputs import inputs_given, params_given
 from web.pages.job_output import made, samples
 from web.pages.job_view import actions, advice, timeline, took_s
-from web.pages.judging import best_checkpoint, key_metrics
+from web.pages.judging import best_checkpoint, key_metrics, verdict_of
 from web.pages.reach import pages, services, store, volume
 from web.submission import retry_request, submit
 
@@ -56,6 +56,7 @@ def job(job_id: str) -> str:
         advice=advice(found, len(checkpoints), len(artifacts), bool(series["rows"])),
         metrics=key_metrics(spec, (found.result or {}).get("metrics") or {}),
         watched=_watched(found, spec),
+        verdict=verdict_of(found),
         notes=_notes(events),
         series=series,
         samples=samples(found) if found.kind == "train" else [],

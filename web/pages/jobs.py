@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from flask import render_template, request
 
 from shared.jobs.job import Job, State
+from shared.jobs.models import VerdictInfo
 from shared.jobs.queues import standings
 from shared.recipes import RECIPES
 from web import access
 from web.pages.job_view import took_s
-from web.pages.judging import best_said
+from web.pages.judging import best_said, verdict_of
 from web.pages.reach import pages, store
 from web.pages.uploading import examples
 
@@ -26,6 +27,7 @@ class Row:
     why: str
     took_s: float | None
     summary: str
+    verdict: VerdictInfo | None
 
 
 @pages.get("/")
@@ -59,7 +61,7 @@ def _rows(found: list[Job]) -> list[Row]:
     now = datetime.now(UTC)
     queued = [job for job in found if job.state == State.queued]
     why = {job.id: place.why for job, place in zip(queued, standings(store(), queued), strict=True)}
-    return [Row(job, why.get(job.id, ""), took_s(job, now), _summary(job)) for job in found]
+    return [Row(job, why.get(job.id, ""), took_s(job, now), _summary(job), verdict_of(job)) for job in found]
 
 
 def _summary(job: Job) -> str:

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from pydantic import ValidationError
+
+from shared.jobs.job import Job
+from shared.jobs.models import VerdictInfo
 from shared.recipes.base import RecipeSpec
 from shared.volume.volume import CheckpointInfo
 from web.pages.formatting import metric
@@ -33,6 +37,14 @@ def best_said(spec: RecipeSpec | None, metrics: Mapping[str, float]) -> str:
     """The one figure that stands for a model: "test loss 1.43"; "" where it was not measured."""
     name = next((name for name in _names(spec) if name in metrics), None)
     return f"{name.replace('_', ' ')} {metric(metrics[name])}" if name else ""
+
+
+def verdict_of(job: Job) -> VerdictInfo | None:
+    """Whether the model that a job left is better than simple answers; None where nobody compared."""
+    try:
+        return VerdictInfo.model_validate((job.result or {}).get("verdict"))
+    except ValidationError:
+        return None
 
 
 def best_checkpoint(spec: RecipeSpec | None, infos: Iterable[CheckpointInfo]) -> CheckpointInfo | None:

@@ -13,20 +13,20 @@ from shared.ids import new_id
 from shared.jobs.job import MODEL, Job
 from shared.jobs.queues import queues
 from shared.recipes import RECIPES, get_recipe
-from shared.volume.files import FileInfo, save_file
+from shared.volume.files import FileInfo
 from web import access
 from web.forms import Form, build_form
-from web.identity import current_owner
 from web.job_body import JobBody
 from web.job_request import build_request, problems_of_params
 from web.pages.draft import Draft, body_of, draft_asked_for, once
 from web.pages.formatting import plural
-from web.pages.reach import pages, services, settings, store, volume
+from web.pages.reach import pages, services, store
 from web.pages.roles import Role, offers, roles, words_of
 from web.pages.uploading import examples, most_bytes, offered_formats, take_upload
 from web.posted import read_values
 from web.problems import from_validation
 from web.submission import submit
+from web.taking import take_file
 
 _MOST_WAITED_FOR = 30
 _OWN_FIELDS = {
@@ -151,9 +151,12 @@ def _queue_note(kind: str) -> str:
     return ""
 
 
-@pages.post("/jobs")
+@pages.post("/jobs/new")
 def submit_job() -> Response | tuple[str, int]:
-    """Submit the form; refused, it comes back with every problem at its field and all input kept, files included."""
+    """Submit the form; refused, it comes back with every problem at its field and all input kept, files included.
+
+    The address is that of the empty form, so that a refused one can be loaded again and gone back to.
+    """
     draft, seen = _posted()
     problems: list[Problem] = list(seen)
     if not any(p.field.startswith("inputs.") for p in seen):
@@ -193,7 +196,7 @@ def _posted() -> tuple[Draft, list[Problem]]:
 
 
 def _save(name: str, stream: IO[bytes]) -> FileInfo:
-    return save_file(volume(), name, stream, owner=current_owner(), max_bytes=settings().max_upload_bytes)
+    return take_file(services(), name, stream)
 
 
 def _further(problems: list[Problem], seen: list[Problem]) -> list[Problem]:

@@ -80,6 +80,7 @@ def roles(
             role.datasets = usable_datasets(one.formats)
             if one.required and one.role not in keys and len(role.datasets) == 1:
                 role.key = role.datasets[0].id
+            role.datasets.sort(key=lambda d: d.id != role.key)  # what is picked stands first, where it is seen
         if one.recipes and not role.fixed:
             role.models = offers([spec.name if name == "*" else name for name in one.recipes])
         if one.formats and is_dataset_id(role.key):

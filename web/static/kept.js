@@ -10,6 +10,7 @@ export function start() {
   const before = history.state?.values;
   if (before) restore(form, before);
   else if (pickedAnew(form)) update(form); // the browser has restored it by itself
+  else if (form.dataset.refused !== undefined) save(form); // a posted page cannot be loaded again: from now on it is the form with this in it
   let timer = null;
   form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => save(form), LATER_MS); });
   form.addEventListener("change", () => save(form));

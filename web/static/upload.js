@@ -38,9 +38,11 @@ function wire(area) {
     if (input.files.length) take([...input.files]);
     else input.focus();
   });
-  for (const part of area.querySelectorAll("[data-format]")) {
-    part.addEventListener("input", () => { area.querySelector('select[name="format"]').value = part.dataset.format; });
-  }
+  const format = area.querySelector('select[name="format"]');
+  const showOptions = () => { for (const part of area.querySelectorAll("[data-format]")) part.hidden = part.dataset.format !== format.value; };
+  format?.addEventListener("change", showOptions);
+  window.addEventListener("pageshow", showOptions); // a browser may bring back the format that was chosen
+  showOptions();
   if (input.files.length) take([...input.files]); // chosen before this script was there
 
   async function take(files, chosen = {}) {
@@ -152,5 +154,5 @@ function refused(area, error, choices) {
   }
   area.querySelector("[data-upload-status]").replaceChildren(box);
   const options = area.querySelector("[data-options]");
-  if (options) options.open = true;
+  if (options && !choices.length) options.open = true;
 }

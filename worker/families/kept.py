@@ -37,31 +37,38 @@ def kept(
         return
     digest = hashlib.sha256(json.dumps([opened.hash, depends], sort_keys=True).encode()).hexdigest()[:16]
     final = entry_dir(context.cache_dir, opened.dataset.id, f"{kind}-{digest}")
-    facts = _facts(final)
+    mark_used(final)  # first: else it might be taken away as unused while it is verified
+    facts = _facts(final, context.check)
     if facts is None:
-        _publish(context.cache_dir, final, make)
-        facts = _facts(final)
-        if facts is None:
-            raise OSError(f"{final} was written and cannot be read back")
-    mark_used(final)
+        facts = _publish(context.cache_dir, final, make)
+        mark_used(final)
     yield final, facts
 
 
-def _facts(final: Path) -> dict[str, Any] | None:
-    """What make returned for a whole, undamaged folder; None where there is none."""
+def _facts(final: Path, look: Callable[[], None] = lambda: None) -> dict[str, Any] | None:
+    """What make returned for a whole, undamaged folder; None where there is none. look: called all along; may raise."""
     manifest = staging.read_manifest(final)
-    if manifest is None or "facts" not in manifest or not staging.verify(final):
+    if manifest is None or "facts" not in manifest or not staging.verify(final, look):
         return None
     return manifest["facts"]
 
 
-def _publish(cache_dir: Path, final: Path, make: Make) -> None:
+def _publish(cache_dir: Path, final: Path, make: Make) -> dict[str, Any]:
+    """Make an entry, or take that of a training that was faster; returns what its make() returned."""
     cache_dir.mkdir(parents=True, exist_ok=True)
     with staging.staged(cache_dir) as stage:
         facts = make(stage.path)
         with contextlib.suppress(FileNotFoundError):
-            if _facts(final) is None:  # a damaged one; another training's whole one stays
-                staging.remove(final)
+            if (
+                _facts(final) is None
+            ):  # a damaged one; another training's whole one stays, also if it came this very moment
+                staging.remove(final, unless=lambda aside: _facts(aside) is not None)
         final.parent.mkdir(exist_ok=True)
-        with contextlib.suppress(Conflict):  # another training was faster
+        try:
             stage.publish(final, {"facts": facts})
+        except Conflict:
+            there = _facts(final)
+            if there is None:
+                raise
+            return there
+    return facts

@@ -8,6 +8,7 @@ savers are not used: they leave out seed generators, metric state and data posit
 """
 
 import errno
+import hashlib
 import json
 import os
 import platform
@@ -64,6 +65,12 @@ def take_snapshot(model: keras.Model, state: dict[str, Any], fixed: Iterable[Any
     arrays = [tf.convert_to_tensor(variable.value).numpy().copy() for _, variable in found]
     rng = {"python": random.getstate(), "numpy": _numpy_rng()}
     return Snapshot([_entry(*pair) for pair in found], arrays, {**state, "rng": rng})
+
+
+def variable_hash(variable: Any) -> str:
+    """SHA-256 of a variable's present value."""
+    array = np.ascontiguousarray(tf.convert_to_tensor(variable.value).numpy())
+    return hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _numpy_rng() -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from shared.errors import CheckpointCorrupt, JobError
+from shared.errors import CheckpointCorrupt, JobError, RecipeFailed
 from shared.jobs.job import CheckpointRef
 from shared.recipes.base import RecipeSpec
 from shared.volume.volume import CheckpointInfo
@@ -57,15 +57,30 @@ class Keeper:
         """Name the model to keep, compiled and built. replicas: devices held, for the cost."""
         self._model, self._environment, self._replicas = model, environment, replicas
         self._fixed = fixed_variables(code, model)
+        self._fixed_as = {variable.path: checkpoint.variable_hash(variable) for variable in self._fixed}
         self._assets, self._assets_hash, self._assets_kept = assets, assets_hash(assets), False
         self._inputs = inputs
         self._best: Snapshot | None = None
         self._best_unsaved = False
 
+    def detach(self) -> None:
+        """Let the model of the stage go, so that it is not in memory beside the next one. What was kept of it is on the volume."""
+        del self._model
+        self._fixed, self._fixed_as, self._best = [], {}, None
+
     @property
     def variables(self) -> list[Any]:
         """Every variable that a checkpoint holds, or the recipe's build() restores."""
         return [variable for _, variable in variables_of(self._model)]
+
+    def refuse_changed(self) -> None:
+        """Raise RecipeFailed when training has changed a variable said to be fixed: no checkpoint would hold what it is now."""
+        changed = [v.path for v in self._fixed if checkpoint.variable_hash(v) != self._fixed_as[v.path]]
+        if changed:
+            message = f"the training step changes variables that are said to be fixed: {', '.join(changed[:5])}"
+            raise RecipeFailed(
+                f"{message}. Call the layers they belong to with training=False, or leave them out of fixed()"
+            )
 
     # --- taking up ------------------------------------------------------------------------------------------------
 
@@ -95,6 +110,9 @@ class Keeper:
 
     def start_from(self, info: CheckpointInfo) -> None:
         """Load only the weights of another training's checkpoint. Raises CheckpointCorrupt when they do not fit the model."""
+        self._load_weights(info)
+
+    def _load_weights(self, info: CheckpointInfo) -> None:
         stored = checkpoint.read_state(info.path)
         checkpoint.require_same_inputs(stored, self._inputs)
         checkpoint.restore(self._model, info.path, stored, fixed=self._fixed, weights_only=True)
@@ -155,7 +173,7 @@ class Keeper:
         if volume is not None:
             for info in volume.checkpoints(self._context.job_id):
                 if info.ref.step == state.best_step and volume.verify(info.path):
-                    self.start_from(info)
+                    self._load_weights(info)
                     self._resumed = info.ref
                     return True
         message = f"the best checkpoint (step {state.best_step}) cannot be read; the last one is used"

@@ -100,7 +100,9 @@ class CheckpointWriter:
         if not final.exists():  # the same step twice: a stop right after a checkpoint
             with volume.stage(folder) as stage:
                 checkpoint.write(stage.path, snapshot)
-                stage.publish(final, {"step": snapshot.step, "metrics": metrics, "recipe": snapshot.state["recipe"]})
+                about = {"step": snapshot.step, "metrics": metrics, "recipe": snapshot.state["recipe"]}
+                needs = {role: at["ref"] for role, at in snapshot.state["inputs"].items()}
+                stage.publish(final, {**about, **({"needs": needs} if needs else {})})
             if not volume.verify(final):
                 raise CheckpointCorrupt(f"checkpoint {final.name} does not read back as it was written")
             prune(folder, keep=self._context.keep_checkpoints, best_step=best_step)

@@ -23,17 +23,16 @@ from worker.recipe import Data, Inputs, build_model, code_of, optional
 from worker.training import checkpoint
 from worker.training.assets import settled
 from worker.training.checkpoint_keeper import Keeper
+from worker.training.compiling import compile_model
 from worker.training.evaluation import evaluate, finite, judged, refuse_unkept
 from worker.training.loop_state import Borders, LoopState
-from worker.training.optimizer import make_optimizer, schedule_of
+from worker.training.optimizer import schedule_of
 from worker.training.reporting import Telling
 from worker.training.samples import publish_samples
 from worker.training.stages import Stages
 from worker.training.steps import StepRunner
 from worker.training.strategy import scope, training_strategy, use_xla
 from worker.training.wishes import asked, non_finite
-
-EVALUATION_BATCHES_PER_CALL = 8  # guess: enough to hide Python, few enough to notice a stop
 
 
 @dataclass
@@ -147,7 +146,7 @@ class _Run:
         inputs = Watched(self.inputs)
         model = self.model = build_model(self.code, params, self.assets, inputs, scope=scope(strategy))
         with scope(strategy):
-            self._compile(data.total_steps)
+            compile_model(self.code, model, params, self.assets, data.total_steps, xla=self.xla)
             model._symbolic_build(
                 data_batch=data.train(0).element_spec
             )  # as keras' own fit: makes what variables are missing
@@ -158,21 +157,6 @@ class _Run:
         self.keeper.attach(model, self.code, self.assets, inputs, environment, replicas)
         if begin and self.start_from is not None:
             self.keeper.start_from(self.start_from)
-
-    def _compile(self, total_steps: int) -> None:
-        model, params, assets = self.model, self.params, self.assets
-        own = optional(self.code, "compile")
-        if own is not None:
-            own(model, params, assets, total_steps, self.xla)
-            if not self.xla and model.jit_compile:
-                model.jit_compile = False
-        else:
-            model.compile(
-                optimizer=make_optimizer(params, total_steps, model.trainable_variables),
-                jit_compile=self.xla,  # pyright: ignore[reportArgumentType]
-                **self.code.compile_args(params, assets),
-            )
-        model.steps_per_execution = EVALUATION_BATCHES_PER_CALL  # of Keras' test function; StepRunner counts its own
 
     def train(self) -> None:
         """Train one stage after the other to its end; there every stage leaves a checkpoint."""
@@ -186,6 +170,7 @@ class _Run:
             self.context.check()
             self.telling.phase("compiling", self.state)
             del self.model, self.runner
+            self.keeper.detach()
             gc.collect()  # graphs hold their variables in circles
             self._open_stage(following)
             self.telling.compiles_again()
@@ -226,6 +211,7 @@ class _Run:
             raise non_finite("training loss", self.state.step, self.params)
         if not self.checked:
             refuse_unkept(self.model, self.runner, self.keeper.variables)
+            self.keeper.refuse_changed()
             self.checked = True
 
     def _close_interval(self) -> None:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from shared.jobs.job import START_FROM, Job, Progress
-from shared.jobs.models import Model, save_model
+from shared.jobs.models import Model, VerdictInfo, save_model
 from shared.outputs import MOST_ROWS, Output, Table, headline
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec, validate_params
@@ -15,9 +15,10 @@ from shared.volume.volume import CheckpointInfo
 from worker.artifacts import publishing
 from worker.context import Context
 from worker.inputs import checkpoint_of, find_checkpoint, open_inputs
-from worker.recipe import Baseline, code_of, optional
+from worker.recipe import Baseline, Report, code_of, optional
 from worker.training.fit import FitOutcome, fit
 from worker.training.reporting import Lively
+from worker.verdict import judge
 
 BESIDE = "Beside simple answers"
 
@@ -57,7 +58,7 @@ def _start_from(job: Job, context: Context) -> CheckpointInfo | None:
 
 
 def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, context: Context) -> dict[str, Any]:
-    """Report, put what there is to see on the volume, name the model, and sum up."""
+    """Report, put what there is to see on the volume, compare, name the model, and sum up."""
     assert context.volume is not None and context.attempt_dir is not None
     code = code_of(spec)
     with publishing(context.volume, context.attempt_dir / "artifacts") as (files, outputs):
@@ -67,10 +68,12 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         compare = optional(code, "baselines")
         baselines = list(compare(outcome.data, params, context)) if compare else []
         outputs += _beside(spec.title, metrics, baselines)
+        verdict = _verdict(report, baselines, params, context)
         written = files.names()
     result = {
         "headline": headline(outputs),
         "outputs": len(outputs),
+        **({"verdict": verdict.model_dump()} if verdict else {}),
         "metrics": metrics,
         "artifacts": len(written),
         "steps": outcome.step,
@@ -82,9 +85,27 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         "device_s": outcome.device_s,
     }
     if outcome.checkpoint is not None:
-        save_model(context.volume, _model(job, spec, outcome, metrics, baselines))
+        model = _model(job, spec, outcome, metrics, baselines, verdict)
+        needs = context.volume.checkpoint(outcome.checkpoint).needs
+        save_model(context.volume, model.model_copy(update={"needs": needs}))
         result |= {"model_id": job.id, "checkpoint": outcome.checkpoint.model_dump(mode="json")}
     return result
+
+
+def _verdict(report: Report, baselines: list[Baseline], params: Any, context: Context) -> VerdictInfo | None:
+    """Whether the model is better than the best baseline, by what the report says how to judge."""
+    others = [(each.name, each.predictions) for each in baselines if each.predictions is not None]
+    if report.judge is None or report.rows < 1:
+        return None
+    found = judge(report.judge, report.predictions, others, report.rows, params.seed, context.check)
+    if found is None:
+        return None
+    difference, low, high = (_cell(value) for value in (found.difference, found.low, found.high))
+    if difference is None:
+        return None
+    return VerdictInfo(
+        sentence=found.sentence, better=found.better, against=found.against, difference=difference, low=low, high=high
+    )
 
 
 def _beside(title: str, own: dict[str, float], baselines: list[Baseline]) -> list[Output]:
@@ -102,7 +123,12 @@ def _cell(value: float | None) -> float | None:
 
 
 def _model(
-    job: Job, spec: RecipeSpec, outcome: FitOutcome, metrics: dict[str, float], baselines: list[Baseline]
+    job: Job,
+    spec: RecipeSpec,
+    outcome: FitOutcome,
+    metrics: dict[str, float],
+    baselines: list[Baseline],
+    verdict: VerdictInfo | None,
 ) -> Model:
     assert outcome.checkpoint is not None
     return Model(
@@ -120,4 +146,5 @@ def _model(
         split=outcome.data.split,
         stages=outcome.stages if len(outcome.stages) > 1 else [],
         baselines={each.name: each.metrics for each in baselines},
+        verdict=verdict,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from shared.jobs.job import TERMINAL
-from shared.jobs.models import models_from
+from shared.jobs.models import models_from, models_upon
 from shared.jobs.pins import pins, plain_pins
 from shared.jobs.store import JobStore
 from shared.volume import files
@@ -59,9 +59,9 @@ def tidy(store: JobStore, volume: Volume) -> Tidied:
     """One walk over the volume. Raises redis.RedisError, and OSError when the volume as a whole cannot be read.
 
     The files of a job are removed when its record says that it ended longer than retention_s ago, Redis has forgotten it, no
-    job that has not ended needs them, and no model is made of it. Times are the volume's own. A job without a readable copy
-    of its record is never touched, unless Redis says that it was deleted. Uploaded files go a day after the last job that names
-    them, what the cache holds of a dataset with that dataset or when nobody has used it for a month.
+    job that has not ended needs them, and no model is made of it or built upon it. Times are the volume's own. A job without a
+    readable copy of its record is never touched, unless Redis says that it was deleted. Uploaded files go a day after the last job
+    that names them, what the cache holds of a dataset with that dataset or when nobody has used it for a month.
     """
     done = Tidied(left_over=volume.sweep(older_than_s=_ORPHAN_S))
     now = volume.now()
@@ -114,7 +114,7 @@ def _remove_unneeded(volume: Volume, job_id: str) -> bool:
     """Remove a job's files unless a job or a model needs them; looked at once more when they are out of sight."""
 
     def needed(folder: Path) -> bool:
-        return bool(pins(folder) or models_from(volume, job_id))
+        return bool(pins(folder) or models_from(volume, job_id) or models_upon(volume, job_id=job_id))
 
     return not needed(volume.job_dir(job_id)) and volume.delete_job(job_id, unless=needed)
 

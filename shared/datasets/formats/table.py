@@ -21,6 +21,7 @@ from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, 
 from shared.datasets.problems import refuse
 from shared.datasets.receiving import is_zip, unzipped
 from shared.datasets.report import DatasetReport, Dropped
+from shared.datasets.tables.examples import examples
 from shared.datasets.tables.shown import shown_cell
 from shared.datasets.tables.sniffing import is_delimited
 from shared.errors import cut
@@ -54,7 +55,7 @@ class TableFormat:
     title = "table"
     help = "rows of named columns: .csv, .tsv, .jsonl, .parquet, .xlsx, .xls, .ods; also several of the same columns, or a zip"
     suffixes: tuple[str, ...] = (*_DELIMITED, *_JSON, ".parquet", *_SPREADSHEETS)
-    examples: tuple[Example, ...] = ()
+    examples: tuple[Example, ...] = examples()
     options: type[Options] = TableOptions
 
     def recognises(self, names: Sequence[str], peek: Peek) -> float:

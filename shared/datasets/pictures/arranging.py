@@ -57,9 +57,8 @@ def arrange_pictures(root: Path, names: Sequence[str], options: Wishes) -> Arran
     pictures = sorted(moved.values())
     if found.empty:
         shown = ", ".join(found.empty[:5]) + (" ..." if len(found.empty) > 5 else "")
-        notes.append(
-            f"{len(found.empty):,} empty folders left out: there is no class, no part of these names ({shown})"
-        )
+        what = "empty folder" if len(found.empty) == 1 else "empty folders"
+        notes.append(f"{len(found.empty):,} {what} left out: there is no class, no part of these names ({shown})")
     where = find_layout(pictures, options.outer_folders)
     if where.question:
         problems = Problems()

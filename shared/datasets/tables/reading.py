@@ -74,9 +74,7 @@ class TableReader:
         stop = self.num_rows if stop is None else stop
         if not 0 <= start <= stop <= self.num_rows:
             raise IndexError(f"rows {start} to {stop} of {self.num_rows}")
-        names = self.columns if columns is None else columns
-        if unknown := [name for name in names if name not in self.schema.names]:
-            raise KeyError(f"no column {unknown[0]!r}; there are {', '.join(self.columns[:20])}")
+        names = self._checked(columns)
         chunks: dict[str, list[pa.Array]] = {name: [] for name in names}
         number = bisect_right(self._starts, start) - 1
         while number < len(self._starts) - 1 and self._starts[number] < stop:
@@ -97,15 +95,31 @@ class TableReader:
         return [dict(zip(self.columns, cells, strict=True)) for cells in zip(*columns, strict=True)]
 
     def take(self, rows: list[int], columns: list[str] | None = None) -> dict[str, pa.Array]:
-        """Columns of single rows in the order given, as Arrow arrays. Raises KeyError, IndexError."""
-        names = self.columns if columns is None else columns
-        pieces = [self.arrays(row, row + 1, names) for row in rows]
+        """Columns of single rows in the order given, as Arrow arrays: a batch of examples. Raises KeyError, IndexError."""
+        names = self._checked(columns)
+        if rows and not 0 <= min(rows) <= max(rows) < self.num_rows:
+            raise IndexError(f"rows {min(rows)} to {max(rows)} of {self.num_rows}")
+        order = sorted(range(len(rows)), key=rows.__getitem__)  # batch by batch, then back to where each was asked for
+        places: dict[int, list[int]] = {}
+        for at in order:
+            number = bisect_right(self._starts, rows[at]) - 1
+            places.setdefault(number, []).append(rows[at] - self._starts[number])
+        found = [self._reader.get_batch(number).select(names).take(pa.array(few)) for number, few in places.items()]
+        back = pa.array(sorted(range(len(order)), key=order.__getitem__), pa.int64())
         return {
-            name: pa.concat_arrays([chunk for piece in pieces for chunk in piece[name].chunks])
-            if pieces
+            name: pa.concat_arrays([batch.column(name) for batch in found]).take(back)
+            if found
             else pa.array([], self.schema.field(name).type)
             for name in names
         }
+
+    def _checked(self, columns: list[str] | None) -> list[str]:
+        if columns is None:
+            return self.columns
+        known = set(self.columns)
+        if unknown := [name for name in columns if name not in known]:
+            raise KeyError(f"no column {unknown[0]!r}; there are {', '.join(self.columns[:20])}")
+        return columns
 
 
 def open_table(folder: Path) -> TableReader:

@@ -14,15 +14,17 @@ def notes_of(parts: Sequence[Part], names: Sequence[str], kinds: Sequence[Kind])
     """Sentences on header, delimiter, numbers, dates and missing cells."""
     notes = []
     for part in parts:
+        where = (
+            "its first line names the columns"
+            if part.named
+            else "it has no line of names: columns are called column_1 ..."
+        )
         if part.delimiter:
-            where = (
-                "its first line names the columns"
-                if part.named
-                else "it has no line of names: columns are called column_1 ..."
-            )
             notes.append(
                 f"{part.file}: cells parted by {sniffing.SHOWN.get(part.delimiter, repr(part.delimiter))}; {where}"
             )
+        elif not part.named:
+            notes.append(f"{part.file}: {where}")
     comma = [name for name, kind in zip(names, kinds, strict=True) if kind.stored == "number" and kind.comma]
     if comma:
         notes.append(f"numbers with a decimal comma in {_some(comma)} (option decimal)")

@@ -31,7 +31,7 @@ SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 
 @dataclass
 class Taken:
-    """What was made. rows: written. empty: blank ones left out. names, kinds: of the columns. parts: by file, "" for none."""
+    """What was made. rows: written. empty: blank ones left out. names, kinds: of the columns."""
 
     rows: int = 0
     empty: int = 0

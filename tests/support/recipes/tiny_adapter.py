@@ -10,6 +10,7 @@ from keras import layers
 from shared.outputs import Matrix, Score, Scores
 from tests.support.recipes.tables import read_table
 from worker.recipe import Assets, Baseline, Data, OpenInput, Report
+from worker.verdict import Judge
 
 XLA = "faster"
 STEPS_PER_EXECUTION = 4
@@ -96,13 +97,27 @@ def report(model: keras.Model, data: Items, params: Any, context: Any, files: An
     np.add.at(counts, (data.held[:, 1], said), 1)
     matrix = Matrix(title="Confusion", names=data.assets["names"], counts=counts.tolist())
     files.write("said.csv", "\n".join(map(str, said)).encode())
-    return Report({"test_accuracy": float((said == data.held[:, 1]).mean())}, [matrix])
+    return Report(
+        {"test_accuracy": _share_right(said, data.held[:, 1])},
+        [matrix],
+        predictions=said,
+        judge=Judge("accuracy", "max", lambda said, rows: _share_right(said[rows], data.held[rows, 1])),
+        rows=len(said),
+    )
+
+
+def _share_right(said: np.ndarray, truth: np.ndarray) -> float:
+    return float((said == truth).mean())
 
 
 def baselines(data: Items, params: Any, context: Any) -> list[Baseline]:
     context.check()
-    often = int(data.learnt[:, 1].mean() >= 0.5)
-    return [Baseline("the more frequent class", {"test_accuracy": float((data.held[:, 1] == often).mean())})]
+    often = np.full(len(data.held), int(data.learnt[:, 1].mean() >= 0.5))
+    seldom = 1 - often
+    return [
+        Baseline(name, {"test_accuracy": _share_right(said, data.held[:, 1])}, said)
+        for name, said in (("the more frequent class", often), ("the rarer class", seldom))
+    ]
 
 
 class Classifier:

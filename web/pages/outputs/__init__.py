@@ -10,7 +10,7 @@ Nothing here reads a store or knows a recipe.
 """
 
 from web.pages.outputs import shown
-from web.pages.outputs.drawing import drawn
+from web.pages.outputs.drawing import drawn, hues
 from web.pages.outputs.plot import plot
 
 FILTERS = {
@@ -19,6 +19,7 @@ FILTERS = {
     "bars": shown.bars,
     "cells": shown.cells,
     "drawn": drawn,
+    "hues": hues,
     "covered": shown.covered,
     "tinted": shown.tinted,
     "plot": plot,

@@ -5,9 +5,10 @@ Labels keep their size whatever that of the picture; of those that would cover e
 
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from shared.outputs import Boxes
+from shared.outputs import Boxes, Output
 
 HUES = 10  # colours in static/outputs.css; further classes begin anew, their labels tell them apart
 _SMALL_PX, _LARGE_PX = 300, 800  # widths a picture is shown in: in a grid or on a phone, and alone
@@ -63,8 +64,14 @@ class Drawing:
     scored: bool
 
 
-def drawn(found: Boxes) -> Drawing:
-    """Boxes in per cent of the picture, and the legend, most frequent class first."""
+def hues(outputs: Sequence[Output]) -> dict[str, int]:
+    """A colour for each class of boxes, one for all pictures that are shown together; the most frequent class first."""
+    counts = Counter(box.label for one in outputs if isinstance(one, Boxes) for box in one.boxes)
+    return {name: n % HUES for n, name in enumerate(sorted(counts, key=lambda name: (-counts[name], name)))}
+
+
+def drawn(found: Boxes, hue: Mapping[str, int]) -> Drawing:
+    """Boxes in per cent of the picture, and the legend, most frequent class first. hue: of each class (hues)."""
     width, height = (max(1, side) for side in found.size)
     counts = Counter(box.label for box in found.boxes)
     best = {name: max(box.score for box in found.boxes if box.label == name) for name in counts}
@@ -83,7 +90,7 @@ def drawn(found: Boxes) -> Drawing:
                 *(round(v, 3) for v in (x0, y0, x1 - x0, y1 - y0)),
                 label=box.label,
                 said=short,
-                hue=number[box.label] % HUES,
+                hue=hue[box.label],
                 number=number[box.label],
                 label_at=round(x1 if right else x0, 3),
                 label_width=columns_wide(short) * 7 + 8,
@@ -91,7 +98,7 @@ def drawn(found: Boxes) -> Drawing:
                 above=y0 > 9,
             )
         )
-    classes = [FoundClass(n, number[n] % HUES, number[n], counts[n], best[n]) for n in names]
+    classes = [FoundClass(n, hue[n], number[n], counts[n], best[n]) for n in names]
     return Drawing(_with_room(boxes, height / width), classes, scored)
 
 

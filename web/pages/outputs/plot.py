@@ -200,7 +200,8 @@ def _number_texts(steps: Sequence[float]) -> list[str]:
     """Numbers of an axis with as many places as their distance needs; large ones with k, M, G, T."""
     largest = max(map(abs, steps))
     if largest >= 1e15 or largest < 1e-4:
-        return [f"{v:.2g}" for v in steps]
+        found = [f"{v:.2g}" for v in steps]
+        return found if len(set(found)) == len(found) else [f"{v:.4g}" for v in steps]  # 1.05e-126 beside 1e-126
     unit, name = next(
         ((u, n) for u, n in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e4, " k")) if largest >= u), (1.0, "")
     )

@@ -1,31 +1,28 @@
 """Turns the columns of a table into what a network takes, the same for training and for every later use.
 
-Four kinds of features, in this order: numbers (dates taken apart are numbers too), categories, texts. What was learnt from the
-training part (borders of bins, known categories) is kept as JSON in the model's assets; a later row is read by that alone.
+Three kinds of features: numbers (dates taken apart are numbers too), categories, texts. What was learnt from the training part
+(known categories, typical values) is kept as JSON in the model's assets; a later row is read by that alone.
 
-    numbers     float32 (rows, numbers), NaN where missing
+    numbers     float32 (rows, numbers), NaN where missing, infinities as they are
     categories  int32 (rows, categories): 0 missing, 1 never seen in training, from 2 on the known ones, commonest first
-    texts       int32 (rows, texts, TOKENS): hashed words and pairs of words (of Chinese: characters and pairs), 0 beyond the end
+    texts       uint16 (rows, texts, TOKENS): hashed words and pairs of words (of Chinese: characters and pairs), 0 beyond the end
 """
 
-import itertools
-import math
-import re
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+
+from worker.families.tables.cells import DATE_PARTS, as_categories, as_dates, as_numbers, date_parts
+from worker.families.tables.hashing import TOKENS, hashed_texts
 
 MOST_CATEGORIES = 5_000  # of one column; rarer ones count as never seen
-TOKENS = 64  # of a text: what comes later is cut
-BUCKETS = 8_192  # of hashed tokens
-_DATE_PARTS = ("year", "month", "weekday", "day", "hour")
-_WORD = re.compile(r"[0-9a-zA-Z\u00c0-\u024f\u0370-\u05ff]+|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+BINS = 64  # of a number
+_LARGEST = 1e30  # borders beyond it cannot be subtracted in float32
 
-Columns = Mapping[str, Sequence[Any]]  # by name: float | str | bool | datetime | None a row
+Columns = Mapping[str, pa.Array | pa.ChunkedArray]
 
 
 @dataclass
@@ -41,6 +38,29 @@ class Features:
     dates: list[str] = field(default_factory=list)
     known: dict[str, list[str]] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, kinds: Mapping[str, str]) -> "Features":
+        """Features without known categories. kinds: of each column (shared/datasets/report.py), in order.
+
+        Numbers and dates become numbers, categories and yes-or-no categories, texts texts. Raises ValueError for other kinds.
+        """
+        found = cls()
+        for name, kind in kinds.items():
+            match kind:
+                case "number":
+                    found.numbers.append(name)
+                case "date":
+                    found.dates.append(name)
+                    found.numbers += [f"{name}.{part}" for part in DATE_PARTS]
+                case "category" | "boolean":
+                    found.categories.append(name)
+                    found.known[name] = []
+                case "text":
+                    found.texts.append(name)
+                case _:
+                    raise ValueError(f"column {name!r} is {kind}: nothing to learn from")
+        return cls.from_json(found.to_json())
+
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("numbers", "categories", "texts", "dates", "known")}
 
@@ -48,132 +68,64 @@ class Features:
     def from_json(cls, stored: Mapping[str, Any]) -> "Features":
         return cls(**stored)
 
+    def __post_init__(self) -> None:
+        parts = {f"{name}.{part}": (name, part) for name in self.dates for part in DATE_PARTS}
+        self._sources = [parts.get(name, (name, "")) for name in self.numbers]
+        self._places = {name: {value: i + 2 for i, value in enumerate(known)} for name, known in self.known.items()}
+
     @property
     def columns(self) -> list[str]:
         """Every column of the table that is read, each once."""
-        plain = [name for name in self.numbers if name.rpartition(".")[0] not in self.dates]
-        return [*plain, *self.dates, *self.categories, *self.texts]
+        return list(dict.fromkeys([*(name for name, _ in self._sources), *self.dates, *self.categories, *self.texts]))
 
-    def encode(self, columns: Columns) -> dict[str, np.ndarray]:
-        """Turn rows into arrays by kind, leaving out kinds without features. Raises ValueError naming column, row and value."""
-        rows = len(next(iter(columns.values()))) if columns else 0
-        found: dict[str, np.ndarray] = {}
-        if self.numbers:
-            parts = {name: _date_parts(name, columns[name]) for name in self.dates}
-            stacked = []
-            for name in self.numbers:
-                base, _, part = name.rpartition(".")
-                stacked.append(parts[base][part] if base in parts else _numbers(name, columns[name]))
-            found["numbers"] = np.stack(stacked, axis=1)
-        if self.categories:
-            found["categories"] = np.stack([self._category(name, columns[name]) for name in self.categories], axis=1)
-        if self.texts:
-            found["texts"] = np.stack([_texts(columns[name]) for name in self.texts], axis=1)
-        assert all(len(array) == rows for array in found.values())
+    def places(self, column: str) -> list[tuple[str, int]]:
+        """Where a column's features are: (kind, index within the kind)."""
+        found = [("numbers", i) for i, (name, _) in enumerate(self._sources) if name == column]
+        for kind, names in (("categories", self.categories), ("texts", self.texts)):
+            found += [(kind, names.index(column))] if column in names else []
         return found
 
-    def _category(self, name: str, values: Sequence[Any]) -> np.ndarray:
-        places = {value: i + 2 for i, value in enumerate(self.known[name])}
-        return np.fromiter(
-            (0 if value is None else places.get(as_category(value), 1) for value in values), np.int32, len(values)
-        )
+    def encode(self, columns: Columns) -> tuple[dict[str, np.ndarray], dict[int, str]]:
+        """Turn rows into arrays by kind, leaving out kinds without features, and say what is wrong with rows that do not fit.
+
+        columns: cells of any type; texts are read as numbers and dates where these are wanted. A row that does not fit, by its
+        number from 0, counts as missing in that cell. Raises ValueError for a column none of whose cells can fit (dates for
+        numbers).
+        """
+        found: dict[str, np.ndarray] = {}
+        wrong: dict[int, str] = {}
+        if self.numbers:
+            dates = {name: date_parts(as_dates(name, columns[name], wrong)) for name in self.dates}
+            found["numbers"] = np.stack(
+                [dates[name][part] if part else as_numbers(name, columns[name], wrong) for name, part in self._sources],
+                axis=1,
+            )
+        if self.categories:
+            read = [as_categories(columns[name], self._places[name]) for name in self.categories]
+            found["categories"] = np.stack(read, axis=1)
+        if self.texts:
+            found["texts"] = np.stack([hashed_texts(columns[name]) for name in self.texts], axis=1)
+        return found, wrong
 
 
-def learn_features(kinds: Mapping[str, str], columns: Columns) -> Features:
-    """Learn from the training part, or a sample of it.
-
-    kinds: of each column used (shared/datasets/report.py): number and date become numbers, category and boolean categories, text
-    texts; id, constant and empty ones are not for this.
-    """
-    found = Features()
-    for name, kind in kinds.items():
-        match kind:
-            case "number":
-                found.numbers.append(name)
-            case "date":
-                found.dates.append(name)
-                found.numbers += [f"{name}.{part}" for part in _DATE_PARTS]
-            case "category" | "boolean":
-                found.categories.append(name)
-                found.known[name] = _common(columns[name])
-            case "text":
-                found.texts.append(name)
-            case _:
-                raise ValueError(f"column {name!r} is {kind}: nothing to learn from")
+def empty_rows(features: Features, rows: int) -> dict[str, np.ndarray]:
+    """Rows in which everything is missing."""
+    found: dict[str, np.ndarray] = {}
+    if features.numbers:
+        found["numbers"] = np.full((rows, len(features.numbers)), np.nan, np.float32)
+    if features.categories:
+        found["categories"] = np.zeros((rows, len(features.categories)), np.int32)
+    if features.texts:
+        found["texts"] = np.zeros((rows, len(features.texts), TOKENS), np.uint16)
     return found
 
 
-def as_category(value: Any) -> str:
-    """A category as it is kept: numbers without a needless point, booleans as true and false, text without outer spaces."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value).strip()
-
-
-def _common(values: Iterable[Any]) -> list[str]:
-    counts: dict[str, int] = {}
-    for value in values:
-        if value is not None:
-            key = as_category(value)
-            counts[key] = counts.get(key, 0) + 1
-    return sorted(counts, key=lambda key: (-counts[key], key))[:MOST_CATEGORIES]
-
-
-def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
-    found = np.empty(len(values), np.float32)
-    for row, value in enumerate(values):
-        if value is None:
-            found[row] = np.nan
-            continue
-        try:
-            number = float(value)
-        except (TypeError, ValueError) as err:
-            raise ValueError(f"column {name!r}, row {row + 1}: {value!r:.60} is no number") from err
-        found[row] = number if math.isfinite(number) else np.nan
-    return found
-
-
-def _date_parts(name: str, values: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Year as it is, the others as numbers within their round."""
-    found = {part: np.full(len(values), np.nan, np.float32) for part in _DATE_PARTS}
-    for row, value in enumerate(values):
-        if value is None:
-            continue
-        if not isinstance(value, datetime):
-            raise ValueError(f"column {name!r}, row {row + 1}: {value!r:.60} is no date")
-        for part, number in zip(
-            _DATE_PARTS,
-            (value.year + value.timetuple().tm_yday / 366, value.month, value.weekday(), value.day, value.hour),
-            strict=True,
-        ):
-            found[part][row] = number
-    return found
-
-
-def _texts(values: Sequence[Any]) -> np.ndarray:
-    found = np.zeros((len(values), TOKENS), np.int32)
-    for row, value in enumerate(values):
-        if value:
-            tokens = hashed_tokens(str(value))[:TOKENS]
-            found[row, : len(tokens)] = tokens
-    return found
-
-
-def hashed_tokens(text: str) -> list[int]:
-    """Words (characters, where words are not parted) and pairs of neighbours, as numbers 1 to BUCKETS - 1."""
-    words = [word.lower() for word in _WORD.findall(text)]
-    pairs = [f"{a} {b}" for a, b in itertools.pairwise(words)]
-    return [1 + zlib.crc32(token.encode()) % (BUCKETS - 1) for token in (*words, *pairs)]
-
-
-def bin_edges(values: np.ndarray, most: int) -> np.ndarray:
+def bin_edges(values: np.ndarray, most: int = BINS) -> np.ndarray:
     """Borders of bins that hold about as many values each; a value that is very common gets borders of its own.
 
-    values: float (rows,), NaN left out. Returns float32 (2 to about 1.5 * most,), rising.
+    values: float (rows,), what is not finite left out. Returns float32 (2 to about 1.5 * most,), rising.
     """
-    known = values[np.isfinite(values)].astype(np.float64)
+    known = values[np.isfinite(values)].astype(np.float64).clip(-_LARGEST, _LARGEST)
     if not len(known):
         return np.array([0.0, 1.0], np.float32)
     distinct, counts = np.unique(known, return_counts=True)
@@ -186,4 +138,15 @@ def bin_edges(values: np.ndarray, most: int) -> np.ndarray:
             rest = known[known != common]
             edges = np.concatenate([edges, np.quantile(rest, np.linspace(0, 1, most // 2 + 1))])
     edges = np.unique(edges.astype(np.float32))
-    return edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1], np.float32)
+    least = max(abs(float(edges[0])), 1.0)
+    return edges if len(edges) > 1 else np.array([edges[0], edges[0] + np.float32(least)], np.float32)
+
+
+def edge_table(numbers: np.ndarray) -> np.ndarray:
+    """Borders of every number's bins: float32 (numbers, bins + 1), short rows filled with their last one.
+
+    numbers: float (rows, numbers).
+    """
+    rows = [bin_edges(numbers[:, place]) for place in range(numbers.shape[1])]
+    longest = max(len(row) for row in rows)
+    return np.stack([np.pad(row, (0, longest - len(row)), mode="edge") for row in rows])

@@ -11,23 +11,27 @@ import keras
 import numpy as np
 from keras import layers
 
-from worker.families.tables.features import BUCKETS, TOKENS, Features
+from worker.families.tables.features import Features
+from worker.families.tables.hashing import BUCKETS, TOKENS
 
 ops: Any = keras.ops  # its declared types say None where there is none
 EMBEDDING = 16  # numbers of a number's, and at most of a category's, vector
+_THINNEST = 1e-30  # a bin that is thinner is none: some hardware takes it for zero
+_LARGEST = 3e38  # beyond it is infinite
 
 
 class PiecewiseLinear(layers.Layer):
-    """float (rows, numbers), NaN for missing -> (rows, numbers, EMBEDDING).
+    """float32 (rows, numbers), NaN for missing -> (rows, numbers, EMBEDDING).
 
-    edges: float32 (numbers, bins + 1), rising; short rows are filled with their last border.
+    edges: float32 (numbers, bins + 1), rising; short rows are filled with their last border. Missing and both infinities are
+    values of their own, which say nothing until a training has seen them.
     """
 
     def __init__(self, edges: np.ndarray, **options: Any):
-        super().__init__(**options)
+        super().__init__(**{"dtype": "float32", **options})
         edges = np.asarray(edges, np.float32)
         width = edges[:, 1:] - edges[:, :-1]
-        real = width > 0
+        real = width > _THINNEST
         self._low, self._width, self._real = edges[:, :-1], np.where(real, width, 1.0), real.astype(np.float32)
         last = real.cumsum(1).argmax(1)  # beyond the outermost borders it goes on, for three widths
         place = np.arange(edges.shape[1] - 1)[None]
@@ -41,17 +45,19 @@ class PiecewiseLinear(layers.Layer):
     def build(self, shape: Any) -> None:
         numbers, bins = self._low.shape
         spread: Any = keras.initializers.RandomUniform(-(bins**-0.5), bins**-0.5)
-        self.kernel = self.add_weight(shape=(numbers, bins + 1, EMBEDDING), initializer=spread, name="kernel")
+        self.kernel = self.add_weight(shape=(numbers, bins, EMBEDDING), initializer=spread, name="kernel")
+        self.apart = self.add_weight(shape=(numbers, 3, EMBEDDING), initializer="zeros", name="apart")
         self.bias = self.add_weight(shape=(numbers, EMBEDDING), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
         missing = ops.isnan(x)
-        known = ops.where(missing, ops.zeros_like(x), x)
+        known = ops.where(missing, ops.zeros_like(x), ops.clip(x, -_LARGEST, _LARGEST))
         inside = (known[..., None] - self._low) / self._width
         inside = ops.clip(inside, self._least, self._most) * self._real
-        there = ops.cast(ops.logical_not(missing), x.dtype)[..., None]
-        encoded = ops.concatenate([inside * there, 1.0 - there], axis=-1)
-        return ops.relu(ops.einsum("bnk,nkd->bnd", encoded, self.kernel) + self.bias)
+        inside = inside * ops.cast(ops.logical_not(missing), x.dtype)[..., None]
+        apart = ops.stack([ops.cast(case, x.dtype) for case in (missing, x > _LARGEST, x < -_LARGEST)], axis=-1)
+        encoded = ops.einsum("bnk,nkd->bnd", inside, self.kernel) + ops.einsum("bnk,nkd->bnd", apart, self.apart)
+        return ops.relu(encoded + self.bias)
 
 
 class Members(layers.Layer):
@@ -122,22 +128,22 @@ def table_network(
         inputs["numbers"] = keras.Input((len(features.numbers),), name="numbers")
         parts.append(layers.Flatten()(PiecewiseLinear(edges, name="piecewise")(inputs["numbers"])))
     if features.categories:
-        taken: Any = keras.Input((len(features.categories),), dtype="int32", name="categories")
-        inputs["categories"] = taken
+        categories: Any = keras.Input((len(features.categories),), dtype="int32", name="categories")
+        inputs["categories"] = categories
         for place, name in enumerate(features.categories):
             size = len(features.known[name]) + 2
             vector = min(EMBEDDING, max(2, size // 2))
-            parts.append(layers.Embedding(size, vector, name=f"category_{place}")(taken[:, place]))
+            parts.append(layers.Embedding(size, vector, name=f"category_{place}")(categories[:, place]))
     if features.texts:
-        tokens: Any = keras.Input((len(features.texts), TOKENS), dtype="int32", name="texts")
-        inputs["texts"] = tokens
-        table = layers.Embedding(BUCKETS, 2 * EMBEDDING, name="tokens")(tokens)
-        there = ops.cast(tokens > 0, "float32")[..., None]
+        texts: Any = keras.Input((len(features.texts), TOKENS), dtype="int32", name="texts")
+        inputs["texts"] = texts
+        table: Any = layers.Embedding(BUCKETS, 2 * EMBEDDING, name="tokens")(texts)
+        there = ops.cast(texts > 0, "float32")[..., None]
         mean = ops.sum(table * ops.cast(there, table.dtype), axis=2) / ops.cast(
             ops.maximum(ops.sum(there, axis=2), 1.0), table.dtype
         )
         parts.append(layers.Flatten()(mean))
-    h = layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    h: Any = layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     h = layers.Dropout(dropout / 2)(h)
     h = _residual(h, width, layers_, dropout) if network == "resnet" else _members(h, width, layers_, members, dropout)
     return keras.Model(inputs, Heads(outputs, name="heads")(h), name="table_network")

@@ -1,0 +1,282 @@
+"""Spec of tabular: predict one column of a table from the others. Code: worker/recipes/tabular.py.
+
+A dataset row, where the column income is to be predicted:
+
+    age,job,since,income
+    39,State-gov,2019-05-01,<=50K
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from shared.datasets.report import ColumnReport, DatasetReport
+from shared.errors import Problem
+from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
+from shared.recipes.fields import Column
+
+FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
+TARGET_KINDS = ("number", "category", "boolean", "text")
+MOST_CLASSES = 1_000
+FEW_NUMBERS = 10  # a guess: of so many whole numbers people mean classes, of more an amount
+MOST_ROWS = 1_000  # typed in; more belong into a dataset
+
+_Base = with_defaults(
+    TrainParams,
+    batch_size=(256, "Rows per step; of small tables fewer are taken, so that there are 16 steps in an epoch."),
+    learning_rate=2e-3,
+    final_learning_rate=1e-5,
+    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
+    weight_decay=(0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
+    beta_2=0.999,
+)
+
+
+class TabularTrain(_Base):
+    """How to train. The defaults suit some hundred to some ten thousand rows."""
+
+    target: str = Column("What is to be predicted.", kinds=TARGET_KINDS, default="")
+    features: list[str] = Column(
+        "What it is predicted from. None: every other column that anything can be learnt from.",
+        kinds=FEATURE_KINDS,
+        default=[],
+        max_length=2_000,
+    )
+    task: Literal["auto", "classes", "numbers"] = Field(
+        "auto",
+        description="classes: one of several values; numbers: an amount. auto: numbers where the column holds more than "
+        f"{FEW_NUMBERS} different ones or fractions, else classes.",
+        json_schema_extra={"group": "Columns"},
+    )
+    epochs: int = Field(
+        0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 1,800 steps, 5 to 100."
+    )
+    network: Literal["members", "resnet"] = Field(
+        "members",
+        description="members: many perceptrons that share their matrices and answer together; resnet: one residual network.",
+        json_schema_extra={"group": "Model"},
+    )
+    width: int = Field(
+        128,
+        ge=4,
+        le=2_048,
+        description="Units of a layer.",
+        json_schema_extra={"group": "Model", "unit": "units"},
+    )
+    layers: int = Field(
+        3, ge=1, le=16, description="Hidden layers, or residual blocks.", json_schema_extra={"group": "Model"}
+    )
+    members: int = Field(
+        8, ge=1, le=64, description="How many perceptrons answer together; for members only.",
+        json_schema_extra={"group": "Model"},
+    )  # fmt: skip
+    dropout: float = Field(
+        0.15, ge=0, lt=1, description="Share of activations dropped while training.",
+        json_schema_extra=advanced("Regularisation"),
+    )  # fmt: skip
+    class_weights: Literal["none", "balanced", "resampled"] = Field(
+        "none",
+        description="balanced: rare classes weigh as much as frequent ones; resampled: they are drawn as often.",
+        json_schema_extra={"group": "Data"},
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy",
+        description="focal: what it is sure of and right about counts less; for classes only.",
+        json_schema_extra={"group": "Data"},
+    )
+    cost_of_missing: float = Field(
+        1.0,
+        gt=0,
+        le=1e9,
+        description="What it costs to miss one of the second of two classes, beside a false alarm, which costs 1: the threshold of "
+        "least cost is told.",
+        json_schema_extra=advanced("Data"),
+    )
+    validation_fraction: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Share of the training part held out to watch progress and keep the best state, unless the table "
+        "says which rows these are.",
+        json_schema_extra={"group": "Data"},
+    )
+    test_fraction: float = Field(
+        0.2,
+        ge=0,
+        le=0.5,
+        description="Share of the rows that the finished model is measured on, unless the table says which rows these are.",
+        json_schema_extra={"group": "Data"},
+    )
+    folds: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="0: one training. 2 to 10: so many more before it, each measured on the part it has not seen, for small "
+        "tables; their mean and deviation are told.",
+        json_schema_extra={"group": "Data"},
+    )
+
+    @field_validator("folds")
+    @classmethod
+    def _not_one_fold(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("one fold has nothing to learn from: 0 for none, or 2 to 10")
+        return value
+
+
+class TabularGenerate(Params):
+    """Rows to answer, typed in."""
+
+    rows: str = Field(
+        min_length=1,
+        max_length=1_000_000,
+        description='One row as {"age": 39, "job": "State-gov"}, or several as lines of JSON or as CSV with a first line of '
+        "names. What is left out counts as missing.",
+        json_schema_extra={"short": True, "widget": "lines"},
+    )
+    explain: bool = Field(
+        True,
+        description="Also tell which values spoke for the answer (first 8 rows).",
+        json_schema_extra={"short": True},
+    )
+    top_k: int = Field(5, ge=1, le=MOST_CLASSES, description="How many classes are told with their probability.")
+
+
+class TabularBatch(Params):
+    """What the table that comes back holds."""
+
+    keep_columns: bool = Field(True, description="Also the columns of the table itself.")
+    probabilities: bool = Field(True, description="A column for the probability of each class, of up to 20 classes.")
+
+
+TABLE = Input("data", "Table", "One row for each case, one column of which is to be predicted.", formats=("table",))
+
+
+def task_of(params: Any, target: ColumnReport) -> str:
+    """ "classes" or "numbers": as asked for, or as the column looks."""
+    if params.task != "auto":
+        return params.task
+    if target.kind != "number":
+        return "classes"
+    ends = (target.low, target.high)
+    whole = all(isinstance(end, int | float) and float(end).is_integer() for end in ends)
+    few = target.distinct_exact and target.distinct <= FEW_NUMBERS and whole
+    near = few and isinstance(ends[0], int | float) and isinstance(ends[1], int | float)
+    return "classes" if near and float(ends[1]) - float(ends[0]) <= 2 * FEW_NUMBERS else "numbers"  # pyright: ignore[reportArgumentType]
+
+
+def features_of(params: Any, report: DatasetReport) -> tuple[list[str], list[str]]:
+    """The columns learnt from, and a sentence on those left out."""
+    if params.features:
+        return [name for name in params.features if report.column(name) is not None], []
+    apart = {params.target, report.facts.get("part_column")}
+    others = [column for column in report.columns if column.name not in apart]
+    used = [column.name for column in others if column.kind in FEATURE_KINDS]
+    notes = []
+    for kind, why in (("id", "another value in nearly every row"), ("constant", "one value"), ("empty", "no value")):
+        if names := [column.name for column in others if column.kind == kind]:
+            shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+            notes.append(f"not learnt from, {why}: {shown}")
+    return used, notes
+
+
+def target_problem(params: Any, column: ColumnReport, rows: int) -> str:
+    """What is wrong with the column to predict, "" where nothing is to be seen."""
+    name, known = column.name, rows - column.missing
+    if column.kind == "empty" or not known:
+        return f"column {name!r} has no value in any row: nothing can be learnt of it"
+    if column.kind == "constant":
+        only = column.examples[0] if column.examples else ""
+        return f"column {name!r} is {only!r} in every row: there must be two values at least to tell apart"
+    if column.kind not in TARGET_KINDS:
+        what = "dates" if column.kind == "date" else "another value in nearly every row, like an id"
+        return f"column {name!r} holds {what}: choose one of numbers, categories or yes and no"
+    if known < 4:
+        return f"column {name!r} has a value in {known} rows: there must be four at least"
+    if task_of(params, column) == "numbers":
+        if column.kind == "number" or (column.kind == "boolean" and isinstance(column.low, int | float)):
+            return ""
+        return f"column {name!r} holds words, not numbers: set params.task to classes"
+    if column.distinct > MOST_CLASSES:
+        way = (
+            "set params.task to numbers"
+            if column.kind == "number"
+            else "put rare ones together, or choose another column"
+        )
+        count = f"{'' if column.distinct_exact else 'more than '}{column.distinct:,}"
+        return f"column {name!r} has {count} different values; at most {MOST_CLASSES:,} can be told apart: {way}"
+    if 2 * column.distinct > known:
+        way = "; for amounts set params.task to numbers" if column.kind == "number" else ""
+        return (
+            f"column {name!r} has {column.distinct:,} different values in {known:,} rows: too few rows of each class to learn it "
+            f"from and to measure it on{way}"
+        )
+    single = [value for value, count in column.values.items() if count == 1]
+    if single:
+        shown = ", ".join(repr(value) for value in single[:5])
+        return (
+            f"column {name!r} has one row only of {shown}: a class needs two at least; leave such rows out, or add more"
+        )
+    return ""
+
+
+def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
+    """Problems that show only when params and dataset are known together."""
+    report: DatasetReport = datasets["data"].report
+    problems = []
+    if not params.target:
+        names = ", ".join(column.name for column in report.columns if column.kind in TARGET_KINDS)
+        message = (
+            f"choose the column to predict; there are {names:.300}" if names else "the table has no column to predict"
+        )
+        return [Problem(field="params.target", message=message)]
+    column = report.column(params.target)
+    # What is not there, or of another kind, is told of every recipe alike.
+    told = column is None or column.kind not in TARGET_KINDS
+    if column is not None and not told and (message := target_problem(params, column, report.rows)):
+        problems.append(Problem(field="params.target", message=message))
+    if params.target in params.features:
+        message = f"{params.target!r} is to be predicted, and so cannot be what it is predicted from"
+        problems.append(Problem(field="params.features", message=message))
+    elif report.facts.get("part_column") in params.features:
+        message = f"{report.facts['part_column']!r} says which part each row is of: nothing to learn from"
+        problems.append(Problem(field="params.features", message=message))
+    elif not features_of(params, report)[0]:
+        message = "there is no column to predict from: ids, empty columns and those of one value do not count"
+        problems.append(Problem(field="inputs.data", message=message))
+    if params.folds > report.rows // 2:
+        problems.append(
+            Problem(
+                field="params.folds", message=f"{params.folds} folds of {report.rows} rows: at most {report.rows // 2}"
+            )
+        )
+    chosen = params.keep == "best" or params.early_stopping_patience
+    if params.folds and chosen and not params.validation_fraction:
+        message = "folds have nothing to choose the best state by: set it above 0, or keep to last and no patience"
+        problems.append(Problem(field="params.validation_fraction", message=message))
+    return problems
+
+
+SPEC = RecipeSpec(
+    name="tabular",
+    version=1,
+    title="Table predictor",
+    summary="Predicts one column of a table from the others: a class such as yes or no, or a number.",
+    family="tables",
+    train_params=TabularTrain,
+    inputs=(TABLE,),
+    uses={
+        "generate": Use(TabularGenerate, "Predict"),
+        "batch": Use(
+            TabularBatch,
+            "Predict a table",
+            (Input("data", "Table", "The same columns as it was trained on; more do no harm.", formats=("table",)),),
+            help="Predict every row of a table; a table comes back, in the same order.",
+        ),
+        "export": Use(ExportParams, "Export", help="Weights, columns and settings as one zip."),
+    },
+    source="TabM: Gorishniy et al. 2024, arXiv:2410.24210; piecewise linear encoding: 2022, arXiv:2203.05556; ResNet for "
+    "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002",
+    check=check,
+)

@@ -1,0 +1,205 @@
+"""The table predictor as a whole on tiny tables: what it learns, its report, its simple answers, whole tables answered."""
+
+import csv
+import io
+import math
+
+import numpy as np
+import pytest
+
+from shared.errors import DatasetInvalid, RecipeFailed
+from shared.outputs import Scores, Table
+from shared.recipes.base import validate_params
+from shared.recipes.tabular import SPEC
+from shared.volume.volume import Volume
+from tests.support.recipe_cases import CASES
+from tests.support.tiny_datasets import given, import_files, imported
+from worker.artifacts import Files
+from worker.context import Context
+from worker.recipe import build_model, code_of
+
+PEOPLE = CASES["tabular"]
+TINY = {"width": 8, "layers": 1, "members": 2, "epochs": 1, "batch_size": 16}
+
+
+def _params(**values):
+    return validate_params(
+        SPEC.train_params, {**TINY, "target": "earns", "features": PEOPLE.params["features"]} | values
+    )
+
+
+def _trained(data, params, steps=3):
+    """A model after a few steps, and what it lost in each."""
+    import keras
+
+    code = code_of(SPEC)
+    model = build_model(code, params, data.assets, {})
+    model.compile(optimizer=keras.optimizers.AdamW(1e-2), **code.compile_args(params, data.assets))
+    batches = data.train(0).repeat().take(steps).as_numpy_iterator()
+    return model, [float(model.train_on_batch(*batch)) for batch in batches]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    return imported(tmp_path_factory.mktemp("people"), PEOPLE.data(), "table")
+
+
+def _odd_rows():
+    """Cells at the ends of what numbers can be, columns without numbers, a word that occurs once."""
+    lines = ["big,none,text,few,earns"]
+    for number in range(40):
+        big = ("1e300", "-1e300", "1e-300", "", "0")[number % 5]
+        none, answer = "7" if number == 3 else "", ("yes", "no", "no")[number % 3]
+        lines.append(f"{big},{none},{'word ' * (number % 3)}{number},{'ab'[number % 2]},{answer}")
+    return [("odd.csv", "\n".join(lines).encode())]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"precision": "bfloat16", "dropout": 0.99, "loss": "focal", "class_weights": "resampled", "batch_size": 65_536},
+        {"precision": "float16", "network": "resnet", "width": 4, "layers": 6, "test_fraction": 0.5},
+        {
+            "members": 64,
+            "width": 4,
+            "validation_fraction": 0.0,
+            "test_fraction": 0.0,
+            "batch_size": 1,
+            "class_weights": "balanced",
+        },
+    ],
+)
+def test_any_legal_extreme_trains_and_is_measured(tmp_path, values):
+    params = validate_params(SPEC.train_params, {**TINY, "target": "earns"} | values)
+    data = code_of(SPEC).load(imported(tmp_path, _odd_rows(), "table"), params, Context())
+    model, losses = _trained(data, params)
+    assert len(losses) == 3 and all(math.isfinite(loss) for loss in losses)
+    (tmp_path / "shown").mkdir()
+    report = code_of(SPEC).report(model, data, params, Context(), Files(tmp_path / "shown"), [])
+    assert report.metrics and all(math.isfinite(value) for value in report.metrics.values())
+    assert report.predictions.shape == (report.rows, 2)
+
+
+def test_batches_depend_on_seed_and_step_alone(people):
+    data = code_of(SPEC).load(people, _params(class_weights="balanced", epochs=3), Context())
+    whole = list(data.train(0).as_numpy_iterator())
+    later = list(data.train(data.total_steps - 2).as_numpy_iterator())
+    assert len(whole) == data.total_steps and len(later) == 2
+    for one, other in zip(whole[-2:], later, strict=True):
+        for name in one[0]:
+            np.testing.assert_array_equal(one[0][name], other[0][name])
+        np.testing.assert_array_equal(one[1], other[1])
+        np.testing.assert_array_equal(one[2], other[2])
+
+
+def test_a_fold_learns_its_categories_and_means_from_its_own_training_part_alone(people):
+    code = code_of(SPEC)
+    data = code.load(people, _params(target="euros", features=["age", "job"], folds=3, test_fraction=0.0), Context())
+    stages = code.stages(data)
+    assert len(stages) == 4 and stages[-1] is data
+    for stage in stages:
+        truth = stage.encoded.targets[stage.rows["train"]]
+        assert stage.assets.arrays["target"] == pytest.approx([truth.mean(), truth.std()])
+    assert len({stage.assets.arrays["target"][0] for stage in stages}) == 4
+    tested = np.concatenate([stage.rows["test"] for stage in stages[:-1]])
+    assert sorted(tested) == list(range(120))
+
+
+def test_the_simple_answers_stand_on_the_same_rows_and_find_what_is_to_be_found(people, tmp_path):
+    code = code_of(SPEC)
+    for target, figure, names in (
+        ("earns", "test_roc_auc", ["always", "logistic", "gradient"]),
+        ("euros", "test_r2", ["always", "linear", "gradient"]),
+    ):
+        params = _params(target=target)
+        data = code.load(people, params, Context())
+        found = code.baselines(data, params, Context())
+        assert [each.name.split()[0] for each in found] == names
+        assert all(len(each.predictions) == len(data.rows["test"]) for each in found)
+        assert found[1].metrics[figure] > 0.6 > found[0].metrics[figure]
+
+
+def _rows_of(files_folder):
+    with (files_folder / "rows.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_table_is_answered_row_by_row_whatever_its_types(people, tmp_path):
+    code, params = code_of(SPEC), _params()
+    data = code.load(people, params, Context())
+    model, _ = _trained(data, params)
+    predictor = code.open_generator(model, params, data.assets)
+    volume = Volume(tmp_path / "volume")
+    volume.ensure()
+    body = (
+        b"extra,note,since,married,job,hours,age\n"
+        b"1,tea,2020-03-11,yes,baker,50,40\n"
+        b"2,tea,soon,no,smith,many,40\n"
+        b"3,,,,,,\n"
+        b"4,cake,2020-03-11,no,clerk,10,20\n"
+    )
+    dataset = import_files(volume, [("new.csv", body)], "table")
+    (tmp_path / "made").mkdir()
+    use = validate_params(SPEC.use("batch").params, {})
+    report = predictor.batch(use, given(volume, dataset), Context(), Files(tmp_path / "made"))
+    rows = _rows_of(tmp_path / "made")
+    assert isinstance(report.outputs[0], Table) and report.outputs[0].count == len(rows) == 4
+    assert [row["extra"] for row in rows] == ["1", "2", "3", "4"]
+    assert "'soon' is no date" in rows[1]["error"] and "'many' is no number" in rows[1]["error"]
+    assert rows[1]["predicted earns"] == "" and all(rows[i]["predicted earns"] in ("much", "little") for i in (0, 2, 3))
+    shares = [float(rows[0][f"probability of {name}"]) for name in ("little", "much")]
+    assert sum(shares) == pytest.approx(1) and float(rows[0]["probability"]) == pytest.approx(max(shares))
+    (answer, *_) = predictor.generate(
+        validate_params(SPEC.use("generate").params, {"rows": "age,hours,job,married,since,note\n40,50,baker,yes,2020-03-11,tea"}),
+        Context(), Files(tmp_path / "made"),
+    )  # fmt: skip
+    assert answer.items[0].value == pytest.approx(max(shares), abs=1e-6), "typed in it gets the same answer"
+
+
+def test_a_table_of_other_columns_is_refused_with_all_that_it_lacks(people, tmp_path):
+    code, params = code_of(SPEC), _params()
+    data = code.load(people, params, Context())
+    predictor = code.open_generator(build_model(code, params, data.assets, {}), params, data.assets)
+    other = imported(tmp_path, [("other.csv", b"Age,hours,job,since\n" + b"1,2,baker,5\n" * 3)], "table")
+    with pytest.raises(RecipeFailed, match=r"lacks 3 of the columns.*'age' \(is 'Age' meant\?\).*'married'.*'note'"):
+        predictor.batch(validate_params(SPEC.use("batch").params, {}), other, Context(), Files(tmp_path))
+
+
+def test_an_answer_is_explained_by_what_it_would_be_without_each_value(people, tmp_path):
+    code, params = code_of(SPEC), _params(target="euros", features=["age", "hours", "job"])
+    data = code.load(people, params, Context())
+    model, _ = _trained(data, params, steps=150)
+    predictor = code.open_generator(model, params, data.assets)
+    use = validate_params(SPEC.use("generate").params, {"rows": '{"age": 78, "hours": 59}'})
+    said, why = predictor.generate(use, Context(), Files(tmp_path))
+    assert isinstance(said, Scores) and "90% interval" in said.items[0].note
+    by_name = {item.name: item for item in why.items}
+    assert by_name["age"].value > 0 and by_name["hours"].value > 0 and by_name["job"].note == "missing"
+    assert abs(by_name["age"].value) > abs(by_name["job"].value)
+
+
+def test_a_class_of_one_row_and_a_target_given_away_are_told_of(tmp_path):
+    code = code_of(SPEC)
+    lines = "amount,letter,answer\n" + "".join(f"{i % 9},{'pq'[i % 2]},{'yn'[i % 2]}\n" for i in range(40))
+    data = code.load(
+        imported(tmp_path / "a", [("t.csv", lines.encode())], "table"),
+        _params(target="answer", features=["amount", "letter"]),
+        Context(),
+    )
+    assert any("'letter' gives 'answer' away" in note for note in data.notes)
+    with pytest.raises(DatasetInvalid, match="one row only of 'once'"):
+        code.load(
+            imported(tmp_path / "b", [("t.csv", (lines + "1,p,once\n").encode())], "table"),
+            _params(target="answer", features=["amount"]),
+            Context(),
+        )
+
+
+def test_the_parts_that_a_table_names_are_kept(tmp_path):
+    out = io.StringIO()
+    rows = [[i % 7, "yn"[i % 2], ("train", "train", "test")[i % 3]] for i in range(60)]
+    csv.writer(out).writerows([["amount", "answer", "split"], *rows])
+    inputs = imported(tmp_path, [("t.csv", out.getvalue().encode())], "table")
+    data = code_of(SPEC).load(inputs, _params(target="answer", features=[]), Context())
+    assert data.rows["test"].tolist() == list(range(2, 60, 3))
+    assert list(data.kinds) == ["amount"]

@@ -1,0 +1,326 @@
+"""A training job from its inputs to its result: what is published, what the record gets, what the model remembers."""
+
+import json
+import random
+import weakref
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+np = pytest.importorskip("numpy")
+keras = pytest.importorskip("keras")
+
+from shared.errors import (  # noqa: E402
+    Cancelled,
+    CheckpointCorrupt,
+    CriterionMissing,
+    DatasetInvalid,
+    InputMissing,
+    InvalidParams,
+    RecipeFailed,
+)
+from shared.ids import new_id  # noqa: E402
+from shared.jobs.job import CheckpointRef, InputRef, Job, Progress, State  # noqa: E402
+from shared.jobs.models import get_model, models_upon  # noqa: E402
+from shared.outputs import Table, load_outputs  # noqa: E402
+from shared.recipes import RECIPES  # noqa: E402
+from shared.recipes.base import Criterion  # noqa: E402
+from shared.volume.volume import Volume  # noqa: E402
+from tests.support.recipe_cases import CASES  # noqa: E402
+from tests.support.recipes import register, tiny_adapter, tiny_gan, tiny_graph, unregister  # noqa: E402
+from tests.support.recipes.tables import put_table  # noqa: E402
+from worker.context import Context  # noqa: E402
+from worker.recipe import Report  # noqa: E402
+from worker.training.checkpoint import load_model  # noqa: E402
+from worker.training.checkpoint_keeper import Keeper  # noqa: E402
+from worker.training.trainer import BESIDE, run_train  # noqa: E402
+from worker.training.wishes import asked  # noqa: E402
+
+MATRIX = "\n".join(f"{item % 2},{item / 10},{1 - item % 2}" for item in range(8))
+
+
+class Telling(Context):
+    """Remembers what it is told; stops where it is told to."""
+
+    attempt_dir: Path
+
+    def __init__(self, volume, job):
+        super().__init__(volume.start_attempt(job.id, job.attempt), volume, job.id, job.attempt)
+        self.told: list[Progress] = []
+        self.events: list[tuple[str, dict]] = []
+        self.stop_in = ""
+
+    def progress(self, progress):
+        self.told.append(progress)
+
+    def event(self, type, data):
+        self.events.append((type, data))
+
+    def check(self):
+        if self.told and self.told[-1].phase == self.stop_in:
+            raise Cancelled("asked to")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def test_only_recipes():
+    register()
+    yield
+    unregister()
+
+
+@pytest.fixture
+def volume(tmp_path):
+    volume = Volume(tmp_path)
+    volume.ensure()
+    return volume
+
+
+def _job(volume, name, attempt=1, job_id="", **changes):
+    """A claimed job of a case; tiny_adapter stands on a table of numbers."""
+    case = CASES[name]
+    inputs = {"data": InputRef(dataset_id=put_table(volume, case.data()).id)}
+    if case.base:
+        inputs["base"] = InputRef(dataset_id=put_table(volume, MATRIX).id)
+    now = datetime.now(UTC)
+    fields = {"kind": "train", "recipe": case.recipe, "params": case.params, "inputs": inputs, "queue": "train"}
+    about = {"id": job_id or new_id(), "state": State.running, "attempt": attempt, "created_at": now, "updated_at": now}
+    return Job.model_validate({**fields, **about, **changes})
+
+
+def _run(volume, job):
+    context = Telling(volume, job)
+    return run_train(job, context), context
+
+
+def test_the_result_is_small_and_what_there_is_to_see_lies_on_the_volume(volume):
+    job = _job(volume, "tiny_adapter")
+    result, context = _run(volume, job)
+    folder = context.attempt_dir / "artifacts"
+    outputs = load_outputs((folder / "outputs.json").read_bytes())
+    assert result["outputs"] == len(outputs) == 2
+    assert result["artifacts"] == 1 and (folder / "said.csv").exists()
+    assert result["headline"]
+    assert len(json.dumps(result)) < 2_000
+    assert set(result["metrics"]) >= {"loss", "val_loss", "test_accuracy"}
+    assert result["model_id"] == job.id
+
+
+def test_baselines_stand_in_a_table_below_the_model_itself_and_in_no_metric(volume):
+    result, context = _run(volume, _job(volume, "tiny_adapter"))
+    table = load_outputs((context.attempt_dir / "artifacts" / "outputs.json").read_bytes())[-1]
+    assert isinstance(table, Table) and table.title == BESIDE
+    assert table.columns == ["", "test_accuracy"]
+    assert table.rows[0] == ["Tiny adapter", result["metrics"]["test_accuracy"]]
+    assert table.rows[1][0] == "the more frequent class"
+    assert not any(name.startswith("baseline") for name in result["metrics"])
+
+
+def test_a_model_remembers_what_it_was_made_of(volume):
+    job = _job(volume, "tiny_graph in 3 folds")
+    result, _ = _run(volume, job)
+    model = get_model(volume, job.id)
+    assert model.params == job.params and model.inputs == job.inputs
+    assert sum(model.split.values()) == 48
+    assert (model.criterion, model.value) == ("val_hits", result["metrics"]["val_hits"])
+    assert [set(stage) >= {"val_hits"} for stage in model.stages] == [True] * 4
+    assert model.metrics["fold_hits"] == pytest.approx(sum(stage["val_hits"] for stage in model.stages[:3]) / 3)
+
+
+@pytest.mark.parametrize("phase", ["loading", "evaluating"])
+def test_a_stop_is_heard_while_data_are_loaded_and_while_it_reports(volume, monkeypatch, phase):
+    job = _job(volume, "tiny_gan")
+    context = Telling(volume, job)
+    if phase == "loading":
+        context.stop_in = phase
+    else:
+
+        def report(model, data, params, inner, files, stages):
+            context.stop_in = "evaluating"
+            files.write("half.txt", b"half")
+            inner.check()
+            raise AssertionError("went on")
+
+        monkeypatch.setattr(tiny_gan, "report", report)
+    with pytest.raises(Cancelled):
+        run_train(job, context)
+    assert not (context.attempt_dir / "artifacts").exists()
+    assert not list(context.attempt_dir.rglob(".tmp-*"))
+
+
+def test_a_long_report_shows_signs_of_life(volume, monkeypatch):
+    monkeypatch.setattr("worker.training.reporting.INTERVAL_S", 0.0)
+
+    def report(model, data, params, context, files, stages):
+        for _ in range(5):
+            context.check()
+        return Report({"test_distance": 1.0})
+
+    monkeypatch.setattr(tiny_gan, "report", report)
+    _, context = _run(volume, _job(volume, "tiny_gan"))
+    last = [(told.phase, told.step, told.part) for told in context.told[-6:]]
+    assert len(set(last)) == 6 and {phase for phase, _, _ in last} == {"evaluating"}
+
+
+def test_samples_never_change_a_training(volume, monkeypatch):
+    quiet, loud = _job(volume, "tiny_gan"), _job(volume, "tiny_gan")
+    _run(volume, quiet)
+    before = tiny_gan.sample
+
+    def disturbing(model, params, assets, *, seed, files):
+        random.random()
+        np.random.random()
+        keras.random.normal((1,))
+        keras.random.normal((1,), seed=model.noise)
+        model.judge(keras.random.normal((2, 2)), training=True)  # its dropout draws
+        return before(model, params, assets, seed=seed, files=files)
+
+    monkeypatch.setattr(tiny_gan, "sample", disturbing)
+    _run(volume, loud)
+    assert _rows(volume, quiet) == _rows(volume, loud)
+
+
+def _rows(volume, job):
+    lines = (volume.attempt_dir(job.id, 1) / "series.jsonl").read_text().splitlines()[1:]
+    return [{name: value for name, value in json.loads(line).items() if name != "at"} for line in lines]
+
+
+def test_a_criterion_that_an_evaluation_does_not_give_is_named_with_what_it_gave(volume, monkeypatch):
+    other = replace(RECIPES["tiny_gan"], criterion=Criterion("val_fid", "min"))
+    monkeypatch.setitem(RECIPES, "tiny_gan", other)
+    with pytest.raises(CriterionMissing, match="gave val_distance, but the recipe judges by 'val_fid'"):
+        _run(volume, _job(volume, "tiny_gan"))
+
+
+def test_xla_asked_of_a_recipe_that_cannot_is_refused_by_the_name_of_the_param(volume):
+    job = _job(volume, "tiny_graph", params={"steps": 3, "xla": "on"})
+    with pytest.raises(InvalidParams) as caught:
+        _run(volume, job)
+    assert [problem.field for problem in caught.value.problems] == ["params.xla"]
+    assert "right are auto and off" in caught.value.message
+
+
+def test_a_model_upon_a_base_opens_it_again_and_says_when_it_is_gone(volume):
+    job = _job(volume, "tiny_adapter")
+    result, _ = _run(volume, job)
+    info = volume.checkpoint(CheckpointRef(**result["checkpoint"]))
+    loaded = load_model(info.path, Context(volume=volume))
+    assert float(loaded.model.get_layer("base").embeddings[3, 0]) == 1.0
+    assert loaded.recipe == "tiny_adapter"
+    volume.dataset_dir(job.inputs["base"].dataset_id).rename(volume.root / "away")
+    with pytest.raises(InputMissing):
+        load_model(info.path, Context(volume=volume))
+
+
+def test_a_model_names_the_inputs_that_it_cannot_be_built_without(volume):
+    job = _job(volume, "tiny_adapter")
+    result, _ = _run(volume, job)
+    needs = {"base": job.inputs["base"]}
+    assert get_model(volume, job.id).needs == needs
+    assert volume.checkpoint(CheckpointRef(**result["checkpoint"])).needs == needs
+    assert [model.id for model in models_upon(volume, dataset_id=needs["base"].dataset_id)] == [job.id]
+    assert models_upon(volume, dataset_id=job.inputs["data"].dataset_id) == []
+
+
+def test_a_fixed_variable_that_training_changes_all_the_same_is_refused(volume, monkeypatch):
+    def build(params, assets, inputs):
+        item = keras.Input((1,), dtype="int32")
+        h = keras.layers.Flatten()(keras.layers.Embedding(16, 2)(item))
+        h = keras.layers.BatchNormalization(name="norm")(h)
+        return keras.Model(item, keras.layers.Dense(1)(h))
+
+    monkeypatch.setattr(tiny_adapter, "build", build)
+    monkeypatch.setattr(tiny_adapter, "fixed", lambda model: model.get_layer("norm").non_trainable_variables)
+    with pytest.raises(RecipeFailed, match="norm/moving_mean"):
+        _run(volume, _job(volume, "tiny_adapter"))
+
+
+def test_the_model_of_a_fold_is_gone_before_the_next_one_is_built(volume, monkeypatch):
+    build, built, left = tiny_graph.build, [], []
+
+    def noted(params, assets, inputs):
+        left.append(sum(model() is not None for model in built))
+        model = build(params, assets, inputs)
+        built.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(tiny_graph, "build", noted)
+    _run(volume, _job(volume, "tiny_graph in 3 folds"))
+    assert left == [0, 0, 0, 0]
+
+
+def test_a_dataset_that_only_trained_it_is_not_needed_any_more(volume):
+    job = _job(volume, "tiny_adapter")
+    result, _ = _run(volume, job)
+    volume.dataset_dir(job.inputs["data"].dataset_id).rename(volume.root / "away")
+    load_model(volume.checkpoint(CheckpointRef(**result["checkpoint"])).path, Context(volume=volume))
+
+
+def test_going_on_upon_another_base_is_refused(volume, monkeypatch):
+    job = _job(volume, "tiny_adapter")
+    first = Telling(volume, job)
+    first.stop_in = "evaluating"
+    with pytest.raises(Cancelled):
+        run_train(job, first)
+    other = put_table(volume, MATRIX.replace("0.3", "0.7"))
+    changed = {**job.inputs, "base": InputRef(dataset_id=other.id)}
+    again = _job(volume, "tiny_adapter", attempt=2, job_id=job.id, inputs=changed)
+    with pytest.raises(CheckpointCorrupt, match="its weights fit no other"):
+        _run(volume, again)
+
+
+def test_an_adapter_begins_with_weights_of_its_own_base_only(volume):
+    job = _job(volume, "tiny_adapter")
+    result, _ = _run(volume, job)
+    start = InputRef(checkpoint=CheckpointRef(**result["checkpoint"]))
+    _run(volume, _job(volume, "tiny_adapter", inputs={**job.inputs, "start_from": start}))
+    other = put_table(volume, MATRIX.replace("0.3", "0.7"))
+    changed = {"data": job.inputs["data"], "base": InputRef(dataset_id=other.id), "start_from": start}
+    with pytest.raises(CheckpointCorrupt, match="its weights fit no other"):
+        _run(volume, _job(volume, "tiny_adapter", inputs=changed))
+
+
+def test_every_fold_begins_with_the_weights_to_start_from(volume, monkeypatch):
+    result, _ = _run(volume, _job(volume, "tiny_graph"))
+    ref = CheckpointRef(**result["checkpoint"])
+    expected = load_model(volume.checkpoint(ref).path, Context(volume=volume)).model.vectors.numpy()
+    begun = []
+    start_from = Keeper.start_from
+
+    def noted(self, info):
+        start_from(self, info)
+        begun.append(self._model.vectors.numpy())
+
+    monkeypatch.setattr(Keeper, "start_from", noted)
+    folds = _job(volume, "tiny_graph in 3 folds")
+    inputs = {**folds.inputs, "start_from": InputRef(checkpoint=ref)}
+    _run(volume, folds.model_copy(update={"inputs": inputs}))
+    assert len(begun) == 4
+    for vectors in begun:
+        np.testing.assert_array_equal(vectors, expected)
+
+
+def test_a_fold_that_stops_early_gives_way_to_the_next_at_its_own_place(volume, monkeypatch):
+    worse = iter(range(1000))
+    monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: {"val_hits": 1.0 / (1 + next(worse))})
+    job = _job(volume, "tiny_graph in 3 folds", params={"steps": 20, "eval_every": 5, "folds": 2})
+    monkeypatch.setattr("worker.training.fit.asked", _patient(1))
+    result, context = _run(volume, job)
+    assert [row["step"] for row in _rows(volume, job) if "val_hits" in row] == [5, 10, 25, 30, 45, 50]
+    assert (result["steps"], result["total_steps"], result["stopped_early"]) == (50, 60, True)
+    steps = [told.step for told in context.told]
+    assert steps == sorted(steps)
+
+
+def _patient(evaluations):
+    return lambda params, name: evaluations if name == "early_stopping_patience" else asked(params, name)
+
+
+def test_what_bad_data_say_reaches_the_caller_line_by_line(volume):
+    job = _job(volume, "tiny_gan")
+    bad = put_table(volume, "1,2\n" * 20 + "x,1\n1,2,3\n")
+    job = job.model_copy(update={"inputs": {"data": InputRef(dataset_id=bad.id)}})
+    with pytest.raises(DatasetInvalid) as caught:
+        _run(volume, job)
+    assert [problem.line for problem in caught.value.problems] == [21, 22]
