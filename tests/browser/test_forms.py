@@ -347,7 +347,7 @@ def test_the_same_form_sent_twice_is_one_job_and_changed_it_is_another(site, hou
             "params.target": "price",
             "idempotency_key": "k1",
         }
-        request = urllib.request.Request(f"{site.url}/jobs", urllib.parse.urlencode(values | more).encode())
+        request = urllib.request.Request(f"{site.url}/jobs/new", urllib.parse.urlencode(values | more).encode())
         with urllib.request.urlopen(request) as answer:
             return answer.url
 
