@@ -45,7 +45,7 @@ def _visit(browser: Browser, url: str, folder: Path, scheme: str, label: str, si
         page.goto(url + path)
         page.wait_for_load_state("load")
         _load_pictures(page)
-        if name == "job-train":
+        if name == "job-train" and page.locator("#chart-empty").is_hidden():  # there are curves to be drawn
             page.locator("#chart .main-svg").first.wait_for(timeout=20_000)
         page.screenshot(path=folder / f"{name}-{label}-{scheme}.png", full_page=True)
     for problem in problems:

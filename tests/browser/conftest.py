@@ -43,7 +43,7 @@ def page(chromium, stack) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def site(redis_server, tmp_path_factory) -> Iterator[Site]:
-    """The web alone, for pages that no worker has to fill."""
+    """The web alone, with one more recipe, for pages that no worker has to fill."""
     folder = tmp_path_factory.mktemp("site")
     settings = load_settings(redis_url=redis_server.url, key_prefix=f"site-{new_id()[-8:]}", data=folder / "data")
     running = Site(settings)

@@ -12,9 +12,7 @@ from playwright.sync_api import Page, expect
 
 from shared.datasets import Limits, import_dataset
 from shared.outputs import Score, Scores
-from shared.recipes import RECIPES
 from shared.volume.files import get_file
-from tests.support.picky_spec import SPEC
 from tests.support.web_site import Site
 
 HOUSES = "price;city;rooms;id;about it\n" + "\n".join(
@@ -23,12 +21,6 @@ HOUSES = "price;city;rooms;id;about it\n" + "\n".join(
 )
 SHIPS = "tons;flag\n" + "\n".join(f"{n * 10};{'de' if n % 2 else 'cn'}" for n in range(60))
 NEW = "/jobs/new?kind=train&recipe=picky"
-
-
-@pytest.fixture(autouse=True)
-def picky(monkeypatch) -> None:
-    """The web knows one more recipe, as long as a test here runs."""
-    monkeypatch.setitem(RECIPES, SPEC.name, SPEC)
 
 
 def table(site: Site, name: str, text: str) -> str:
@@ -355,7 +347,7 @@ def test_the_same_form_sent_twice_is_one_job_and_changed_it_is_another(site, hou
             "params.target": "price",
             "idempotency_key": "k1",
         }
-        request = urllib.request.Request(f"{site.url}/jobs", urllib.parse.urlencode(values | more).encode())
+        request = urllib.request.Request(f"{site.url}/jobs/new", urllib.parse.urlencode(values | more).encode())
         with urllib.request.urlopen(request) as answer:
             return answer.url
 

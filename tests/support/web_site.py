@@ -1,12 +1,16 @@
-"""The web alone, in this process, on a store and a volume of its own: for pages that no worker has to fill.
+"""The web alone, on a store and a volume of its own: for pages that no worker has to fill.
 
-Jobs are carried out by hand: claimed, written to the volume and finished, as a worker does it.
+Jobs are carried out by hand: claimed, written to the volume and finished, as a worker does it. The web runs in a process of its own
+(`python -m tests.support.web_site`), which knows one more recipe: tests/support/picky_spec.py.
 """
 
 import json
 import logging
-import threading
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -15,21 +19,19 @@ from shared.jobs.job import CheckpointRef, Job, JobRequest, Progress, State
 from shared.jobs.models import Model, save_model
 from shared.jobs.store import JobStore
 from shared.outputs import Output, headline
-from shared.settings import Settings
+from shared.recipes import RECIPES
+from shared.settings import Settings, load_settings
 from shared.volume.volume import Volume
+from tests.support.picky_spec import SPEC
 from web.app import create_app
 from worker.artifacts import Files, publishing
 
 Fill = Callable[[Files], list[Output]]
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_request(self, *args: Any) -> None:
-        """Say nothing: a failing test shows the browser's side."""
+_ROOT = Path(__file__).parents[2]
 
 
 class Site:
-    """url, store and volume of a running web. submit() and the rest play the other half."""
+    """url, store and volume of a running web. running() and the rest play the other half."""
 
     def __init__(self, settings: Settings):
         self.settings = settings
@@ -37,17 +39,23 @@ class Site:
         self.volume.ensure()
         self.store = JobStore.connect(settings)
         self.store.require_schema()
-        app = create_app(settings)
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-        self.url = f"http://127.0.0.1:{self._server.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="site", daemon=True)
-        self._thread.start()
+        told = {"redis_url": settings.redis_url, "key_prefix": settings.key_prefix, "data": str(settings.data)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.web_site", json.dumps(told)],
+            cwd=_ROOT,
+            env=os.environ,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        port = self._process.stdout.readline().strip()
+        assert port.isdigit(), "the web did not start"
+        self.url = f"http://127.0.0.1:{port}"
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        """End the web and remove its keys."""
+        self._process.terminate()
+        self._process.communicate()
         for key in self.store.redis.scan_iter(f"{self.settings.key_prefix}:*", count=1000):
             self.store.redis.delete(key)
         self.store.redis.close()
@@ -109,3 +117,23 @@ class Site:
         model = Model(id=job.id, name=name, recipe=job.recipe, checkpoint=ref, **more)
         save_model(self.volume, model)
         return model
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, *args: Any) -> None:
+        """Say nothing: a failing test shows the browser's side."""
+
+
+def main(told: str) -> None:
+    """Serve until terminated; says its port first."""
+    RECIPES[SPEC.name] = SPEC
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server(
+        "127.0.0.1", 0, create_app(load_settings(**json.loads(told))), threaded=True, request_handler=_Quiet
+    )
+    print(server.port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
