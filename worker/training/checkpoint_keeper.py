@@ -95,6 +95,9 @@ class Keeper:
 
     def start_from(self, info: CheckpointInfo) -> None:
         """Load only the weights of another training's checkpoint. Raises CheckpointCorrupt when they do not fit the model."""
+        self._load_weights(info)
+
+    def _load_weights(self, info: CheckpointInfo) -> None:
         stored = checkpoint.read_state(info.path)
         checkpoint.require_same_inputs(stored, self._inputs)
         checkpoint.restore(self._model, info.path, stored, fixed=self._fixed, weights_only=True)
@@ -155,7 +158,7 @@ class Keeper:
         if volume is not None:
             for info in volume.checkpoints(self._context.job_id):
                 if info.ref.step == state.best_step and volume.verify(info.path):
-                    self.start_from(info)
+                    self._load_weights(info)
                     self._resumed = info.ref
                     return True
         message = f"the best checkpoint (step {state.best_step}) cannot be read; the last one is used"
