@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def _trained(data, params, steps=3):
     """A model after a few steps, and what it lost in each."""
     import keras
 
-    code = code_of(SPEC)
+    code: Any = code_of(SPEC)
     model = build_model(code, params, data.assets, {})
     model.compile(optimizer=keras.optimizers.AdamW(1e-2), **code.compile_args(params, data.assets))
     batches = data.train(0).repeat().take(steps).as_numpy_iterator()
@@ -93,7 +94,7 @@ def test_batches_depend_on_seed_and_step_alone(people):
 
 
 def test_a_fold_learns_its_categories_and_means_from_its_own_training_part_alone(people):
-    code = code_of(SPEC)
+    code: Any = code_of(SPEC)
     data = code.load(people, _params(target="euros", features=["age", "job"], folds=3, test_fraction=0.0), Context())
     stages = code.stages(data)
     assert len(stages) == 4 and stages[-1] is data
@@ -106,7 +107,7 @@ def test_a_fold_learns_its_categories_and_means_from_its_own_training_part_alone
 
 
 def test_the_simple_answers_stand_on_the_same_rows_and_find_what_is_to_be_found(people, tmp_path):
-    code = code_of(SPEC)
+    code: Any = code_of(SPEC)
     for target, figure, names in (
         ("earns", "test_roc_auc", ["always", "logistic", "gradient"]),
         ("euros", "test_r2", ["always", "linear", "gradient"]),
@@ -125,7 +126,8 @@ def _rows_of(files_folder):
 
 
 def test_a_table_is_answered_row_by_row_whatever_its_types(people, tmp_path):
-    code, params = code_of(SPEC), _params()
+    code: Any = code_of(SPEC)
+    params = _params()
     data = code.load(people, params, Context())
     model, _ = _trained(data, params)
     predictor = code.open_generator(model, params, data.assets)
@@ -157,7 +159,8 @@ def test_a_table_is_answered_row_by_row_whatever_its_types(people, tmp_path):
 
 
 def test_a_table_of_other_columns_is_refused_with_all_that_it_lacks(people, tmp_path):
-    code, params = code_of(SPEC), _params()
+    code: Any = code_of(SPEC)
+    params = _params()
     data = code.load(people, params, Context())
     predictor = code.open_generator(build_model(code, params, data.assets, {}), params, data.assets)
     other = imported(tmp_path, [("other.csv", b"Age,hours,job,since\n" + b"1,2,baker,5\n" * 3)], "table")
@@ -166,7 +169,8 @@ def test_a_table_of_other_columns_is_refused_with_all_that_it_lacks(people, tmp_
 
 
 def test_an_answer_is_explained_by_what_it_would_be_without_each_value(people, tmp_path):
-    code, params = code_of(SPEC), _params(target="euros", features=["age", "hours", "job"])
+    code: Any = code_of(SPEC)
+    params = _params(target="euros", features=["age", "hours", "job"])
     data = code.load(people, params, Context())
     model, _ = _trained(data, params, steps=150)
     predictor = code.open_generator(model, params, data.assets)
@@ -179,7 +183,7 @@ def test_an_answer_is_explained_by_what_it_would_be_without_each_value(people, t
 
 
 def test_a_class_of_one_row_and_a_target_given_away_are_told_of(tmp_path):
-    code = code_of(SPEC)
+    code: Any = code_of(SPEC)
     lines = "amount,letter,answer\n" + "".join(f"{i % 9},{'pq'[i % 2]},{'yn'[i % 2]}\n" for i in range(40))
     data = code.load(
         imported(tmp_path / "a", [("t.csv", lines.encode())], "table"),
@@ -200,6 +204,7 @@ def test_the_parts_that_a_table_names_are_kept(tmp_path):
     rows = [[i % 7, "yn"[i % 2], ("train", "train", "test")[i % 3]] for i in range(60)]
     csv.writer(out).writerows([["amount", "answer", "split"], *rows])
     inputs = imported(tmp_path, [("t.csv", out.getvalue().encode())], "table")
-    data = code_of(SPEC).load(inputs, _params(target="answer", features=[]), Context())
+    code: Any = code_of(SPEC)
+    data = code.load(inputs, _params(target="answer", features=[]), Context())
     assert data.rows["test"].tolist() == list(range(2, 60, 3))
     assert list(data.kinds) == ["amount"]

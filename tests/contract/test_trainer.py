@@ -219,8 +219,8 @@ def test_a_model_names_the_inputs_that_it_cannot_be_built_without(volume):
     needs = {"base": job.inputs["base"]}
     assert get_model(volume, job.id).needs == needs
     assert volume.checkpoint(CheckpointRef(**result["checkpoint"])).needs == needs
-    assert [model.id for model in models_upon(volume, dataset_id=needs["base"].dataset_id)] == [job.id]
-    assert models_upon(volume, dataset_id=job.inputs["data"].dataset_id) == []
+    assert [model.id for model in models_upon(volume, dataset_id=needs["base"].dataset_id or "")] == [job.id]
+    assert models_upon(volume, dataset_id=job.inputs["data"].dataset_id or "") == []
 
 
 def test_a_fixed_variable_that_training_changes_all_the_same_is_refused(volume, monkeypatch):

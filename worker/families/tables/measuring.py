@@ -106,10 +106,8 @@ def report_table(
         labels = truth.astype(np.int64)
         outputs = class_outputs(labels, answers, data.classes)
         said_classes = answers.argmax(1)
-        size = len(data.classes)
-        counts = np.bincount(labels * size + said_classes, minlength=size * size).reshape(size, size)
-        files.write("confusion_matrix.csv", confusion_csv(counts, data.classes))
-        if size == 2:
+        files.write("confusion_matrix.csv", confusion_csv(labels, said_classes, data.classes))
+        if len(data.classes) == 2:
             metrics |= _threshold(data, params, said, shown)
         worst = worst_mistakes(labels, answers, _MISTAKES)
         judge = class_judge(labels)
