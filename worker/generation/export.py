@@ -19,6 +19,7 @@ The same checkpoint makes the same bytes, but for model.keras and saved_model/, 
 import contextlib
 import json
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,8 +94,10 @@ def export_model(loaded: LoadedModel, ref: CheckpointRef, context: Context, file
 @contextlib.contextmanager
 def _written(export: Any, loaded: LoadedModel, files: Files, context: Context) -> Iterator[Path]:
     """A folder with what a recipe's export() writes and model.keras, gone afterwards."""
-    folder = files.path("taken_away")
+    folder, scratch = files.path("taken_away"), files.path("scratch")
     folder.mkdir()
+    scratch.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(scratch)  # Keras' own saving leaves AutoGraph's source files there
     try:
         context.check()
         model = export(loaded.model, loaded.params, loaded.assets, folder)
@@ -102,7 +105,9 @@ def _written(export: Any, loaded: LoadedModel, files: Files, context: Context) -
         keras.saving.save_model(model, folder / "model.keras")
         yield folder
     finally:
+        tempfile.tempdir = before
         shutil.rmtree(folder)
+        shutil.rmtree(scratch)
 
 
 def _by_path(model: Any) -> dict[str, np.ndarray]:
