@@ -54,7 +54,9 @@ def jobs(own) -> dict[str, str]:
     shutil.rmtree(own.volume.dataset_dir(other.id))
     until(own, trained, "succeeded")
     until(own, failed, "failed")
-    generated = own.client.submit({"kind": "generate", "inputs": {"model": trained}, "params": CASE.generate})["id"]
+    generated = own.client.submit(
+        {"kind": "generate", "inputs": {"model": trained}, "params": CASE.generate(own.volume)}
+    )["id"]
     until(own, generated, "succeeded")
     cancelled = train(own, dataset.id, params=ENDLESS)
     own.until(lambda: own.volume.checkpoints(cancelled), 90)
@@ -99,7 +101,7 @@ def page(own: RunningStack, path: str) -> str:
 
 def generate(own: RunningStack, model: Any) -> list[str]:
     """The texts a model makes. model: its id, or a checkpoint."""
-    body = {"kind": "generate", "inputs": {"model": model}, "params": CASE.generate}
+    body = {"kind": "generate", "inputs": {"model": model}, "params": CASE.generate(own.volume)}
     return [output["text"] for output in until(own, own.client.submit(body)["id"], "succeeded")["outputs"]]
 
 
