@@ -24,6 +24,7 @@ from web.pages.job_output import made, samples
 from web.pages.job_view import actions, advice, timeline, took_s
 from web.pages.judging import best_checkpoint, key_metrics, verdict_of
 from web.pages.reach import pages, services, store, volume
+from web.representation import whole
 from web.submission import retry_request, submit
 
 _ACTIVE_S = 2  # seconds between two looks without JavaScript's event stream
@@ -38,6 +39,7 @@ def job(job_id: str) -> str:
     """Show everything about a job."""
     events = store().events(job_id, limit=_EVENTS)  # before the record: what it says is then never older than they are
     found, place = placed(store(), access.job(job_id))
+    found = whole(services(), found)  # where it has just been read again
     spec = RECIPES.get(found.recipe)
     checkpoints = _checkpoints(found, spec)
     artifacts = _artifacts(found)

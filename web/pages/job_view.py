@@ -58,7 +58,12 @@ class Advice:
 def timeline(job: Job) -> list[Step]:
     """Tell a job's life so far, oldest first."""
     steps = [Step("Submitted", "", job.created_at, details=(f"by {job.owner}",))]
-    steps += [_attempt(job, attempt) for attempt in job.attempts]
+    before = 0
+    for attempt in job.attempts:
+        if attempt.number > before + 1:
+            steps.append(_unlisted(job, before + 1, attempt.number - 1))
+        steps.append(_attempt(job, attempt))
+        before = attempt.number
     if job.state == State.queued:
         again = "Waits for another attempt" if job.attempts else "Waits in the queue"
         steps.append(Step(again, "", job.queued_at, lasts=True))
@@ -68,6 +73,12 @@ def timeline(job: Job) -> list[Step]:
         look = {State.succeeded: "ok", State.failed: "bad"}.get(job.state, "")
         steps.append(Step(str(job.state).capitalize(), look, job.finished_at))
     return steps
+
+
+def _unlisted(job: Job, first: int, last: int) -> Step:
+    """Attempts of which the record says nothing any more."""
+    title = f"Attempt {first}" if first == last else f"Attempts {first:,} to {last:,}"
+    return Step(title, "", None, details=(f"their logs: trainyard log {job.id} --attempt N",))
 
 
 def _attempt(job: Job, attempt: Attempt) -> Step:

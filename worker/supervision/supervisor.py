@@ -210,7 +210,8 @@ class Supervisor:
 
     def _cost(self, job: Job, seconds: float) -> dict[str, Any]:
         """Seconds a device was held: by this attempt and by all of the job's."""
-        before = sum((a.ended_at - a.started_at).total_seconds() for a in job.attempts if a.ended_at)
+        listed = sum((a.ended_at - a.started_at).total_seconds() for a in job.attempts if a.ended_at)
+        before = job.forgotten_s + listed
         return {"device": self._device, "attempt_s": round(seconds, 3), "total_s": round(before + seconds, 3)}
 
     # --- around jobs --------------------------------------------------------------------------------------------------
