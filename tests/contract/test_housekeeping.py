@@ -111,6 +111,16 @@ def test_pins_go_with_the_jobs_that_needed_them(store, volume):
     assert pins.pins(volume.job_dir(job.id)) == {}
 
 
+def test_the_pin_of_what_a_model_is_built_upon_stays_though_its_job_has_ended(store, volume):
+    base, job = ended(store, volume), ended(store, volume)
+    needs = {"base": InputRef(checkpoint=ref_of(base))}
+    save_model(volume, Model(id=job.id, name="m", recipe="gpt", checkpoint=ref_of(job), needs=needs))
+    assert tidy(store, volume) == Tidied()
+    assert list(pins.pins(volume.job_dir(base.id)).values()) == [job.id]
+    delete_model(volume, job.id)
+    assert pins.pins(volume.job_dir(base.id)) == {}
+
+
 def test_a_training_whose_time_is_over_stays_while_another_job_needs_it(store, volume):
     job = ended(store, volume)
     start_from = {START_FROM: InputRef(checkpoint=ref_of(job))}

@@ -14,7 +14,7 @@ import redis
 
 from shared.jobs.job import TERMINAL
 from shared.jobs.models import models_from, models_upon
-from shared.jobs.pins import pins, plain_pins
+from shared.jobs.pins import held_by_model, pins, plain_pins
 from shared.jobs.store import JobStore
 from shared.volume import files
 from shared.volume.cache import drop_unused
@@ -168,7 +168,7 @@ def _drop_over(store: JobStore, volume: Volume, found: dict[Path, str], now: flo
     for path, needing in found.items():
         try:
             if needing in states:
-                over = states[needing][1].terminal
+                over = states[needing][1].terminal and path not in held_by_model(volume, needing)
             else:
                 over = now - path.stat().st_mtime > _ORPHAN_S and not _may_come_back(volume, needing)
             if over:
