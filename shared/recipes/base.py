@@ -169,9 +169,10 @@ class Criterion:
 class RecipeSpec:
     """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
-    inputs: of a training, the main one first. uses: by name; "generate" is the usual one, "batch" a whole dataset in and a table
-    or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards. check: (params,
-    datasets by role) -> problems that only show when both are known.
+    inputs: of a training, the main one first. shape: the params that decide of which shape and meaning its weights are: with others
+    no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
+    in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
+    check: (params, datasets by role) -> problems that only show when both are known.
     """
 
     name: str
@@ -185,8 +186,14 @@ class RecipeSpec:
     source: str
     limits: str = ""
     criterion: Criterion = Criterion()
+    shape: tuple[str, ...] = ()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
     code: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.shape if name not in self.train_params.model_fields]
+        if unknown:
+            raise ValueError(f"{self.name}: shape names {', '.join(unknown)}, which are no params of its training")
 
     @property
     def code_module(self) -> str:

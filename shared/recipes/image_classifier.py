@@ -176,5 +176,6 @@ SPEC = RecipeSpec(
     "Szegedy et al. 2014, arXiv:1409.4842; class-activation maps: Zhou et al. 2016, arXiv:1512.04150",
     limits="It says one of its classes for any picture, also for one that shows none of them, and sees it at the size it was "
     "trained with: what is small in a large picture is lost.",
+    shape=("architecture", "width", "depth"),
     check=check,
 )

@@ -278,5 +278,6 @@ SPEC = RecipeSpec(
     },
     source="TabM: Gorishniy et al. 2024, arXiv:2410.24210; piecewise linear encoding: 2022, arXiv:2203.05556; ResNet for "
     "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002",
+    shape=("target", "features", "task", "network", "width", "layers", "members"),
     check=check,
 )

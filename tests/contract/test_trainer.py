@@ -20,6 +20,7 @@ from shared.errors import (  # noqa: E402
     InputMissing,
     InvalidParams,
     RecipeFailed,
+    StartUnlike,
 )
 from shared.ids import new_id  # noqa: E402
 from shared.jobs.job import CheckpointRef, InputRef, Job, Progress, State  # noqa: E402
@@ -277,8 +278,22 @@ def test_an_adapter_begins_with_weights_of_its_own_base_only(volume):
     _run(volume, _job(volume, "tiny_adapter", inputs={**job.inputs, "start_from": start}))
     other = put_table(volume, MATRIX.replace("0.3", "0.7"))
     changed = {"data": job.inputs["data"], "base": InputRef(dataset_id=other.id), "start_from": start}
-    with pytest.raises(CheckpointCorrupt, match="its weights fit no other"):
+    with pytest.raises(StartUnlike, match="upon another base: its weights fit no other"):
         _run(volume, _job(volume, "tiny_adapter", inputs=changed))
+
+
+def test_weights_of_another_shape_are_refused_with_what_differs(volume, monkeypatch):
+    result, _ = _run(volume, _job(volume, "tiny_graph"))
+    start = InputRef(checkpoint=CheckpointRef(**result["checkpoint"]))
+    job = _job(volume, "tiny_graph")
+    inputs = {**job.inputs, "start_from": start}
+    wider = job.model_copy(update={"inputs": inputs, "params": {**job.params, "width": 7}})
+    with pytest.raises(StartUnlike, match=r"was trained with width 4 \(here 7\): .* set them alike"):
+        _run(volume, wider)
+    more = put_table(volume, "\n".join(f"{user},{item}" for user in range(9) for item in range(9)))
+    job = _job(volume, "tiny_graph", inputs={"data": InputRef(dataset_id=more.id), "start_from": start})
+    with pytest.raises(StartUnlike, match=r"of another shape, vectors \d+x4 \(float32\) there is vectors 18x4"):
+        _run(volume, job)
 
 
 def test_every_fold_begins_with_the_weights_to_start_from(volume, monkeypatch):

@@ -24,6 +24,7 @@ _REMEDIES = {
     "input_missing": "Upload the dataset again or choose another one, then clone the job.",
     "dataset_invalid": "Correct the dataset as listed, upload it again and clone the job.",
     "checkpoint_corrupt": "Retry: it starts from the newest checkpoint that can still be read.",
+    "start_from_unlike": "Clone it with the params and the data named above set alike, or without a model to start from.",
     "dependency_failed": "See why the job it waited for did not succeed; then retry that one and this one.",
     "deadline_passed": "Clone it with a later deadline, or when fewer jobs wait.",
     "process_lost": "Retry; if it happens again, the log's last lines say what the process was doing.",

@@ -77,8 +77,8 @@ def fit(
     start_from: checkpoint of another training whose weights every stage begins with (fresh optimizer, step 0).
     devices: device names to mirror over, for tests; else the slot's GPUs.
     Raises Interrupted as context.check() does, after a last checkpoint unless the lease is lost; NonFiniteLoss naming
-    the step; CriterionMissing; CheckpointCorrupt when resume does not fit; InvalidParams for a recipe that cannot be compiled
-    with XLA; VolumeFull when a checkpoint could not be written.
+    the step; CriterionMissing; CheckpointCorrupt when resume does not fit; StartUnlike when start_from does not;
+    InvalidParams for a recipe that cannot be compiled with XLA; VolumeFull when a checkpoint could not be written.
     """
     run = _Run(spec, params, data, context, inputs or {}, start_from)
     try:

@@ -83,6 +83,7 @@ TINY_GRAPH = RecipeSpec(
     uses={"generate": Use(TinyGraphGenerate, "Recommend")},
     source="LightGCN: He et al. 2020, arXiv:2002.02126",
     criterion=Criterion("val_hits", "max"),
+    shape=("width",),
     code="tests.support.recipes.tiny_graph",
 )
 TINY_ADAPTER = RecipeSpec(
