@@ -4,6 +4,7 @@ A pin is an empty file that names the needing job:
     jobs/<job id>/pins/<attempt>-<step>-<needing id>   a checkpoint; 0-0 when it needs the model that the job will leave
     datasets/<dataset id>/pins/<needing id>            a dataset
     files/<file id>/pins/<needing id>                  an uploaded file (shared/volume/files.py)
+    cache/<dataset id>/<key>/pins/<needing id>         data prepared for trainings (shared/volume/cache.py)
 Written before the needing job is accepted. Those of checkpoints and datasets are taken away when it has ended
 (worker/supervision/settle.py, else the reaper's housekeeping), those of files with its own files. A model that somebody names
 pins its checkpoint likewise, under its own id, and every model those checkpoints that it cannot be built without: a base whose

@@ -229,6 +229,19 @@ def test_what_was_made_of_a_dataset_goes_with_it_or_after_a_month_unused(store, 
     assert not (volume.root / cache.CACHE / gone).exists()
 
 
+def test_what_a_job_uses_of_the_cache_stays_until_it_has_ended_however_much_there_is(store, volume):
+    data = a_dataset(volume)
+    entry = cache.entry_dir(volume.root / cache.CACHE, data, "k")
+    entry.mkdir(parents=True)
+    (entry / "tokens").write_bytes(b"1" * 1000)
+    job, _ = store.submit(JobRequest(kind="train", recipe="gpt", params={}))
+    cache.mark_used(entry, job.id)
+    assert tidy(store, volume, max_cache_bytes=10) == Tidied()
+    store.cancel(job.id)
+    assert tidy(store, volume, max_cache_bytes=2_000) == Tidied(pins=1)
+    assert tidy(store, volume, max_cache_bytes=10) == Tidied(cached=1)
+
+
 def test_what_comes_back_of_a_deleted_job_by_itself_is_removed_and_never_put_back(store, volume):
     job, _ = store.submit(JobRequest(kind="train", recipe="gpt", params={}))
     read = store.get(job.id)  # by the reaper, or by a worker that is stopped now

@@ -17,6 +17,7 @@ from shared.errors import Conflict, LeaseLost, VolumeFull
 from shared.jobs.job import QUEUES, Job
 from shared.jobs.store import JobStore
 from shared.settings import Settings
+from shared.volume.cache import make_room
 from shared.volume.staging import STAGING_PREFIX
 from shared.volume.volume import Volume
 from worker.logs import job_fields
@@ -110,6 +111,7 @@ class Supervisor:
             if done is not None:
                 self._settlement.finish_as(job, done)
                 return
+            make_room(self._volume)
             folder = self._volume.start_attempt(job.id, job.attempt)
             self._volume.write_claimed(job)
             with contextlib.closing(AttemptLog(folder / "log.txt")) as log_file:
