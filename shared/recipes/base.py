@@ -120,6 +120,16 @@ def with_defaults(base: type[Params], **defaults: Any) -> type[Any]:
     return create_model(f"{base.__name__}WithDefaults", __base__=base, **fields)
 
 
+# Of trainings that count epochs, over rows or pictures rather than a stream: for with_defaults(TrainParams, **BY_EPOCHS, ...).
+BY_EPOCHS: dict[str, Any] = {
+    "learning_rate": 2e-3,
+    "final_learning_rate": 1e-5,
+    "warmup_steps": (100, "Steps over which the rate rises from zero; at most a tenth of the run."),
+    "weight_decay": (0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
+    "beta_2": 0.999,
+}
+
+
 @dataclass(frozen=True)
 class Input:
     """Something a job is given besides params, by its role ("data", "style", "base").
