@@ -19,6 +19,7 @@ from shared.errors import (  # noqa: E402
     DatasetInvalid,
     InputMissing,
     InvalidParams,
+    Paused,
     RecipeFailed,
     StartUnlike,
 )
@@ -192,6 +193,33 @@ def test_a_criterion_that_an_evaluation_does_not_give_is_named_with_what_it_gave
     monkeypatch.setitem(RECIPES, "tiny_gan", other)
     with pytest.raises(CriterionMissing, match="gave val_distance, but the recipe judges by 'val_fid'"):
         _run(volume, _job(volume, "tiny_gan"))
+
+
+def test_an_evaluation_that_gives_nothing_is_an_error_and_none_is_nothing_to_evaluate_on(volume, monkeypatch):
+    job = _job(volume, "tiny_graph", params={"steps": 3})
+    monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: {})
+    with pytest.raises(CriterionMissing, match="gave nothing, but the recipe judges by 'val_hits'"):
+        _run(volume, job)
+    monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: None)
+    result, _ = _run(volume, job.model_copy(update={"attempt": 2}))
+    assert result["best_step"] is None and result["steps"] == 3
+
+
+def test_a_sample_may_be_stopped_and_the_training_goes_on_after_it(volume, monkeypatch):
+    job, samples = _job(volume, "tiny_graph"), []
+
+    def sample(model, params, assets, *, seed, context, files):
+        samples.append(len(samples))
+        if samples == [0]:
+            raise Paused("asked to stop while a sample was drawn")
+        context.check()
+        return []
+
+    monkeypatch.setattr(tiny_graph, "sample", sample)
+    with pytest.raises(Paused):
+        _run(volume, job)
+    result, _ = _run(volume, job.model_copy(update={"attempt": 2}))
+    assert result["steps"] == job.params["steps"] and len(samples) == job.params["steps"] // 10
 
 
 def test_xla_asked_of_a_recipe_that_cannot_is_refused_by_the_name_of_the_param(volume):

@@ -12,6 +12,7 @@ from keras import layers
 from shared.outputs import Output
 from shared.recipes.char_lstm import CharLstmTrain
 from worker.artifacts import Files
+from worker.context import Context
 from worker.families.text.exporting import export_writer
 from worker.families.text.recipe import baselines as baselines
 from worker.families.text.recipe import compile_args as compile_args
@@ -39,7 +40,9 @@ def build(params: CharLstmTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     return keras.Model(tokens, logits, name="char_lstm")
 
 
-def sample(model: Any, params: CharLstmTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(
+    model: Any, params: CharLstmTrain, assets: Assets, *, seed: int, context: Context, files: Files
+) -> list[Output]:
     return text_samples(sampling_engine(RecurrentEngine, model), assets, seed=seed, files=files)
 
 

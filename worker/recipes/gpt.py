@@ -12,6 +12,7 @@ from keras import layers
 from shared.outputs import Output
 from shared.recipes.gpt import GptTrain
 from worker.artifacts import Files
+from worker.context import Context
 from worker.families.text.exporting import export_writer
 from worker.families.text.recipe import baselines as baselines
 from worker.families.text.recipe import compile_args as compile_args
@@ -129,7 +130,7 @@ def build(params: GptTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     return model
 
 
-def sample(model: Any, params: GptTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(model: Any, params: GptTrain, assets: Assets, *, seed: int, context: Context, files: Files) -> list[Output]:
     return text_samples(sampling_engine(TransformerEngine, model), assets, seed=seed, files=files)
 
 

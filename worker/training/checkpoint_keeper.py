@@ -67,7 +67,7 @@ class Keeper:
 
     def detach(self) -> None:
         """Let the model of the stage go, so that it is not in memory beside the next one. What was kept of it is on the volume."""
-        del self._model
+        del self._model, self._assets
         self._fixed, self._fixed_as, self._best = [], {}, None
 
     @property

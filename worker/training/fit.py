@@ -169,7 +169,7 @@ class _Run:
                 return
             self.context.check()
             self.telling.phase("compiling", self.state)
-            del self.model, self.runner
+            del self.model, self.runner, self.data, self.assets
             self.keeper.detach()
             gc.collect()  # graphs hold their variables in circles
             self._open_stage(following)
@@ -245,7 +245,7 @@ class _Run:
         self.telling.phase("evaluating", state)
         began = time.monotonic()
         values = evaluate(self.code, self.model, self.data, self.runner, self._look)
-        if values:
+        if values is not None:
             self.telling.evaluated(time.monotonic() - began)
             values = judged(values, self.spec.criterion, state.step, self.params)
             state.pending_row = (state.pending_row or {}) | values
