@@ -32,7 +32,7 @@ TERMINAL = frozenset({State.succeeded, State.failed, State.cancelled})
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.queued: frozenset({State.running, State.paused, State.cancelled, State.failed}),
     State.running: frozenset({State.succeeded, State.failed, State.cancelled, State.paused, State.queued}),
-    State.paused: frozenset({State.queued, State.cancelled}),
+    State.paused: frozenset({State.queued, State.cancelled, State.failed}),  # failed: what it waits for did not succeed
     State.succeeded: frozenset(),
     State.failed: frozenset(),
     State.cancelled: frozenset(),
