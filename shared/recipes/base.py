@@ -179,10 +179,11 @@ class Criterion:
 class RecipeSpec:
     """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
-    inputs: of a training, the main one first. shape: the params that decide of which shape and meaning its weights are: with others
-    no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
-    in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
-    check: (params, datasets by role) -> problems that only show when both are known.
+    shape: the params that decide of which shape and meaning the weights of its models are: with others no training can begin with
+    them (shared/recipes/shape.py).
+    inputs: of a training, the main one first. uses: by name; "generate" is the usual one, "batch" a whole dataset in and a table
+    or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards. check: (params,
+    datasets by role) -> problems that only show when both are known.
     """
 
     name: str

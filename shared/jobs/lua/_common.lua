@@ -142,6 +142,12 @@ local function bytes_of(id)
   return total
 end
 
+-- Give back the room that a stream keeps free for more (where RESTORE is not allowed it keeps it).
+local function tighten(id)
+  local told = redis.call('DUMP', events_key(id))
+  if told then redis.pcall('RESTORE', events_key(id), 0, told, 'REPLACE') end
+end
+
 -- Leave out of a record what it tells of some attempts, and their events but notes: all of it is on the volume (claimed.json, log.txt).
 -- How long they lasted is added up, for what the job has cost. numbers: a set.
 local function forget_attempts(id, numbers)
@@ -159,12 +165,7 @@ local function forget_attempts(id, numbers)
     for n = 1, #event[2], 2 do said[event[2][n]] = event[2][n + 1] end
     if not numbers[said.attempt] or said.type == 'note' then redis.call('XADD', events_key(id), event[1], unpack(event[2])) end
   end
-end
-
--- Give back the room that a stream keeps free for more (where RESTORE is not allowed it keeps it).
-local function tighten(id)
-  local told = redis.call('DUMP', events_key(id))
-  if told then redis.pcall('RESTORE', events_key(id), 0, told, 'REPLACE') end
+  tighten(id)
 end
 
 -- Keep of a job's attempts the first and the newest few; the newest alone where the record is large.
@@ -243,7 +244,7 @@ local function settle(id, ended_as, now, most, todo)
 end
 
 -- Take from an ended job's record what only a job that may still run needs, and the newest metrics where they are many or
--- its result tells them (all of them are on the volume); attempts for which there is no room; and what room its events keep free.
+-- its result tells them (all of them are on the volume); and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
 local function slim(id)
   redis.call('HDEL', job_key(id), 'order', 'request', 'worker', 'requeue_cause', 'source', 'checkpoint_step', 'spent_step',
     'after_left', 'waits_for', 'noted', 'priority')
@@ -255,8 +256,8 @@ local function slim(id)
     end
     redis.call('HSET', job_key(id), 'progress', cjson.encode(kept))
   end
-  trim_attempts(id)
-  tighten(id)
+  local told = redis.call('DUMP', events_key(id))
+  if told then redis.pcall('RESTORE', events_key(id), 0, told, 'REPLACE') end
 end
 
 -- End the jobs on todo ({ id, from, to, data of the event } each), and what has to end with them.
@@ -267,6 +268,7 @@ local function end_all(todo, now, retention_ms, kept, most)
     redis.call('HSET', job_key(job), 'finished_ms', string.format('%.0f', now))
     append(job, kept, becomes, redis.call('HGET', job_key(job), 'attempt'), event, now)
     slim(job)
+    trim_attempts(job)
     -- forget.lua removes both with their index entries when their time has come; this is for when no reaper runs
     redis.call('PEXPIRE', job_key(job), retention_ms + GRACE_MS)
     redis.call('PEXPIRE', events_key(job), retention_ms + GRACE_MS)

@@ -44,6 +44,7 @@ move(id, '', state)
 
 if dies ~= '' then
   slim(id)
+  trim_attempts(id)
   redis.call('ZADD', ENDED, dies, id)
   local gone = string.format('%.0f', tonumber(dies) + GRACE_MS)
   redis.call('PEXPIREAT', job, gone)
