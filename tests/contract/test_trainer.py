@@ -201,6 +201,7 @@ def test_an_evaluation_that_gives_nothing_is_an_error_and_none_is_nothing_to_eva
     with pytest.raises(CriterionMissing, match="gave nothing, but the recipe judges by 'val_hits'"):
         _run(volume, job)
     monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: None)
+    monkeypatch.setattr(tiny_graph, "report", lambda *given: Report())
     result, _ = _run(volume, job.model_copy(update={"attempt": 2}))
     assert result["best_step"] is None and result["steps"] == 3
 
