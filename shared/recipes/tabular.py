@@ -13,7 +13,17 @@ from pydantic import Field, field_validator
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
+from shared.recipes.base import (
+    BY_EPOCHS,
+    ExportParams,
+    Input,
+    Params,
+    RecipeSpec,
+    TrainParams,
+    Use,
+    advanced,
+    with_defaults,
+)
 from shared.recipes.fields import Column
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
@@ -25,11 +35,7 @@ MOST_ROWS = 1_000  # typed in; more belong into a dataset
 _Base = with_defaults(
     TrainParams,
     batch_size=(256, "Rows per step; of small tables fewer are taken, so that there are 16 steps in an epoch."),
-    learning_rate=2e-3,
-    final_learning_rate=1e-5,
-    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
-    weight_decay=(0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
-    beta_2=0.999,
+    **BY_EPOCHS,
 )
 
 
@@ -278,5 +284,6 @@ SPEC = RecipeSpec(
     },
     source="TabM: Gorishniy et al. 2024, arXiv:2410.24210; piecewise linear encoding: 2022, arXiv:2203.05556; ResNet for "
     "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002",
+    shape=("target", "features", "task", "network", "width", "layers", "members"),
     check=check,
 )

@@ -50,6 +50,7 @@ if dies ~= '' then
   redis.call('PEXPIREAT', events_key(id), gone)
   return { 'recovered' }
 end
+trim_attempts(id)
 if deadline ~= '' then redis.call('ZADD', DEADLINES, deadline, id) end
 for _, other in ipairs(waits) do redis.call('SADD', after_key(other), id) end
 if #waits > 0 then
