@@ -150,6 +150,15 @@ class Use:
     help: str = ""
 
 
+class BatchParams(Params):
+    """Params of a use that answers a whole dataset into one file."""
+
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        "csv",
+        description="Of the file that comes back: csv opens in a spreadsheet; jsonl has an object a line; parquet keeps the types.",
+    )
+
+
 class ExportParams(Params):
     """Nothing to choose: everything that the model is made of."""
 

@@ -13,7 +13,17 @@ from pydantic import Field, field_validator
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
+from shared.recipes.base import (
+    BatchParams,
+    ExportParams,
+    Input,
+    Params,
+    RecipeSpec,
+    TrainParams,
+    Use,
+    advanced,
+    with_defaults,
+)
 from shared.recipes.fields import Column
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
@@ -143,7 +153,7 @@ class TabularGenerate(Params):
     top_k: int = Field(5, ge=1, le=MOST_CLASSES, description="How many classes are told with their probability.")
 
 
-class TabularBatch(Params):
+class TabularBatch(BatchParams):
     """What the table that comes back holds."""
 
     keep_columns: bool = Field(True, description="Also the columns of the table itself.")
