@@ -24,7 +24,7 @@ from shared.recipes.base import (
     advanced,
     with_defaults,
 )
-from shared.recipes.fields import Column
+from shared.recipes.fields import Column, Rows
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
 TARGET_KINDS = ("number", "category", "boolean", "text")
@@ -138,12 +138,9 @@ class TabularTrain(_Base):
 class TabularGenerate(Params):
     """Rows to answer, typed in."""
 
-    rows: str = Field(
-        min_length=1,
-        max_length=1_000_000,
-        description='One row as {"age": 39, "job": "State-gov"}, or several as lines of JSON or as CSV with a first line of '
-        "names. What is left out counts as missing.",
-        json_schema_extra={"short": True, "widget": "lines"},
+    rows: str = Rows(
+        'One row as {"age": 39, "job": "State-gov"}, or several as lines of JSON or as CSV with a first line of names. '
+        "What is left out counts as missing."
     )
     explain: bool = Field(
         True,
@@ -287,6 +284,8 @@ SPEC = RecipeSpec(
         "export": Use(ExportParams, "Export", help="Weights, columns and settings as one zip."),
     },
     source="TabM: Gorishniy et al. 2024, arXiv:2410.24210; piecewise linear encoding: 2022, arXiv:2203.05556; ResNet for "
-    "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002",
+    "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002; permutation importance: Breiman 2001, Fisher "
+    "et al. 2019, arXiv:1801.01489; occlusion: Zeiler, Fergus 2013, arXiv:1311.2901",
     check=check,
+    row_columns=lambda params, report: features_of(params, report)[0],
 )
