@@ -29,7 +29,7 @@ Columns = Mapping[str, pa.Array | pa.ChunkedArray]
 class Features:
     """What was learnt of the columns. numbers, categories, texts: names in order; a date's parts are "<name>.<part>".
 
-    known: categories by column, commonest first.
+    known: categories by column, commonest first. sources: of each number, (column, part of a date or "").
     """
 
     numbers: list[str] = field(default_factory=list)
@@ -70,17 +70,17 @@ class Features:
 
     def __post_init__(self) -> None:
         parts = {f"{name}.{part}": (name, part) for name in self.dates for part in DATE_PARTS}
-        self._sources = [parts.get(name, (name, "")) for name in self.numbers]
+        self.sources = [parts.get(name, (name, "")) for name in self.numbers]
         self._places = {name: {value: i + 2 for i, value in enumerate(known)} for name, known in self.known.items()}
 
     @property
     def columns(self) -> list[str]:
         """Every column of the table that is read, each once."""
-        return list(dict.fromkeys([*(name for name, _ in self._sources), *self.dates, *self.categories, *self.texts]))
+        return list(dict.fromkeys([*(name for name, _ in self.sources), *self.dates, *self.categories, *self.texts]))
 
     def places(self, column: str) -> list[tuple[str, int]]:
         """Where a column's features are: (kind, index within the kind)."""
-        found = [("numbers", i) for i, (name, _) in enumerate(self._sources) if name == column]
+        found = [("numbers", i) for i, (name, _) in enumerate(self.sources) if name == column]
         for kind, names in (("categories", self.categories), ("texts", self.texts)):
             found += [(kind, names.index(column))] if column in names else []
         return found
@@ -97,7 +97,7 @@ class Features:
         if self.numbers:
             dates = {name: date_parts(as_dates(name, columns[name], wrong)) for name in self.dates}
             found["numbers"] = np.stack(
-                [dates[name][part] if part else as_numbers(name, columns[name], wrong) for name, part in self._sources],
+                [dates[name][part] if part else as_numbers(name, columns[name], wrong) for name, part in self.sources],
                 axis=1,
             )
         if self.categories:

@@ -20,6 +20,7 @@ _THINNEST = 1e-30  # a bin that is thinner is none: some hardware takes it for z
 _LARGEST = 3e38  # beyond it is infinite
 
 
+@keras.saving.register_keras_serializable("trainyard")
 class PiecewiseLinear(layers.Layer):
     """float32 (rows, numbers), NaN for missing -> (rows, numbers, EMBEDDING).
 
@@ -60,6 +61,7 @@ class PiecewiseLinear(layers.Layer):
         return ops.relu(encoded + self.bias)
 
 
+@keras.saving.register_keras_serializable("trainyard")
 class Members(layers.Layer):
     """A dense layer of several members: one shared matrix, and scales of its inputs and outputs of each member's own.
 
@@ -85,6 +87,7 @@ class Members(layers.Layer):
         return ops.matmul(x * self.scale_in, self.kernel) * self.scale_out + self.bias
 
 
+@keras.saving.register_keras_serializable("trainyard")
 class Heads(layers.Layer):
     """The last layer of each member, of its own. (rows, members, inputs) -> float32 (rows, members, outputs)."""
 
