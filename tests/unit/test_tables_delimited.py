@@ -118,6 +118,8 @@ def test_a_line_of_names_is_told_from_a_row(volume, case):
 
 
 def test_the_user_may_say_whether_there_is_a_line_of_names(volume):
+    question = "How much do you agree that the columns of a survey are called as they were asked"
+    assert table(volume, f"age,{question},sure\n1,2,yes\n3,4,no\n").report.columns[1].name == question
     assert table(volume, "a,b\n1,2\n3,4\n", header="no").report.rows == 3
     assert table(volume, "Hi.,Hallo.\nGo.,Geh.\nNo.,Nein.\n", header="yes").report.columns[0].name == "Hi."
 

@@ -121,7 +121,11 @@ def _show(draft: Draft) -> str:
         model_name=name,
         model_about=about,
         formats={role.taken.role: offered_formats(role.taken.formats) for role in shown if role.taken.formats},
-        examples={role.taken.role: examples(role.taken.formats) for role in shown if role.taken.formats},
+        examples={
+            role.taken.role: examples(role.taken.formats, draft.spec.name if draft.kind == "train" else "")
+            for role in shown
+            if role.taken.formats
+        },
         most_bytes=most_bytes(),
         unfinished=_unfinished(),
         queue_note=_queue_note(draft.kind),
