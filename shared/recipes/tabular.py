@@ -29,6 +29,7 @@ from shared.recipes.fields import Column, Rows
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
 TARGET_KINDS = ("number", "category", "boolean", "text")
 MOST_CLASSES = 1_000
+LARGEST = 1e100  # of a number to predict
 FEW_NUMBERS = 10  # a guess: of so many whole numbers people mean classes, of more an amount
 MOST_ROWS = 1_000  # typed in; more belong into a dataset
 
@@ -202,6 +203,10 @@ def target_problem(params: Any, column: ColumnReport, rows: int) -> str:
     if known < 4:
         return f"column {name!r} has a value in {known} rows: there must be four at least"
     if task_of(params, column) == "numbers":
+        ends = [end for end in (column.low, column.high) if isinstance(end, int | float)]
+        if any(abs(end) > LARGEST for end in ends):
+            shown = " to ".join(f"{end:g}" for end in ends)
+            return f"column {name!r} holds numbers of {shown}: their squares cannot be told; at most {LARGEST:g}, take logarithms"
         if column.kind == "number" or (column.kind == "boolean" and isinstance(column.low, int | float)):
             return ""
         return f"column {name!r} holds words, not numbers: set params.task to classes"

@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import DatasetInvalid, Paused, RecipeFailed
 from shared.ids import new_id
-from shared.outputs import Scores, Table
+from shared.outputs import Scores, Table, dump_outputs
 from shared.recipes.base import validate_params
 from shared.recipes.tabular import SPEC
 from shared.volume.volume import Volume
@@ -49,11 +49,13 @@ def people(tmp_path_factory):
 
 def _odd_rows():
     """Cells at the ends of what numbers can be, columns without numbers, a word that occurs once."""
-    lines = ["big,none,text,few,earns"]
+    lines = ["big,none,text,few,earns,far,when,never"]
     for number in range(40):
         big = ("1e300", "-1e300", "1e-300", "", "0")[number % 5]
         none, answer = "7" if number == 3 else "", ("yes", "no", "no")[number % 3]
-        lines.append(f"{big},{none},{'word ' * (number % 3)}{number},{'ab'[number % 2]},{answer}")
+        when = ("0001-01-01", "9999-12-31 23:59", "", "2020-02-29")[number % 4]
+        words, far = f"{'word ' * (number % 3)}{number}", f"{(number - 20) ** 9}e80"
+        lines.append(f"{big},{none},{words},{'ab'[number % 2]},{answer},{far},{when},")
     return [("odd.csv", "\n".join(lines).encode())]
 
 
@@ -62,6 +64,15 @@ def _odd_rows():
     [
         {"precision": "bfloat16", "dropout": 0.99, "loss": "focal", "class_weights": "resampled", "batch_size": 65_536},
         {"precision": "float16", "network": "resnet", "width": 4, "layers": 6, "test_fraction": 0.5},
+        {"target": "far", "network": "resnet", "layers": 2, "epochs": 2, "cost_of_missing": 1e9, "folds": 2},
+        {
+            "target": "far",
+            "members": 1,
+            "dropout": 0.0,
+            "learning_rate": 10.0,
+            "class_weights": "resampled",
+            "loss": "focal",
+        },
         {
             "members": 64,
             "width": 4,
@@ -80,7 +91,8 @@ def test_any_legal_extreme_trains_and_is_measured(tmp_path, values):
     (tmp_path / "shown").mkdir()
     report = code_of(SPEC).report(model, data, params, Context(), Files(tmp_path / "shown"), [])
     assert report.metrics and all(math.isfinite(value) for value in report.metrics.values())
-    assert report.predictions.shape == (report.rows, 2)
+    assert len(report.predictions) == report.rows and np.isfinite(report.predictions).all()
+    dump_outputs(report.outputs)  # which JSON can hold
 
 
 def test_batches_depend_on_seed_and_step_alone(people):

@@ -1,5 +1,6 @@
 """What becomes of a table's cells, rows and answers before and after the network: no TensorFlow here."""
 
+import re
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -177,6 +178,7 @@ def _report(**column):
         ),
         ({}, {"task": "numbers"}, "holds words, not numbers"),
         ({"missing": 98}, {}, "four at least"),
+        ({"kind": "number", "distinct": 90, "low": -1e300, "high": 1.0}, {}, "take logarithms"),
         ({"kind": "empty", "missing": 100, "values": {}}, {}, "no value in any row"),
         ({"kind": "constant", "distinct": 1, "examples": ["a"], "values": {"a": 100}}, {}, "'a' in every row"),
         ({"kind": "id", "distinct": 100, "values": {}}, {}, "like an id"),
@@ -191,7 +193,7 @@ def test_what_cannot_be_learnt_is_told_before_it_is_queued(column, params, why):
     problems = check(wanted, {"data": SimpleNamespace(report=report)})
     if not problems:  # told of every recipe alike, and by the training itself
         problems = [SimpleNamespace(message=target_problem(wanted, report.columns[0], report.rows))]
-    assert why in "; ".join(problem.message for problem in problems)
+    assert re.search(why, "; ".join(problem.message for problem in problems))
 
 
 def test_a_table_that_can_be_learnt_has_no_problem():
