@@ -153,7 +153,8 @@ def encode_cells(features: Features, cells: Any, places: dict[str, Any]) -> dict
 
     places: as places_of() made them.
     """
-    columns = {name: tf.strings.strip(cells[:, place]) for place, name in enumerate(features.columns)}
+    cells = tf.strings.regex_replace(tf.strings.regex_replace(cells, r"^[\s\pZ]+", ""), r"[\s\pZ]+$", "")
+    columns = {name: cells[:, place] for place, name in enumerate(features.columns)}
     missing = {name: is_missing(column) for name, column in columns.items()}
     found: dict[str, Any] = {}
     if features.numbers:
