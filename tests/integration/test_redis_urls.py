@@ -1,6 +1,7 @@
-"""Every kind of Redis URL means the same to the records, the wake-ups and the rate limits; a Redis that refuses us says so at once."""
+"""Every kind of Redis URL means the same to records, wake-ups and rate limits; a Redis that refuses us says so at once."""
 
 import contextlib
+import os
 import subprocess
 import sys
 
@@ -19,7 +20,7 @@ from shared.jobs.wakeup import TASK_NAME, celery_config
 from shared.settings import Settings, load_settings
 from tests.support.running import RunningStack
 from tests.support.tls_front import AUTHORITY, tls_front
-from web.rates import Rates, RateLimited
+from web.rates import RateLimited, Rates
 from worker.supervision.wakeups import WakeUps
 
 PASSWORD = "p/s#w?r@d:%"  # every character that a URL has to write otherwise
@@ -103,12 +104,15 @@ def take(settings: Settings, queue: str) -> str:
     """The task of the next wake-up, taken as a worker takes it; "" when there is none."""
     app = Celery("tests", set_as_current=False)
     app.conf.update(celery_config(settings))
-    with app.connection_for_read() as connection, connection.SimpleQueue(queue) as waiting:
-        with contextlib.suppress(waiting.Empty):
-            message = waiting.get(block=False)
-            message.ack()
-            app.close()
-            return message.headers["task"]
+    with (
+        app.connection_for_read() as connection,
+        connection.SimpleQueue(queue) as waiting,
+        contextlib.suppress(waiting.Empty),
+    ):
+        message = waiting.get(block=False)
+        message.ack()
+        app.close()
+        return message.headers["task"]
     app.close()
     return ""
 
@@ -213,8 +217,6 @@ def test_wake_ups_of_a_redis_of_their_own_are_tried_as_well(server, urls, tmp_pa
 
 
 def started_with(module: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    import os
-
     return subprocess.Popen(
         [sys.executable, "-m", module], env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
