@@ -1,4 +1,4 @@
-"""`make` where python3 is one that TensorFlow is not built for. Every Python and uv here is a script that says what it was asked."""
+"""`make` where python3 is one that TensorFlow is not built for. Each Python and uv here is a script that says what it was asked."""
 
 import os
 import shutil
