@@ -43,7 +43,9 @@ class TrainingServer:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline() or '{"status": 1, "said": [], "errors": "the server is gone"}')
+        answer = json.loads(
+            self._process.stdout.readline() or '{"status": 1, "said": [], "errors": "the server is gone"}'
+        )
         return answer["status"], answer["said"], answer["errors"]
 
     def close(self) -> None:
