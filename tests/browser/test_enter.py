@@ -38,7 +38,8 @@ PREPARE = """([n, k]) => {
         event.preventDefault();
         event.stopImmediatePropagation();
         const button = event.submitter;
-        window.told.push([event.target === window.asked, button ? button.className : 'none', button?.getAttribute('formaction') ?? '']);
+        const elsewhere = button?.getAttribute('formaction') ?? '';
+        window.told.push([event.target === window.asked, button ? button.className : 'none', elsewhere]);
     }, true) ?? true;
     window.asked = form;
     form.noValidate = true; // an empty field that is required would keep the event away
