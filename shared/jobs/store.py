@@ -12,6 +12,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from shared import redis_url
 from shared.errors import Conflict, InvalidParams, NotFound, Problem, QueueFull, SchemaMismatch
 from shared.ids import is_id, new_id
 from shared.jobs import record
@@ -83,7 +84,7 @@ class JobStore(Listing, History, Attempts, Copies, Kept):
             "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=1),
             "max_connections": 2_048,
         }
-        client = redis.Redis.from_url(settings.redis_url, **(options | connection))
+        client = redis_url.client(settings.redis_url, **(options | connection))
         return cls(
             client,
             prefix=settings.key_prefix,

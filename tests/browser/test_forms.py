@@ -1,58 +1,13 @@
-"""Forms in a real browser: the Enter key, columns, files, ways on to other uses."""
+"""Forms in a real browser: columns, files, ways on to other uses."""
 
 import json
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from shared.outputs import Score, Scores
 from shared.volume.files import get_file
 from tests.browser.examples import NEW, job_of
-
-# --- Enter ----------------------------------------------------------------------------------------------------------
-
-
-def forms_with_fields(page: Page) -> list[tuple[int, str]]:
-    """(number of the form, name of the field) of every text field in every form of the page."""
-    return page.evaluate(
-        """() => [...document.forms].flatMap((form, n) => [...form.elements]
-            .filter((e) => e.matches('input:not([type=hidden], [type=checkbox], [type=radio], [type=file])') && e.name)
-            .map((e) => [n, e.name]))"""
-    )
-
-
-@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
-@pytest.mark.parametrize(
-    "path",
-    [NEW, "/jobs/new?kind=train&recipe=gpt", "/jobs/new?kind=generate&model={model}", "/models", "/datasets", "/keys"],
-)
-def test_enter_in_any_field_sends_its_form_by_its_main_button(visit, houses, model, path, script):
-    """The button that Enter presses is the first submit button of a form, wherever it stands: it must be the main one."""
-    page = visit(path.format(model=model), script=script)
-    fields = forms_with_fields(page)
-    assert fields
-    for number, name in fields:
-        button = page.evaluate(
-            "(n) => [...document.querySelectorAll('button, input[type=submit], input[type=image]')]"
-            ".filter((b) => b.form === document.forms[n] && b.type !== 'button').map((b) => b.className)[0] ?? ''",
-            number,
-        )
-        assert "primary" in button or button == "", (path, name, button)
-
-
-def test_enter_in_every_field_of_a_job_submits_the_job_with_the_dataset_that_is_picked(visit, site, houses, ships):
-    names = [name for _, name in forms_with_fields(visit(f"{NEW}&dataset={houses}"))]
-    assert "params.epochs" in names and "name" in names
-    for name in dict.fromkeys(names):
-        page = visit(f"{NEW}&dataset={houses}")
-        page.get_by_label("Target").select_option("price")
-        field = page.locator(f'form[data-form] [name="{name}"]')
-        if not field.is_visible():
-            page.locator("details", has=page.locator(f'[name="{name}"]')).first.locator("> summary").click()
-        field.press("Enter")
-        job = job_of(site, page)
-        assert job.inputs["data"].dataset_id == houses and job.params["target"] == "price", name
-
 
 # --- columns --------------------------------------------------------------------------------------------------------
 
