@@ -12,6 +12,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from shared import redis_url
 from shared.errors import LeaseLost, SchemaMismatch
 from shared.jobs import record
 from shared.jobs.disk_usage import Kept
@@ -93,7 +94,7 @@ class JobStore(Listing, History, Copies, Kept, Submitting):
             "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=1),
             "max_connections": 2_048,
         }
-        client = redis.Redis.from_url(settings.redis_url, **(options | connection))
+        client = redis_url.client(settings.redis_url, **(options | connection))
         return cls(
             client,
             prefix=settings.key_prefix,

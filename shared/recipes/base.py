@@ -160,6 +160,15 @@ class Use:
     help: str = ""
 
 
+class BatchParams(Params):
+    """Params of a use that answers a whole dataset into one file."""
+
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        "csv",
+        description="Of the file that comes back: csv opens in a spreadsheet; jsonl has an object a line; parquet keeps the types.",
+    )
+
+
 class ExportParams(Params):
     """Nothing to choose: everything that the model is made of."""
 
@@ -179,11 +188,11 @@ class Criterion:
 class RecipeSpec:
     """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
-    shape: the params that decide of which shape and meaning the weights of its models are: with others no training can begin with
-    them (shared/recipes/shape.py).
-    inputs: of a training, the main one first. uses: by name; "generate" is the usual one, "batch" a whole dataset in and a table
-    or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards. check: (params,
-    datasets by role) -> problems that only show when both are known.
+    inputs: of a training, the main one first. shape: the params that decide of which shape and meaning its weights are: with others
+    no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
+    in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
+    check: (params, datasets by role) -> problems that only show when both are known. row_columns: (a training's params, the report
+    of its main dataset) -> columns of the rows that its model answers, which a form asks for one by one.
     """
 
     name: str
@@ -199,6 +208,7 @@ class RecipeSpec:
     criterion: Criterion = Criterion()
     shape: tuple[str, ...] = ()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
+    row_columns: Callable[[Any, Any], list[str]] = field(default=lambda params, report: [])
     code: str = ""
 
     def __post_init__(self) -> None:

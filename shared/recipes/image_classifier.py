@@ -11,6 +11,7 @@ from pydantic import Field
 from shared.errors import Problem
 from shared.recipes.base import (
     BY_EPOCHS,
+    BatchParams,
     ExportParams,
     Input,
     Params,
@@ -132,7 +133,7 @@ class ImageClassifierGenerate(Params):
     )
 
 
-class ImageClassifierBatch(Params):
+class ImageClassifierBatch(BatchParams):
     """Which pictures of a dataset to label."""
 
     part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
