@@ -121,7 +121,7 @@ class Heads(layers.Layer):
     """The last layer of each member, of its own. (rows, members, inputs) -> float32 (rows, members, outputs)."""
 
     def __init__(self, outputs: int, **options: Any):
-        super().__init__(dtype="float32", **options)
+        super().__init__(**{"dtype": "float32", **options})
         self.outputs = outputs
 
     def get_config(self) -> dict[str, Any]:
