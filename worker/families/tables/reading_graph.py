@@ -49,7 +49,7 @@ def codes_of(cells: Any, missing: Any, places: Any) -> Any:
     """int32: 0 missing, 1 never seen in training, from 2 on the known ones. places: of the column (places_of)."""
     found = places.lookup(cells)
     lower = places.lookup(tf.strings.lower(cells, encoding="utf-8"))
-    plain = places.lookup(tf.strings.regex_replace(cells, r"^\+?(-?\d+)\.0*$", r"\1"))  # 39.0 for 39
+    plain = places.lookup(tf.strings.regex_replace(cells, r"^\+?(-?)0*(\d+)(?:\.0*)?$", r"\1\2"))  # 39.0 for 39
     near = tf.where(lower > 1, lower, plain)
     return tf.where(found > 1, found, tf.where(missing, 0, near))
 
