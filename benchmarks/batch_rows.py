@@ -87,7 +87,7 @@ def measure(place: Path, flags: Any) -> None:
     context = Context(volume=volume)
     params = validate_params(spec.train_params, {"target": "answer"})
     data = code.load(open_inputs({"data": InputRef(dataset_id=learnt.id)}, context), params, context)
-    model = build_model(code, params, data.assets, {})
+    model: Any = build_model(code, params, data.assets, {})
     predictor = code.open_generator(model, params, data.assets)
     inputs = open_inputs({"data": InputRef(dataset_id=large.id)}, context)
     with open_table(inputs["data"].folder) as table:

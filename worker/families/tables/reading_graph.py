@@ -49,7 +49,7 @@ def codes_of(cells: Any, missing: Any, places: Any) -> Any:
     """int32: 0 missing, 1 never seen in training, from 2 on the known ones. places: of the column (places_of)."""
     found = places.lookup(cells)
     lower = places.lookup(tf.strings.lower(cells, encoding="utf-8"))
-    plain = places.lookup(tf.strings.regex_replace(cells, r"^\+?(-?\d+)\.0*$", r"\1"))  # 39.0 for 39
+    plain = places.lookup(tf.strings.regex_replace(cells, r"^\+?(-?)0*(\d+)(?:\.0*)?$", r"\1\2"))  # 39.0 for 39
     near = tf.where(lower > 1, lower, plain)
     return tf.where(found > 1, found, tf.where(missing, 0, near))
 
@@ -73,8 +73,8 @@ def date_parts_of(cells: Any, missing: Any) -> dict[str, Any]:
     zone_minutes = (zone_minutes // 100 * 60 + zone_minutes % 100) * tf.where(
         tf.strings.substr(zone, 0, 1) == "-", -1, 1
     )
-    minutes = _days(part(1), part(2), part(3)) * _DAY_MINUTES + part(4) * 60 + part(5) - zone_minutes
-    days = tf.math.floordiv(minutes, _DAY_MINUTES)
+    of_day = part(4) * 60 + part(5) - zone_minutes
+    days = _days(part(1), part(2), part(3)) + tf.math.floordiv(of_day, _DAY_MINUTES)
     year, month, day = _civil(days)
     gone = tf.cast(days - _days(year, tf.ones_like(year), tf.ones_like(year)) + 1, tf.float32)
     found = {
@@ -82,7 +82,7 @@ def date_parts_of(cells: Any, missing: Any) -> dict[str, Any]:
         "month": month,
         "weekday": tf.math.floormod(days + 3, 7),  # 1970-01-01 was a Thursday
         "day": day,
-        "hour": tf.math.floormod(minutes, _DAY_MINUTES) // 60,
+        "hour": tf.math.floormod(of_day, _DAY_MINUTES) // 60,
     }
     return {name: tf.where(missing, np.nan, tf.cast(found[name], tf.float32)) for name in DATE_PARTS}
 
