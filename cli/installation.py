@@ -3,9 +3,9 @@
 import argparse
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from cli.connect import running_here
+from cli.paths import folder
 from cli.server import embedded_server
 from cli.up import only_one
 from shared.jobs.store import JobStore
@@ -15,7 +15,7 @@ from shared.volume.volume import Volume
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the volume (default: TRAINYARD_DATA)")
+    parser.add_argument("--data", type=folder, metavar="DIR", help="the volume (default: TRAINYARD_DATA)")
     parser.add_argument(
         "--redis-url", metavar="URL", help="its Redis (default: TRAINYARD_REDIS_URL, or the one of `trainyard up`)"
     )

@@ -119,6 +119,17 @@ class Settings(BaseSettings):
             redis_url.check(value)
         return value
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_a_folder(cls, value: object) -> object:
+        """A ~ that no shell has expanded is this user's home; an empty value is not the folder one happens to be in."""
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("is empty: give the path of a folder, /srv/trainyard for one")
+        try:
+            return Path(str(value)).expanduser()
+        except RuntimeError as err:  # ~somebody
+            raise ValueError(f"{str(value)!r:.80}: there is no such user here; write the whole path") from err
+
     @field_validator("hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:

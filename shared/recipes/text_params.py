@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from shared.errors import Problem
 from shared.recipes.base import ExportParams, Input, Params, TrainParams, Use, advanced
-from shared.recipes.fields import Column
+from shared.recipes.fields import Column, DrawnSeed
 
 
 class TextTrain(TrainParams):
@@ -45,10 +45,9 @@ class TextGenerate(Params):
     """How to continue a text."""
 
     prompt: str = Field(
-        default="\n",
-        min_length=1,
+        default="",
         max_length=100_000,
-        description="Text to go on from.",
+        description="Text to go on from. Empty: it begins by itself, with a new line or as its training text began.",
         json_schema_extra={"short": True},
     )
     max_tokens: int = Field(
@@ -83,7 +82,7 @@ class TextGenerate(Params):
         description="End a text before any of these.",
         json_schema_extra=advanced("Sampling"),
     )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="Same seed, same text.")
+    seed: int = DrawnSeed("Same seed, same text.")
 
     @field_validator("stop")
     @classmethod
