@@ -42,7 +42,14 @@ def test_the_same_request_under_one_key_is_one_job_though_its_seed_is_drawn(call
 
 
 def test_a_form_pressed_twice_is_one_job_also_with_a_drawn_seed_and_a_deadline(call, model):
-    form = {"kind": "generate", "inputs.model": model, "use": "generate", "hours": "2", "idempotency_key": "f1"}
+    form = {
+        "kind": "generate",
+        "recipe": "char_lstm",
+        "inputs.model": model,
+        "use": "generate",
+        "hours": "2",
+        "idempotency_key": "f1",
+    }
     one, two = (call("POST", "/jobs/new", data=form) for _ in range(2))
     assert one.status_code == two.status_code == 302, two.text
     assert one.headers["Location"] == two.headers["Location"]
@@ -51,7 +58,11 @@ def test_a_form_pressed_twice_is_one_job_also_with_a_drawn_seed_and_a_deadline(c
 def test_the_form_says_that_the_seed_is_drawn_and_the_job_shows_which_it_was(call, model):
     page = call("GET", f"/jobs/new?kind=generate&model={model}").text
     assert 'placeholder="drawn anew"' in page
-    job = call("POST", "/jobs/new", data={"kind": "generate", "inputs.model": model, "idempotency_key": "f2"})
+    job = call(
+        "POST",
+        "/jobs/new",
+        data={"kind": "generate", "recipe": "char_lstm", "inputs.model": model, "idempotency_key": "f2"},
+    )
     job_id = job.headers["Location"].rsplit("/", 1)[1]
     seed = call("GET", f"/api/v1/jobs/{job_id}").json["params"]["seed"]
     assert str(seed) in call("GET", f"/jobs/{job_id}").text.replace(",", "")
