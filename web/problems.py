@@ -135,6 +135,10 @@ def _client_error(err: ClientError) -> Response:
     return answer(err.status, err.code, err.message, err.problems, headers, choices)
 
 
+def _bytes(limit: int) -> str:
+    return f"{limit / (1 << 20):.3g} MiB" if limit >= 1 << 20 else f"{limit / (1 << 10):.0f} KiB"
+
+
 def register(app: Flask) -> None:
     """Add the handlers."""
     app.register_error_handler(ClientError, _client_error)
@@ -143,7 +147,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(err: RequestEntityTooLarge) -> Response:
         limit, parts = request.max_content_length, request.max_form_parts
-        said = f"the request is larger than {limit / (1 << 20):.3g} MiB" if limit else "the request is too large"
+        said = f"the request is larger than {_bytes(limit)}" if limit else "the request is too large"
         if request.is_json:
             said += (
                 ", the most of a JSON body: send files to POST /api/v1/files, and name them by the ids that come back"

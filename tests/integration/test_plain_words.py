@@ -97,7 +97,7 @@ def test_a_photo_within_json_is_answered_with_where_files_go(call, judge):
     body = {"kind": "generate", "inputs": {"model": judge}, "params": {"images": ["x" * 200_000]}}
     reply = call("POST", "/api/v1/jobs", json=body)
     assert reply.status_code == 413
-    assert "larger than 0.0954 MiB" in reply.json["detail"] and "POST /api/v1/files" in reply.json["detail"]
+    assert "larger than 98 KiB" in reply.json["detail"] and "POST /api/v1/files" in reply.json["detail"]
 
 
 @pytest.mark.parametrize(
