@@ -5,7 +5,7 @@ import sys
 
 import redis
 
-from cli.installation import add_options, open_store, settings_of
+from cli.installation import add_options, open_store, refuse_unnamed, settings_of
 from cli.paths import folder
 from cli.reindex import recover
 from cli.screen import plain, size
@@ -33,10 +33,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _back_up(options: argparse.Namespace) -> int:
     settings = settings_of(options)
+    refuse_unnamed(settings)
     volume = Volume(settings.data)
     _newest_records(settings, volume)
     copied = back_up(volume, options.folder, _tell)
-    _show(copied, f"copied to {options.folder}")
+    _show(copied, f"of {settings.data.resolve()} copied to {options.folder}")
     return 1 if copied.damaged else 0
 
 

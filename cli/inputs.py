@@ -84,7 +84,7 @@ def read_inputs(client: Client, job: Job, given: Given) -> dict[str, Any]:
     ]
     names = [role for role, _ in given]
     problems += [
-        Problem(field=f"inputs.{role}", message="is given twice")
+        Problem(field=f"inputs.{role}", message="is given twice: leave one out")
         for role in dict.fromkeys(names)
         if names.count(role) > 1
     ]

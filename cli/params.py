@@ -140,7 +140,7 @@ def _flags(fields: dict[str, Any], flags: Sequence[str], problems: list[Problem]
         elif rest:
             found.append((name, rest.pop(0)))
         else:
-            problems.append(Problem(field=name, message="has no value"))
+            problems.append(Problem(field=name, message="has no value; write --name value"))
     return found
 
 

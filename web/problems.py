@@ -5,6 +5,7 @@ A response never carries a traceback; what nobody expected is logged with one an
 
 import errno
 import logging
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from shared.errors import (
     DatasetInvalid,
     Further,
     InvalidParams,
+    NotFound,
     Problem,
     TooLarge,
     TrainyardError,
@@ -29,6 +31,8 @@ from shared.errors import (
 from shared.wrong_values import in_words
 
 log = logging.getLogger(__name__)
+
+_GONE = re.compile(r"no (job|dataset|model|file|API key) \S+")
 
 _TITLES = {
     400: "The request cannot be read",
@@ -132,7 +136,10 @@ def _client_error(err: ClientError) -> Response:
     elif err.status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="trainyard"'}
     choices = err.choices if isinstance(err, DatasetInvalid) else []
-    return answer(err.status, err.code, err.message, err.problems, headers, choices)
+    said = err.message
+    if isinstance(err, NotFound) and _GONE.fullmatch(said):
+        said += ": it has been deleted, or belongs to somebody else, or never was"
+    return answer(err.status, err.code, said, err.problems, headers, choices)
 
 
 def _bytes(limit: int) -> str:

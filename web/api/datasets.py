@@ -89,7 +89,7 @@ def upload_dataset() -> Reply:
     ]
     uploads = [(file.filename or "", file.stream) for file in request.files.getlist("file")]
     if not uploads:
-        problems.append(Problem(field="file", message="no file was sent"))
+        problems.append(Problem(field="file", message="no file was sent: add it to the form as `file`"))
     options = read_options(request.form.get("options", ""), problems)
     if problems:
         raise InvalidParams(problems)
