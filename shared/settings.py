@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Most bytes of prepared data (tokens, decoded pictures) one training keeps on the volume.",
     )
+    max_cache_total_bytes: int = Field(
+        64 * 1024**3,
+        ge=0,
+        description="Most bytes of prepared data the volume keeps, over all datasets: what was used longest ago goes first.",
+    )
     spare: bool = Field(True, description="Keep one process with TensorFlow imported ready for the next job.")
     warm_models: int = Field(4, ge=0, description="Models a generator keeps loaded.")
     events_kept: int = Field(2_000, ge=100, description="Newest events kept per job.")

@@ -52,3 +52,12 @@ def DrawnSeed(description: str) -> Any:
 
 def _draw() -> int:
     return secrets.randbelow(2**31)
+
+
+def Rows(description: str, *, max_length: int = 1_000_000) -> Any:
+    """A param that holds rows of a table typed in, str: one as a JSON object, several as lines of JSON or as CSV.
+
+    Where it is known which columns a row has (RecipeSpec.row_columns), a form asks for one row cell by cell.
+    """
+    about = {"widget": "rows", "short": True}
+    return Field(min_length=1, max_length=max_length, description=description, json_schema_extra=about)

@@ -17,6 +17,7 @@ from shared.errors import Conflict, LeaseLost, VolumeFull
 from shared.jobs.job import QUEUES, Job, State
 from shared.jobs.store import JobStore
 from shared.settings import Settings
+from shared.volume.cache import make_room
 from shared.volume.staging import STAGING_PREFIX
 from shared.volume.volume import Volume
 from worker.logs import job_fields
@@ -112,6 +113,7 @@ class Supervisor:
             if done is not None:
                 self._settlement.finish_as(job, done)
                 return
+            make_room(self._volume)
             folder = self._volume.start_attempt(job.id, job.attempt)
             self._volume.write_claimed(job)
             with contextlib.closing(AttemptLog(folder / "log.txt")) as log_file:
@@ -223,7 +225,8 @@ class Supervisor:
 
     def _cost(self, job: Job, seconds: float) -> dict[str, Any]:
         """Seconds a device was held: by this attempt and by all of the job's."""
-        before = sum((a.ended_at - a.started_at).total_seconds() for a in job.attempts if a.ended_at)
+        listed = sum((a.ended_at - a.started_at).total_seconds() for a in job.attempts if a.ended_at)
+        before = job.forgotten_s + listed
         return {"device": self._device, "attempt_s": round(seconds, 3), "total_s": round(before + seconds, 3)}
 
     # --- around jobs --------------------------------------------------------------------------------------------------

@@ -95,7 +95,12 @@ def main() -> None:
         raise SystemExit(f"reaper: {err.message}") from err
     # Of their own: a volume that hangs must not keep jobs from being taken back.
     copier = threading.Thread(target=keep_copying, args=(store, volume, leaving, pause_s), daemon=True)
-    tidier = threading.Thread(target=keep_tidy, args=(store, volume, leaving, pause_s * _TIDY_EVERY), daemon=True)
+    tidier = threading.Thread(
+        target=keep_tidy,
+        args=(store, volume, leaving, pause_s * _TIDY_EVERY),
+        kwargs={"max_cache_bytes": settings.max_cache_total_bytes},
+        daemon=True,
+    )
     copier.start()
     tidier.start()
     while not leaving.is_set():
