@@ -32,8 +32,8 @@ test: lint  ## lint, then the default test suite
 faults: env-dev  ## kill, stop, cut and fill things for an hour; FAULTS_SECONDS=600 for less
 	$(RUN) -m pytest tests/faults -m "long or not long" --timeout 7200 $(ARGS)
 
-attacks: env-dev  ## hostile input for some minutes; ATTACK_EXAMPLES=1000 for more
-	ATTACK_EXAMPLES=$${ATTACK_EXAMPLES:-300} $(RUN) -m pytest tests/attacks --timeout 3600 $(ARGS)
+attacks: env-dev  ## hostile input, and every extreme of every recipe, for some minutes; ATTACK_EXAMPLES=1000 for more
+	ATTACK_EXAMPLES=$${ATTACK_EXAMPLES:-300} EXTREMES=all $(RUN) -m pytest tests/attacks tests/contract/test_extremes.py --timeout 3600 $(ARGS)
 
 audit: env-dev  ## does a locked package have a known vulnerability? asks PyPI
 	@$(PYTHON) .ci/environment.py audit

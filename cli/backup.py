@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import redis
 
-from cli.installation import add_options, open_store, settings_of
+from cli.installation import add_options, open_store, refuse_unnamed, settings_of
+from cli.paths import folder
 from cli.reindex import recover
 from cli.screen import plain, size
 from shared.errors import SchemaMismatch, TrainyardError
@@ -21,11 +21,11 @@ _RECORDS_S = 60.0  # for writing the newest records first; those of the last sec
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("backup", help="copy the volume, with the records of all jobs, to a new folder")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="must not exist yet")
+    parser.add_argument("folder", type=folder, metavar="FOLDER", help="must not exist yet")
     add_options(parser)
     parser.set_defaults(run=_back_up)
     parser = commands.add_parser("restore", help="make an empty volume and Redis from a backup, checking every file")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a backup, or any other copy of a volume")
+    parser.add_argument("folder", type=folder, metavar="FOLDER", help="a backup, or any other copy of a volume")
     add_options(parser)
     parser.add_argument("--hold", action="store_true", help="what had not ended comes back paused, not queued")
     parser.set_defaults(run=_restore)
@@ -33,10 +33,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _back_up(options: argparse.Namespace) -> int:
     settings = settings_of(options)
+    refuse_unnamed(settings)
     volume = Volume(settings.data)
     _newest_records(settings, volume)
     copied = back_up(volume, options.folder, _tell)
-    _show(copied, f"copied to {options.folder}")
+    _show(copied, f"of {settings.data.resolve()} copied to {options.folder}")
     return 1 if copied.damaged else 0
 
 

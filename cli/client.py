@@ -47,7 +47,10 @@ class Client:
             parts = urlsplit(self.url)
             host, self._port = parts.hostname, parts.port
         except ValueError as err:  # a port that is none, brackets that do not close
-            raise Unreachable(f"{self.url!r:.100} is no address of a server: {err}") from err
+            raise Unreachable(
+                f"{self.url!r:.100} is no address of a server: it would look like http://127.0.0.1:8000, "
+                "its port a number up to 65535"
+            ) from err
         if parts.scheme not in ("http", "https") or not host:
             raise Unreachable(f"{self.url!r:.100} is no address of a server; it would look like http://127.0.0.1:8000")
         self._secure, self._host = parts.scheme == "https", host

@@ -4,11 +4,11 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from cli.client import ApiError, Client
 from cli.connect import find_dataset, server_of
+from cli.paths import home
 from cli.report import show_preview, show_report, units
 from cli.screen import ago, columns, plain, size, table
 from cli.uploads import options_json, upload_dataset, upload_file
@@ -23,7 +23,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     action = actions.add_parser("list", help="all datasets (the same as without an action)")
     action.set_defaults(run=list_all)
     action = actions.add_parser("upload", help="files, a zip, a folder or a pipe, as one dataset")
-    action.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    action.add_argument("paths", nargs="+", type=home, metavar="PATH")
     action.add_argument("--name", default="", help="a name for people (default: the file's)")
     action.add_argument("--format", default="", metavar="NAME", help="see `datasets formats`; default: found out")
     action.add_argument(
@@ -47,7 +47,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("files", help="send single files, to be named by params")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     action = actions.add_parser("upload", help="print the id of each; a file that no job names goes after a day")
-    action.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    action.add_argument("paths", nargs="+", type=home, metavar="PATH")
     action.set_defaults(run=upload_files)
 
 

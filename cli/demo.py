@@ -92,7 +92,7 @@ def _show(client: Client, began: float) -> None:
     print()
     body = {"inputs": {MODEL: {"job_id": job["id"]}}, "params": _GENERATE}
     if generate_from(client, body, sys.stdout):
-        raise DemoFailed("the generation did not succeed")
+        raise DemoFailed("the generation did not succeed; `trainyard log last` says more")
     print()
     _say(f"from nothing to generated text in {time.monotonic() - began:.0f} s")
     _say(f"open {client.url} to try more, {page} for the training,")

@@ -16,6 +16,7 @@ import redis
 from cli.client import Unreachable
 from cli.connect import running_here, server_of
 from cli.devices import find_gpus
+from cli.paths import folder
 from cli.screen import colour, size
 from cli.server import ServerMissing, find_server
 from shared.errors import SchemaMismatch, TrainyardError
@@ -48,7 +49,7 @@ class Finding:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("doctor", help="check Redis, volume, devices, clock, web; say what to do")
     parser.add_argument("--redis-url", metavar="URL", help="the Redis to check (default: the settings')")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the volume to check (default: the settings')")
+    parser.add_argument("--data", type=folder, metavar="DIR", help="the volume to check (default: the settings')")
     parser.set_defaults(run=doctor)
 
 

@@ -7,11 +7,11 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cli.client import Client
 from cli.connect import find_dataset, find_source
+from cli.paths import home
 from cli.uploads import upload_dataset
 from shared.errors import ClientError, InvalidParams, NotFound, Problem
 from shared.jobs.job import DATA, MODEL, START_FROM
@@ -84,7 +84,7 @@ def read_inputs(client: Client, job: Job, given: Given) -> dict[str, Any]:
     ]
     names = [role for role, _ in given]
     problems += [
-        Problem(field=f"inputs.{role}", message="is given twice")
+        Problem(field=f"inputs.{role}", message="is given twice: leave one out")
         for role in dict.fromkeys(names)
         if names.count(role) > 1
     ]
@@ -96,8 +96,8 @@ def read_inputs(client: Client, job: Job, given: Given) -> dict[str, Any]:
 def _found(client: Client, role: Mapping[str, Any], what: str) -> dict[str, Any]:
     """A reference to what one role is given: to a dataset where the role takes one, else to a model."""
     if role["formats"]:
-        if os.path.exists(what):  # False, not an error, for what is too long to be a path
-            return {"dataset_id": upload_dataset(client, [Path(what)])["id"]}
+        if os.path.exists(home(what)):  # False, not an error, for what is too long to be a path
+            return {"dataset_id": upload_dataset(client, [home(what)])["id"]}
         try:
             return {"dataset_id": find_dataset(client, what)["id"]}
         except NotFound:

@@ -13,6 +13,7 @@ from cli.connect import find_job, server_of
 from cli.downloads import fetch
 from cli.inputs import training, use_of
 from cli.params import read_params
+from cli.paths import folder
 from cli.results import verdict_said
 from cli.screen import ago, columns, plain, seconds, size, table
 from cli.uploads import upload_file
@@ -50,7 +51,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("download", help="fetch a job's artifacts")
     parser.add_argument("job", metavar="JOB")
     parser.add_argument("names", nargs="*", metavar="NAME", help="which ones (default: all)")
-    parser.add_argument("--to", type=Path, default=Path(), metavar="DIR")
+    parser.add_argument("--to", type=folder, default=Path(), metavar="DIR")
     parser.set_defaults(run=download)
     parser = commands.add_parser("delete", help="remove ended jobs with their checkpoints, artifacts and logs")
     parser.add_argument("jobs", nargs="+", metavar="JOB")

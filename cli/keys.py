@@ -4,8 +4,8 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from cli.paths import folder
 from cli.screen import ago, columns, table
 from shared.api_keys import SCOPES, create_key, list_keys, revoke_key
 from shared.errors import ClientError
@@ -29,7 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     revoke.add_argument("key", help="its id, or the whole key")
     revoke.set_defaults(run=_revoke)
     for verb in (create, listing, revoke):
-        verb.add_argument("--data", type=Path, metavar="DIR", help="the volume (default: TRAINYARD_DATA)")
+        verb.add_argument("--data", type=folder, metavar="DIR", help="the volume (default: TRAINYARD_DATA)")
 
 
 def _volume(options: argparse.Namespace) -> Volume:

@@ -135,7 +135,7 @@ def _params(schema: dict[str, Any], limit: int | None) -> None:
 
 
 def _default(field: dict[str, Any]) -> str:
-    value = field.get("default", "")
+    value = "drawn" if field.get("drawn") else field.get("default", "")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

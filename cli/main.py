@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     except TrainyardError as err:
         return _tell(err, 1)
     except redis.RedisError as err:
-        return _tell(TrainyardError(f"Redis: {err}"), 3)
+        return _tell(TrainyardError(f"Redis: {err}; `trainyard doctor` looks at it more closely"), 3)
     except OSError as err:
         if isinstance(err, BrokenPipeError):  # the reader of a pipe has left: `trainyard jobs | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

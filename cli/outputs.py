@@ -55,8 +55,7 @@ def read(found: Any) -> list[Output]:
         return load_outputs(json.dumps(found))
     except ValidationError as err:
         raise TrainyardError(
-            f"the server shows something this version of the command line does not know ({err.errors()[0]['msg']});"
-            " --json prints it as it is"
+            "the server shows something this version of the command line does not know; --json prints it as it is"
         ) from err
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cli.paths import home
 from shared.errors import InvalidParams, Problem
 
 Upload = Callable[[Path], str]  # sends a file, gives its id
@@ -64,7 +65,7 @@ def _holds_files(field: dict[str, Any]) -> bool:
 
 def _paths(text: str) -> list[Path | str]:
     """Files to send, or ids of files that were sent before. Raises ValueError naming a file that is not there."""
-    path = Path(text.removeprefix("@"))
+    path = home(text.removeprefix("@"))
     if os.path.exists(path):  # False, not an error, for what is too long to be a path
         return [path]
     if re.fullmatch(r"[0-9a-f]{32}", text):
@@ -86,7 +87,7 @@ def word_param(schema: dict[str, Any], words: Sequence[str]) -> str | None:
         if field.get("type") == "string" and not {"widget", "enum", "const"} & field.keys()
     ]
     texts.sort(key=lambda name: not fields[name].get("short"))
-    if holders and (not texts or all(os.path.isfile(word.removeprefix("@")) for word in words)):
+    if holders and (not texts or all(os.path.isfile(home(word.removeprefix("@"))) for word in words)):
         return holders[0]
     return texts[0] if texts else None
 
@@ -139,7 +140,7 @@ def _flags(fields: dict[str, Any], flags: Sequence[str], problems: list[Problem]
         elif rest:
             found.append((name, rest.pop(0)))
         else:
-            problems.append(Problem(field=name, message="has no value"))
+            problems.append(Problem(field=name, message="has no value; write --name value"))
     return found
 
 
@@ -156,7 +157,7 @@ def _types(field: dict[str, Any], schema: dict[str, Any]) -> list[str]:
 def _value(types: list[str], text: str) -> Any:
     """Raises ValueError saying what would be right, OSError when @FILE cannot be read."""
     if text.startswith("@") and len(text) > 1:
-        text = _text_of(Path(text[1:]))
+        text = _text_of(home(text[1:]))
     if "null" in types and text in ("", "null", "none"):
         return None
     if "boolean" in types and text.lower() in ("true", "false", "yes", "no", "on", "off"):

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from cli.installation import add_options, open_store, settings_of
+from cli.installation import add_options, open_store, refuse_unnamed, settings_of
 from cli.screen import plain
 from shared.jobs.store import JobStore
 from shared.volume.reindex import Report, reindex
@@ -23,6 +23,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Returns 0, or 1 when a job could not be recovered."""
     settings = settings_of(options)
+    refuse_unnamed(settings)
     with open_store(settings) as store:
         return recover(store, Volume(settings.data), hold=options.hold, dry_run=options.dry_run)
 

@@ -10,6 +10,7 @@ from cli.client import Client
 from cli.connect import find_job, server_of
 from cli.downloads import fetch
 from cli.outputs import in_folder, outputs_of, path_of, read, show
+from cli.paths import folder
 from cli.screen import colour, one_line, size
 from shared.errors import NotFound
 from shared.outputs import Output, files_of
@@ -32,7 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", nargs="?", default="last", metavar="JOB", help="id, part of an id, name, or last")
-    parser.add_argument("--download", type=Path, metavar="FOLDER", help="fetch the files they name to this folder")
+    parser.add_argument("--download", type=folder, metavar="FOLDER", help="fetch the files they name to this folder")
     parser.add_argument("--json", action="store_true", help="print them as the server has them")
 
 

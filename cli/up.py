@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TextIO
 
 from cli.devices import count_gpus
+from cli.paths import folder
 from cli.screen import colour, pad
 from cli.stack import Plan, Stack, StackFailed
 from shared.api_keys import list_keys
@@ -33,7 +34,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options shared with the demo."""
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="the volume: datasets, jobs, models, the embedded server's files")
+    add("--data", type=folder, metavar="DIR", help="the volume: datasets, jobs, models, the embedded server's files")
     add("--host", help="address to listen on (default: this machine only)")
     add("--port", type=int, help="port of the web pages and the API; 0: any free one")
     add("--redis-url", metavar="URL", help="use this Redis instead of an embedded server")

@@ -72,6 +72,7 @@ def _fields_table(model: type[BaseModel]) -> list[str]:
     required = schema.get("required", [])
     for name, field in schema["properties"].items():
         default = "required" if name in required else f"`{field.get('default', [])!r}`"
+        default = "drawn" if field.get("drawn") else default
         unit = f" ({field['unit']})" if field.get("unit") else ""
         limits = _range(field) or next((_range(f) for f in field.get("anyOf", []) if _range(f)), "")
         rows.append(f"| `{name}` | {default} | {_cell(limits + unit)} | {_cell(field.get('description', ''))} |")

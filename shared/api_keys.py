@@ -13,12 +13,14 @@ import secrets
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from shared.errors import InvalidParams, NotFound, Problem
 from shared.ids import is_id, new_id
 from shared.jobs.job import utc_now
+from shared.moments import Moment
 from shared.volume.volume import Volume, staging
+from shared.wrong_values import in_words
 
 Scope = Literal["read", "submit", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "submit", "admin")  # each allows what those before it allow
@@ -35,9 +37,9 @@ class ApiKey(BaseModel):
     owner: str = Field(pattern=OWNER)
     scope: Scope
     name: str = Field(default="", max_length=200)
-    created_at: AwareDatetime = Field(default_factory=utc_now)
-    expires_at: AwareDatetime | None = None
-    revoked_at: AwareDatetime | None = None
+    created_at: Moment = Field(default_factory=utc_now)
+    expires_at: Moment | None = None
+    revoked_at: Moment | None = None
     secret_sha256: str = Field(exclude=True, repr=False)
 
     def state(self, now: datetime | None = None) -> str:
@@ -62,7 +64,7 @@ def create_key(
             secret_sha256=_digest(secret),
         )
     except ValidationError as err:
-        wrong = {str(e["loc"][0]): e["msg"] for e in err.errors()}
+        wrong = {str(e["loc"][0]): in_words(e) for e in err.errors()}
         if "owner" in wrong:
             wrong["owner"] = (
                 f"{owner!r:.80} cannot be an owner: up to 64 of letters, digits and . _ @ + -, beginning with one of the "

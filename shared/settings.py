@@ -1,14 +1,16 @@
 """The only reader of the environment. Every field is TRAINYARD_<NAME>; docs/settings.md lists them all."""
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared import redis_url
 from shared.errors import Problem, TrainyardError
+from shared.wrong_values import in_words
 
 
 class SettingsInvalid(TrainyardError):
@@ -124,6 +126,17 @@ class Settings(BaseSettings):
             redis_url.check(value)
         return value
 
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_a_folder(cls, value: object) -> object:
+        """A ~ that no shell has expanded is this user's home; an empty value is not the folder one happens to be in."""
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("is empty: give the path of a folder, /srv/trainyard for one")
+        try:
+            return Path(str(value)).expanduser()
+        except RuntimeError as err:  # ~somebody
+            raise ValueError(f"{str(value)!r:.80}: there is no such user here; write the whole path") from err
+
     @field_validator("hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
@@ -166,13 +179,15 @@ class Settings(BaseSettings):
         return self.broker_url or self.redis_url
 
 
+def _words(error: Mapping[str, Any]) -> str:
+    """Never with the value: it may be a password."""
+    return in_words({**error, "input": {}})
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the environment. Raises SettingsInvalid naming every bad value at once."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as err:
-        problems = [
-            Problem(field=".".join(map(str, e["loc"])) or "beat_s", message=e["msg"].removeprefix("Value error, "))
-            for e in err.errors()
-        ]
+        problems = [Problem(field=".".join(map(str, e["loc"])) or "beat_s", message=_words(e)) for e in err.errors()]
         raise SettingsInvalid(problems) from err

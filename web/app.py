@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
         validation_error_callback=_refuse,
         static_folder=None,
     )
+    app.url_map.strict_slashes = False  # an address with a slash too many is the same one
     app.request_class = _request_class(volume)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]

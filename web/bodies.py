@@ -5,12 +5,13 @@ import time
 from typing import IO, Any
 
 from flask import Flask, Request, Response, g, request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from shared.errors import ClientError, InvalidParams, Problem
 from shared.settings import Settings
 from shared.volume.cache import make_room
 from web.connections import PatientSocket
+from web.packed import unpack
 from web.services import services
 
 _FORM_SLACK_BYTES = 1 << 20  # a multipart upload's own lines, beside its files
@@ -51,6 +52,7 @@ def register(app: Flask, settings: Settings) -> None:
     def _check_body() -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
+        unpack(request)
         in_api = request.path.startswith("/api/")
         upload = _takes_files(request)
         request.max_content_length = (
@@ -95,11 +97,18 @@ def _hurry(req: Request, allowed_s: float) -> None:
 
 
 def _check_json(req: Request) -> None:
-    body = req.get_data(cache=True)  # raises 413 beyond the limit, chunked or not
+    body = req.get_data(cache=True)  # raises 413 beyond the limit, where the length was told before
+    if "wsgi.input_terminated" in req.environ and len(body) >= (req.max_content_length or 0):
+        raise RequestEntityTooLarge  # a body whose length nobody told is cut off there, in silence
     if not body:
         return
     if req.mimetype != "application/json":
-        raise UnsupportedMediaType(f"send JSON with Content-Type: application/json, not {req.mimetype or 'nothing'}")
+        sent = req.mimetype or "without a Content-Type"
+        if req.endpoint in _UPLOADS:
+            raise UnsupportedMediaType(
+                f"the file came as {sent}: send it in a form, multipart/form-data, as its part `file` (curl -F file=@NAME ...)"
+            )
+        raise UnsupportedMediaType(f"the body came as {sent}: send JSON, with Content-Type: application/json")
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
     except UnicodeDecodeError as err:

@@ -54,6 +54,7 @@ class FormField:
     integer: bool = False
     value: Any = ""
     default: Any = ""
+    drawn: bool = False  # when left out: what it was stands in the job
     limits: str = ""
     lowest: float | None = None
     highest: float | None = None
@@ -216,6 +217,7 @@ def _resolve(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
     default = to_text(part.get("default"))
+    drawn = bool(part.get("drawn"))
     item = FormField(
         name=name,
         label=label_of(name),
@@ -227,6 +229,7 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
         required=required,
         integer=part.get("type") == "integer",
         default=default,
+        drawn=drawn,
         value=default,
         lowest=part.get("minimum"),
         highest=part.get("maximum"),

@@ -1,13 +1,14 @@
 """What a person sends to submit a job or to try one again, before anything of it is looked up. API and pages share it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from shared.jobs.job import CheckpointRef, utc_now
+from shared.moments import Moment
 
 MOST_AHEAD = timedelta(days=365)  # of a deadline
 MOST_INPUTS = 20  # a guess: more roles than any recipe has
@@ -99,21 +100,15 @@ class JobBody(BaseModel):
     name: str = Field(default="", max_length=200, description="For people.")
     priority: int = Field(default=0, ge=-10, le=10, description="Higher goes first.")
     after: list[_Id] = Field(default_factory=list, max_length=20, description="Jobs that must have succeeded before.")
-    deadline_at: AwareDatetime | None = Field(
+    deadline_at: Moment | None = Field(
         default=None,
-        description="With its time zone, within a year. Cancelled when it has not ended by then.",
+        description="Within a year; without a time zone it is UTC. Cancelled when it has not ended by then.",
     )
 
     @field_validator("deadline_at")
     @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        try:
-            value = value.astimezone(UTC)
-        except OverflowError:  # within a day of the calendar's ends
-            value = (datetime.max if value.year > 1 else datetime.min).replace(tzinfo=UTC)
-        if value > utc_now() + MOST_AHEAD:
+    def _within_a_year(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value > utc_now() + MOST_AHEAD:
             raise ValueError(f"a deadline is at most {MOST_AHEAD.days} days ahead")
         return value
 

@@ -5,6 +5,7 @@ A response never carries a traceback; what nobody expected is logged with one an
 
 import errno
 import logging
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,13 +22,17 @@ from shared.errors import (
     DatasetInvalid,
     Further,
     InvalidParams,
+    NotFound,
     Problem,
     TooLarge,
     TrainyardError,
     VolumeFull,
 )
+from shared.wrong_values import in_words
 
 log = logging.getLogger(__name__)
+
+_GONE = re.compile(r"no (job|dataset|model|file|API key) \S+")
 
 _TITLES = {
     400: "The request cannot be read",
@@ -116,12 +121,7 @@ def from_validation(err: ValidationError, prefix: str = "") -> InvalidParams:
     found = err.errors(include_url=False)
     for e in found[:MOST_PROBLEMS]:
         field = ".".join(str(part) for part in e["loc"])
-        message = e["msg"].removeprefix("Value error, ")
-        if e["type"] == "extra_forbidden":
-            message = "unknown field"
-        elif e["type"] != "missing" and not isinstance(e.get("input"), dict | list):
-            message = f"{message}; got {e['input']!r:.60}"
-        problems.append(Problem(field=f"{prefix}{field}", message=message))
+        problems.append(Problem(field=f"{prefix}{field}", message=in_words(e)))
     return InvalidParams([*problems, Further(count=len(found) - len(problems))])
 
 
@@ -136,7 +136,14 @@ def _client_error(err: ClientError) -> Response:
     elif err.status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="trainyard"'}
     choices = err.choices if isinstance(err, DatasetInvalid) else []
-    return answer(err.status, err.code, err.message, err.problems, headers, choices)
+    said = err.message
+    if isinstance(err, NotFound) and _GONE.fullmatch(said):
+        said += ": it has been deleted, or belongs to somebody else, or never was"
+    return answer(err.status, err.code, said, err.problems, headers, choices)
+
+
+def _bytes(limit: int) -> str:
+    return f"{limit / (1 << 20):.3g} MiB" if limit >= 1 << 20 else f"{limit / (1 << 10):.0f} KiB"
 
 
 def register(app: Flask) -> None:
@@ -147,7 +154,13 @@ def register(app: Flask) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def _too_large(err: RequestEntityTooLarge) -> Response:
         limit, parts = request.max_content_length, request.max_form_parts
-        said = f"the request is larger than {limit} bytes" if limit else "the request is too large"
+        said = f"the request is larger than {_bytes(limit)}" if limit else "the request is too large"
+        if request.is_json:
+            said += (
+                ", the most of a JSON body: send files to POST /api/v1/files, and name them by the ids that come back"
+            )
+        elif request.mimetype == "application/x-www-form-urlencoded":
+            said += ": a text of this length is sent as a file"
         if request.mimetype == "multipart/form-data" and parts and (request.content_length or 0) <= (limit or 0):
             said += f", or has more than {parts:,} files and fields: send many files as one zip"
         return _client_error(TooLarge(said))

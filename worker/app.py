@@ -29,7 +29,7 @@ from shared.errors import TrainyardError
 from shared.jobs.presence import Presence, WorkerInfo
 from shared.jobs.store import JobStore
 from shared.jobs.wakeup import celery_config, require_broker
-from shared.settings import load_settings
+from shared.settings import SettingsInvalid, load_settings
 from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
 from worker import tasks
@@ -45,7 +45,10 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S = 20  # longer than a silent worker's hold on a device (shared/jobs/presence.py)
 
-settings = load_settings()
+try:
+    settings = load_settings()
+except SettingsInvalid as err:
+    raise SystemExit(str(err)) from err
 app = Celery("trainyard", set_as_current=True)
 app.conf.update(celery_config(settings))
 app.conf.update(

@@ -27,6 +27,7 @@ _IGNORED = re.compile(
 # control characters, marks that turn the writing direction, halves of characters
 UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _CHUNK = 1 << 20
+_CLASHES = "clashes with another name in the archive: rename one of them and pack it again"
 
 
 def unpack(
@@ -44,7 +45,9 @@ def unpack(
         if len(wanted) > max_files:
             raise TooLarge(f"{name} holds {len(wanted)} files; {max_files} are allowed")
         if sum(e.file_size for e, _ in wanted) > max_bytes:
-            raise TooLarge(f"{name} unpacks to more than {max_bytes} bytes")
+            raise TooLarge(
+                f"{name} unpacks to more than {max_bytes:,} bytes, the most there may be (TRAINYARD_MAX_UNPACKED_BYTES)"
+            )
         if (whole := sum(e.file_size for e, _ in wanted)) > 1 << 26 and whole > MOST_RATIO * path.stat().st_size:
             raise refuse(f"unpacks to more than {MOST_RATIO} times its size: refused as a zip bomb", file=name)
         _refuse_bad_entries(wanted, name)
@@ -141,7 +144,7 @@ def _make(folder: Path, where: str) -> None:
         with full_is_said():
             folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as err:
-        raise refuse("clashes with another name in the archive", file=where) from err
+        raise refuse(_CLASHES, file=where) from err
 
 
 def _unfit(inner: str) -> str | None:
@@ -165,17 +168,17 @@ def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str)
     for entry, inner in wanted:
         where = f"{archive}/{inner}"
         if not PurePosixPath(inner).parts:
-            problems.add("has an entry without a name", file=archive)
+            problems.add("has an entry without a name: pack it again", file=archive)
         elif unfit := _unfit(inner):
             problems.add(unfit, file=UNFIT.sub("?", where[:200]))
         elif (entry.external_attr >> 16) & 0o170000 not in (0, 0o100000):
-            problems.add("is a link or device, not a file", file=where)
+            problems.add("is a link or device, not a file: pack the file it stands for", file=where)
         elif entry.flag_bits & 1:
             problems.add("is encrypted; upload it without a password", file=where)
         elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             problems.add("is packed by an unusual method; pack it again as an ordinary zip (deflate)", file=where)
         elif inner in seen:
-            problems.add("appears twice in the archive", file=where)
+            problems.add("appears twice in the archive: take one of them out", file=where)
         elif entry.file_size > 1 << 20 and entry.file_size > MOST_RATIO * max(entry.compress_size, 1):
             problems.add(f"unpacks to more than {MOST_RATIO} times its packed size: refused as a zip bomb", file=where)
         seen.add(inner)
@@ -195,7 +198,7 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, inner: str, name:
                         raise TooLarge(f"{name}/{inner} unpacks to more than it says or than is allowed")
                     out.write(chunk)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as err:
-        raise refuse("clashes with another name in the archive", file=f"{name}/{inner}") from err
+        raise refuse(_CLASHES, file=f"{name}/{inner}") from err
     return written
 
 
@@ -208,6 +211,6 @@ def _contents(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> I
     except (OSError, OverflowError) as err:
         if isinstance(err, OSError) and err.errno != errno.EINVAL:
             raise  # the disk's fault; the others are a seek to where no file can be
-        raise refuse("cannot be unpacked: its place lies outside the archive", file=where) from err
+        raise refuse("cannot be unpacked: its place lies outside the archive; pack it again", file=where) from err
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as err:
         raise refuse(f"cannot be unpacked: {err}", file=where) from err

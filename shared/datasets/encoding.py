@@ -105,7 +105,9 @@ def _marked(path: Path, name: str, encoding: Encoding) -> Encoding:
     try:
         ended = _refuse_controls(path, encoding.codec, name)
     except _Broken as broken:
-        raise refuse(f"is marked as {encoding.shown} and broken at byte {broken.at}", file=name) from broken
+        raise refuse(
+            f"is marked as {encoding.shown} and broken at byte {broken.at}: save it again as UTF-8", file=name
+        ) from broken
     return replace(encoding, ended=ended)
 
 

@@ -72,7 +72,7 @@ def get_dataset(volume: Volume, dataset_id: str) -> DatasetManifest:
     try:
         return DatasetManifest.model_validate(found)
     except ValidationError as err:
-        raise NotFound(f"the manifest of dataset {dataset_id} is damaged") from err
+        raise NotFound(f"the manifest of dataset {dataset_id} is damaged: upload its files again") from err
 
 
 def list_datasets(volume: Volume) -> list[DatasetManifest]:

@@ -42,11 +42,14 @@ def receive(files: Iterable[tuple[str, IO[bytes]]], folder: Path, limits: HasLim
             while chunk := stream.read(_CHUNK):
                 left -= len(chunk)
                 if left < 0:
-                    raise TooLarge(f"the upload is larger than {limits.max_upload_bytes} bytes")
+                    raise TooLarge(
+                        f"the upload is larger than {limits.max_upload_bytes:,} bytes, the most one may have "
+                        "(TRAINYARD_MAX_UPLOAD_BYTES)"
+                    )
                 out.write(chunk)
         received.append(Received(clean_name(name) or f"file {len(received) + 1}", path))
     if not received:
-        raise refuse("no file was uploaded")
+        raise refuse("no file was uploaded: choose one")
     if all(one.path.stat().st_size == 0 for one in received):
         raise refuse("is empty", file=received[0].name)
     return received

@@ -65,6 +65,14 @@ class Presence:
         found = [WorkerInfo.model_validate_json(text) for text in texts if text]  # type: ignore[union-attr]
         return sorted(found, key=lambda w: w.id)
 
+    def heard_ago_s(self, job_id: str, lease_ms: int) -> float | None:
+        """Seconds since a running job's worker renewed its lease, by Redis' clock; None for a job that has none."""
+        until: float | None = self._redis.zscore(self._keys.leases(), job_id)  # type: ignore[assignment]
+        if until is None:
+            return None
+        seconds, micros = self._redis.time()  # type: ignore[misc]
+        return max(0.0, (seconds * 1000 + micros / 1000 - (until - lease_ms)) / 1000)
+
     def take_slot(self, host: str, device: str, worker_id: str) -> bool:
         """Take a device for a worker, or keep it if the worker has it already. False when another holds it."""
         key = self._keys.slot(host, device)

@@ -69,12 +69,12 @@ class Submitting:
             raise Conflict(f"job {value}, which this one is to wait for, has {more[0]}", code="dependency_failed")
         if verdict == "mismatch":
             raise Conflict(
-                f"this Idempotency-Key was used for another request (job {value}); use a new key",
+                f"this Idempotency-Key was used for another request (job {value}): a new request needs a key of its own, or none",
                 code="idempotency_mismatch",
             )
         if verdict == "deleted":
             raise Conflict(
-                f"this Idempotency-Key made job {value}, which has been deleted; use a new key",
+                f"this Idempotency-Key made job {value}, which has been deleted: to have it made again send another key, or none",
                 code="idempotency_mismatch",
             )
         return self.get(value), verdict == "created"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared.errors import MOST_PROBLEMS, Further, InvalidParams, Problem
+from shared.wrong_values import in_words
 
 
 class Params(BaseModel):
@@ -263,10 +264,7 @@ def validate_params(model: type[Params], values: dict[str, Any]) -> Params:
         found = err.errors()
         for e in found[:MOST_PROBLEMS]:
             name = ".".join(str(part) for part in e["loc"])
-            message = e["msg"].removeprefix("Value error, ")
-            if e["type"] == "extra_forbidden":
-                message = f"unknown; known are {', '.join(model.model_fields)}"
-            elif not isinstance(e.get("input"), dict | list):
-                message = f"{message}; got {e['input']!r:.60}"
+            unknown = f"unknown; known are {', '.join(model.model_fields)}"
+            message = unknown if e["type"] == "extra_forbidden" else in_words(e)
             problems.append(Problem(field=f"params.{name}" if name else "params", message=message))
         raise InvalidParams([*problems, Further(count=len(found) - len(problems))]) from err

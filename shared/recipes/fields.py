@@ -1,9 +1,10 @@
-"""Kinds of params beyond numbers, choices and texts: columns of a dataset, uploaded files.
+"""Kinds of params beyond numbers, choices and texts: columns of a dataset, uploaded files, seeds drawn anew.
 
 The form, the command line and the checks before a job is queued know them by what they write into the JSON Schema; no recipe has
 to check them itself.
 """
 
+import secrets
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -36,6 +37,21 @@ def Files(description: str, *, accepts: tuple[str, ...], most: int = 1, short: b
     if default is ...:
         return Field(max_length=most, min_length=1, description=description, json_schema_extra=about)
     return Field(default_factory=list, max_length=most, description=description, json_schema_extra=about)
+
+
+def DrawnSeed(description: str) -> Any:
+    """A seed that is drawn for each job unless given, and stands in its record: the same again is asked for by its number."""
+    return Field(
+        default_factory=_draw,
+        ge=0,
+        lt=2**31,
+        description=f"{description} Empty: one is drawn.",
+        json_schema_extra={"drawn": True},
+    )
+
+
+def _draw() -> int:
+    return secrets.randbelow(2**31)
 
 
 def Rows(description: str, *, max_length: int = 1_000_000) -> Any:

@@ -1,5 +1,6 @@
 """Params, uses and checks that all text generators share."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ from pydantic import Field, field_validator
 
 from shared.errors import Problem
 from shared.recipes.base import BatchParams, ExportParams, Input, Params, TrainParams, Use, advanced
-from shared.recipes.fields import Column
+from shared.recipes.fields import Column, DrawnSeed
 
 
 class TextTrain(TrainParams):
@@ -45,10 +46,9 @@ class TextGenerate(Params):
     """How to continue a text."""
 
     prompt: str = Field(
-        default="\n",
-        min_length=1,
+        default="",
         max_length=100_000,
-        description="Text to go on from.",
+        description="Text to go on from. Empty: it begins by itself, with a new line or as its training text began.",
         json_schema_extra={"short": True},
     )
     max_tokens: int = Field(
@@ -83,7 +83,7 @@ class TextGenerate(Params):
         description="End a text before any of these.",
         json_schema_extra=advanced("Sampling"),
     )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="Same seed, same text.")
+    seed: int = DrawnSeed("Same seed, same text.")
 
     @field_validator("stop")
     @classmethod
@@ -123,10 +123,36 @@ TEXT_LIMITS = (
 )
 
 
-def _shorter_part(size: int, params: Any) -> int:
-    """Tokens of the shorter of both parts, cut as worker/families/text/data.py cuts."""
-    cut = int(size * (1 - params.validation_fraction))
-    return min(cut, size - cut)
+def _parts(size: int, share: float) -> tuple[int, int]:
+    """Tokens to learn from and to validate with, cut as worker/families/text/data.py cuts."""
+    cut = int(size * (1 - share))
+    return cut, size - cut
+
+
+def too_short(size: int, unit: str, params: Any) -> Problem | None:
+    """What is wrong where a part of a text is not longer than the context, and what would mend it; None where both are.
+
+    The part for validation is blamed on its share where a larger one would do, everything else on the context.
+    """
+    context = params.context
+    train, val = _parts(size, params.validation_fraction)
+    if min(train, val) > context:
+        return None
+    fits = min(train, val) - 1
+    smaller = f", or set params.context to {fits}" + (" or less" if fits > 2 else "") if fits >= 2 else ""
+    share = math.ceil((context + 1) / size * 1000) / 1000
+    if val < train and share <= 0.5 and min(_parts(size, share)) > context:
+        message = (
+            f"{params.validation_fraction:g} of the text is {val:,} {unit} for validation; context {context:,} needs at least "
+            f"{context + 1:,}: set params.validation_fraction to {share:g} or more{smaller}"
+        )
+        return Problem(field="params.validation_fraction", message=message)
+    needed = size
+    while min(_parts(needed, params.validation_fraction)) <= context:
+        needed += 1
+    way_out = smaller or "; no context is small enough for it"
+    message = f"the text has {size:,} {unit}; context {context:,} needs at least {needed:,}: upload more text{way_out}"
+    return Problem(field="params.context", message=message)
 
 
 def check_text(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
@@ -137,17 +163,5 @@ def check_text(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     dataset = datasets["data"]
     in_bytes = params.vocabulary != "char"
     size = sum(file.size for file in dataset.files) if in_bytes else dataset.report.facts.get("characters")
-    if not size:
-        return []
-    if _shorter_part(size, params) > params.context:
-        return []
-    needed = size
-    while _shorter_part(needed, params) <= params.context:
-        needed += 1
-    fits = _shorter_part(size, params) - 1
-    way_out = f"or set params.context to {fits} or less" if fits >= 2 else "no context fits it"
-    unit = "bytes" if in_bytes else "characters"
-    message = (
-        f"the text has {size} {unit}; context {params.context} needs at least {needed}: upload more text, {way_out}"
-    )
-    return [Problem(field="params.context", message=message)]
+    problem = too_short(size, "bytes" if in_bytes else "characters", params) if size else None
+    return [problem] if problem else []

@@ -1,11 +1,14 @@
 """Uploads of datasets in a real browser: what is known already, options, refusals and the ways on from them."""
 
+import io
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from shared.datasets import Limits, import_dataset
 from tests.browser.examples import HOUSES, NEW
+from tests.support.uploads import picture, zipped
 
 
 def test_an_upload_that_is_there_already_says_so(visit, houses, tmp_path):
@@ -61,3 +64,15 @@ def test_a_refused_upload_offers_ways_on_with_the_same_files(visit, tmp_path, sc
         page.get_by_role("button", name="Upload").click()
     page.wait_for_url(re.compile(r"/datasets/[0-9a-f]{32}"))
     expect(page.get_by_text("40 rows, 2 columns").first).to_be_visible()
+
+
+def test_small_pictures_of_a_preview_stand_beside_each_other(visit, site):
+    kinds = (("ape", 0), ("bee", 200))
+    pictures = [(f"{kind}/{n}.png", picture((40 * n, 90, shade), (72, 72))) for kind, shade in kinds for n in range(6)]
+    dataset = import_dataset(site.volume, Limits(), [("pets.zip", io.BytesIO(zipped(pictures)))], name="pets")
+    page = visit(f"/datasets/{dataset.id}")
+    shown = page.locator("main img")
+    expect(shown.nth(11)).to_be_visible()
+    tops = {round(box["y"]) for one in shown.all() if (box := one.bounding_box())}
+    assert len(tops) <= 6  # two rows or so, not one for each
+    assert page.evaluate("document.documentElement.scrollHeight") < 2_500

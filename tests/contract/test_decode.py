@@ -232,6 +232,18 @@ def test_a_prompt_and_stop_texts_are_read_as_the_training_text_was(opened):
     assert cut == whole[: whole.index(whole[at - 2 : at + 1])]
 
 
+def test_a_text_without_a_prompt_begins_with_what_the_model_knows(opened):
+    _, generator, _ = opened("gpt")
+    (made,) = shown(written(generator, max_tokens=20, seed=1))
+    assert (made.prompt, made.text) == ("", texts(written(generator, prompt="\n", max_tokens=20, seed=1))[0])
+    values = {"context": 8, "width": 8, "layers": 1, "embedding": 4}
+    params = validate_params(get_recipe("char_lstm").train_params, values)
+    code, data = recipe_code("char_lstm"), text_data("one line alone, without an end " * 100, params)
+    one_line = code.open_generator(build_model(code, params, data.assets, {}), params, data.assets)
+    (made,) = shown(written(one_line, max_tokens=5))
+    assert (made.prompt, len(made.text)) == ("o", 5)
+
+
 def test_progress_counts_to_the_last_token_also_where_a_text_ends_early(opened):
     class Told(Context):
         last: Any = None

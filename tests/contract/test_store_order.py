@@ -184,3 +184,21 @@ def test_a_job_that_succeeded_before_its_deadline_was_heeded_carries_no_error(st
     store.redis.zadd(store.keys.deadlines(), {job.id: 1})
     assert store.enforce_deadlines() == 1
     assert store.finish(job.id, 1, State.succeeded, result={}).error is None
+
+
+def test_thousands_of_urgent_jobs_of_an_owner_at_the_limit_hold_nobody_back(store):
+    store.max_running_per_owner = 1
+    submit(store, owner="ann", priority=5)
+    assert claim(store).owner == "ann"
+    waits = submit(store, owner="ann", priority=5)
+    ready = store.keys.ready("train")
+    record, order = store.redis.hgetall(store.keys.job(waits.id)), store.redis.zscore(ready, waits.id)
+    with store.redis.pipeline(transaction=False) as pipe:  # 6,000 like it, laid down at once
+        for _ in range(6_000):
+            job_id = new_id()
+            pipe.hset(store.keys.job(job_id), mapping=record)
+            pipe.zadd(ready, {job_id: order})
+        pipe.execute()
+    bobs = submit(store, owner="bob", priority=-5)
+    assert claim(store).id == bobs.id
+    assert store.claim("train", worker="w1", device="cpu") is None  # all that is left is ann's

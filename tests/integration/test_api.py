@@ -164,7 +164,7 @@ BAD_BODIES = {
     "infinite": (b'{"params": {"x": -Infinity}}', "application/json", 400, "-Infinity"),
     "not utf-8": (b'{"kind": "\xff"}', "application/json", 400, "byte"),
     "too deep": (b"[" * 50_000, "application/json", 400, ""),
-    "too large": (b'"' + b"x" * 200_000 + b'"', "application/json", 413, "100000"),
+    "too large": (b'"' + b"x" * 200_000 + b'"', "application/json", 413, "98 KiB"),
     "wrong type": (b"kind=train", "application/x-www-form-urlencoded", 415, "application/json"),
     "no body": (b"", "application/json", 422, "problems"),
     "a list": (b"[]", "application/json", 422, "problems"),

@@ -34,7 +34,10 @@ def test_a_table_comes_back_with_its_report_and_a_preview(call):
     assert shown["kind"] == "table" and shown["columns"] == ["city", "amount"] and shown["rows"][0][0] == "北京"
     (listed,) = call("GET", "/api/v1/datasets").json["datasets"]
     assert listed["report"]["rows"] == 30 and listed["files"] == []
-    assert send(call, ORDERS, "orders.csv").status_code == 200
+    again = send(call, ORDERS, "orders.csv", name="orders of May")
+    assert (again.status_code, again.json["name"]) == (200, "订单")
+    assert again.json["notes"][-1] == "the same content was uploaded before, as '订单': this is it, under that name"
+    assert "before" not in str(call("GET", sent.headers["Location"]).json["notes"])
 
 
 def test_a_refusal_that_leaves_a_choice_says_which_option_goes_on(call):

@@ -109,7 +109,7 @@ _BAD_TEXT = [
     {"context": 1}, {"learning_rate": -1}, {"steps": 0}, {"vocabulary": "words"}, {"dropout": 1.0}, {"unknown": 1},
     {"validation_fraction": 0}, {"width": "wide"},
 ]  # fmt: skip
-_BAD_CONTINUATION = [{"temperature": -1}, {"prompt": ""}, {"top_p": 0}, {"samples": 1000}, {"stop": [""]}]
+_BAD_CONTINUATION = [{"temperature": -1}, {"prompt": 7}, {"top_p": 0}, {"samples": 1000}, {"stop": [""]}]
 _BAD_STEPS = [{"steps": 0}, {"eval_every": "often"}, {"seed": -1}, {"clip_norm": 1.0}]
 _GRAPH = Case(
     recipe="tiny_graph",

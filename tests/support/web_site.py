@@ -40,6 +40,7 @@ class Site:
         self.store = JobStore.connect(settings)
         self.store.require_schema()
         told = {"redis_url": settings.redis_url, "key_prefix": settings.key_prefix, "data": str(settings.data)}
+        told |= {"login": settings.login, "beat_s": settings.beat_s, "lease_s": settings.lease_s}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.web_site", json.dumps(told)],
             cwd=_ROOT,

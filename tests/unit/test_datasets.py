@@ -76,8 +76,8 @@ def test_uploads_that_end_at_the_same_moment_do_not_pass_an_owners_limit_togethe
             return err.message
 
     limit = Limits(max_dataset_bytes_per_owner=1000)
-    load(volume, ("there.txt", b"x" * 300), limits=limit)
-    load(volume, ("bob.txt", b"x" * 900), limits=limit, owner="bob")
+    load(volume, ("there.txt", b"xyz" * 100), limits=limit)
+    load(volume, ("bob.txt", b"xyz" * 300), limits=limit, owner="bob")
     monkeypatch.setattr(importer, "utc_now", utc_now)
     with ThreadPoolExecutor(len(texts)) as pool:
         said = list(pool.map(take, texts))

@@ -98,6 +98,8 @@ REFUSED = {
     "half a character in json": ([("a.jsonl", b'{"text": "a\\ud800b"}\n')], "U\\+D800"),
     "NUL in json": ([("a.jsonl", b'{"text": "a\\u0000b"}\n')], "U\\+0000"),
     "a number of 5000 digits": ([("a.jsonl", b"1" * 5000 + b"\n")], "no JSON"),
+    "one letter over and over": ([("a.txt", b"x" * 50_000)], "the character 'x' over and over"),
+    "one letter in many lines": ([("a.txt", b"x\n" * 5_000)], "nothing to learn from"),
     "json of empty documents": ([("a.jsonl", b'{"text": " "}\n')], "empty documents only"),
     "utf-16 without a mark": ([("a.txt", PROSE.encode("utf-16-le"))], "UTF-16 without"),
     "ascii as utf-16 without a mark": ([("a.txt", "plain words\n".encode("utf-16-be"))], "UTF-16 without"),

@@ -58,3 +58,13 @@ def test_behind_a_proxy_a_login_is_needed():
     with pytest.raises(SettingsInvalid, match=r"TRAINYARD_PROXIES.*TRAINYARD_LOGIN"):
         load_settings(proxies=1).refuse_open_door()
     load_settings(proxies=1, login=True).refuse_open_door()
+
+
+def test_the_data_folder_may_be_below_home_and_may_not_be_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TRAINYARD_DATA", "~/x")
+    assert load_settings().data == tmp_path / "x"
+    for wrong, words in (("", "is empty"), ("  ", "is empty"), ("~nobody-of-this-name/x", "no such user")):
+        monkeypatch.setenv("TRAINYARD_DATA", wrong)
+        with pytest.raises(SettingsInvalid, match=rf"TRAINYARD_DATA: .*{words}"):
+            load_settings()

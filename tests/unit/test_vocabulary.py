@@ -106,14 +106,25 @@ def _manifest(text: str) -> DatasetManifest:
 
 
 def test_a_text_too_short_for_the_context_is_answered_with_what_would_do():
-    (problem,) = check_text(_params(context=64), {"data": _manifest("x" * 40)})
+    (problem,) = check_text(_params(context=64), {"data": _manifest("x" * 40)})  # no share would do
     assert problem.field == "params.context"
     assert "40 characters" in problem.message
     assert "at least 641" in problem.message
     assert "params.context to 3 or less" in problem.message
     assert check_text(_params(context=64), {"data": _manifest("x" * 641)}) == []
+    (problem,) = check_text(_params(context=64), {"data": _manifest("x" * 12)})
+    assert problem.message.endswith("upload more text; no context is small enough for it")
     assert check_text(_params(context=64), {"data": _manifest("x" * 640)})
     assert check_text(_params(context=3), {"data": _manifest("x" * 40)}) == []
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.001, "0.065"), (0.01, "0.065"), (0.06, "0.065")])
+def test_a_part_for_validation_that_is_too_small_is_not_blamed_on_the_context(share, said):
+    (problem,) = check_text(_params(context=64, validation_fraction=share), {"data": _manifest("x" * 1_000)})
+    assert problem.field == "params.validation_fraction"
+    assert f"set params.validation_fraction to {said} or more" in problem.message
+    assert check_text(_params(context=64, validation_fraction=float(said)), {"data": _manifest("x" * 1_000)}) == []
+    assert ("params.context to" in problem.message) == (share > 0.002)  # one token: no context is that small
 
 
 def test_chinese_text_counts_by_its_bytes_when_they_are_the_tokens():

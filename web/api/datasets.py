@@ -75,7 +75,7 @@ def upload_dataset() -> Reply:
     ]
     uploads = [(file.filename or "", file.stream) for file in request.files.getlist("file")]
     if not uploads:
-        problems.append(Problem(field="file", message="no file was sent"))
+        problems.append(Problem(field="file", message="no file was sent: add it to the form as `file`"))
     options = read_options(request.form.get("options", ""), problems)
     if problems:
         raise InvalidParams(problems)
@@ -108,7 +108,12 @@ def read_options(text: str, problems: list[Problem]) -> dict[str, Any]:
 
 
 def _imported(dataset: Imported) -> Reply:
-    response = jsonify(dataset.model_dump(mode="json"))
+    shown = dataset.model_dump(mode="json")
+    if not dataset.new:
+        shown["notes"].append(
+            f"the same content was uploaded before, as {dataset.name!r:.80}: this is it, under that name"
+        )
+    response = jsonify(shown)
     response.status_code = 201 if dataset.new else 200
     response.headers["Location"] = f"{API}/datasets/{dataset.id}"
     return response

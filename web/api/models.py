@@ -50,6 +50,10 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
     except NotFound as err:
         raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
     own, spec = _own_model(training.id), RECIPES.get(training.recipe)
+    same = (
+        own if own and own.checkpoint == ref else None
+    )  # what only the final report knows holds for this very state alone
+    metrics = named.metrics | (same.metrics if same else {})
     judged_by = spec.criterion.metric if spec else ""
     model = Model(
         id=model_id,
@@ -58,15 +62,17 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         recipe=training.recipe,
         recipe_version=training.recipe_version,
         checkpoint=ref,
-        metrics=named.metrics,
+        metrics=metrics,
         needs=named.needs,
         criterion=judged_by,
-        value=named.metrics.get(judged_by),
+        value=metrics.get(judged_by),
         params=training.params,
         inputs=training.inputs,
         split=own.split if own else {},
         baselines=own.baselines if own else {},
-        verdict=own.verdict if own and own.checkpoint == ref else None,  # of any other state nobody has judged
+        verdict=same.verdict if same else None,  # of any other state nobody has judged
+        stages=same.stages if same else [],
+        cost=same.cost if same else {},
     )
     try:
         save_model(here.volume, model)

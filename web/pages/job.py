@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from shared.errors import Conflict, NotFound
 from shared.jobs.events import Event
-from shared.jobs.job import Job
+from shared.jobs.job import Job, State
 from shared.jobs.queues import placed
 from shared.jobs.record import source_key
 from shared.outputs import OUTPUTS
@@ -23,7 +23,7 @@ from web.pages.job_inputs import inputs_given, params_given
 from web.pages.job_output import made, samples
 from web.pages.job_view import actions, advice, timeline, took_s
 from web.pages.judging import best_checkpoint, key_metrics, verdict_of
-from web.pages.reach import pages, services, store, volume
+from web.pages.reach import pages, services, settings, store, volume
 from web.pages.row_form import what_if
 from web.representation import whole
 from web.submission import retry_request, submit
@@ -32,6 +32,7 @@ _ACTIVE_S = 2  # seconds between two looks without JavaScript's event stream
 _LOG_BYTES = 20_000
 _EVENTS = 100_000  # more than are ever kept of one job
 _ROWS = 800
+_BEATS = 2  # missed by a worker before the page says that it is silent
 _NO_CURVE = frozenset({"step", "epoch", "at", "attempt", "resumed_from_step"})
 
 
@@ -59,7 +60,10 @@ def job(job_id: str) -> str:
         took_s=took_s(found, datetime.now(UTC)),
         advice=advice(found, len(checkpoints), len(artifacts), bool(series["rows"])),
         metrics=key_metrics(spec, (found.result or {}).get("metrics") or {}),
-        watched=_watched(found, spec),
+        watched=_watched(found, spec, series["summary"]),
+        silent_s=_silent_s(found),
+        beat_s=settings().beat_s,
+        lease_s=settings().lease_s,
         verdict=verdict_of(found),
         notes=_notes(events),
         series=series,
@@ -121,9 +125,20 @@ def delete_job(job_id: str) -> BaseResponse:
     return redirect(url_for("pages.jobs", done="deleted"))
 
 
-def _watched(found: Job, spec: RecipeSpec | None) -> list[tuple[str, float]]:
-    """The figures that stand beside the progress: the loss, and what the recipe judges by."""
-    metrics = found.progress.metrics if found.progress else {}
+def _silent_s(found: Job) -> float | None:
+    """How long nothing has been heard of the worker that runs a job; None while it keeps its beats."""
+    if found.state != State.running:
+        return None
+    ago_s = store().presence.heard_ago_s(found.id, store().lease_ms)
+    return ago_s if ago_s is not None and ago_s > _BEATS * settings().beat_s else None
+
+
+def _watched(found: Job, spec: RecipeSpec | None, summary: list[dict[str, Any]]) -> list[tuple[str, float]]:
+    """The figures that stand beside the progress: the loss, and what the recipe judges by.
+
+    summary: of the curves on the same page. What stands there is taken from there: a number has one value on a page.
+    """
+    metrics = (found.progress.metrics if found.progress else {}) | {row["name"]: row["last"] for row in summary}
     names: list[str] = ["loss"]
     if spec and spec.criterion.metric != "loss":
         names.append(spec.criterion.metric)

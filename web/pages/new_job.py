@@ -173,7 +173,9 @@ def submit_job() -> Response | tuple[str, int]:
             body = JobBody.model_validate(body_of(draft, problems))
             wanted = build_request(services(), body)
             if not problems:
-                job, _ = submit(services(), wanted, once(request.form.get("idempotency_key", ""), draft))
+                # what is drawn or counted from now (a seed, a deadline) is no difference between two presses of one form
+                asked = body.model_copy(update={"deadline_at": None})
+                job, _ = submit(services(), wanted, once(request.form.get("idempotency_key", ""), draft), asked)
                 return redirect(url_for("pages.job", job_id=job.id))
         except ValidationError as err:
             also = problems_of_params(draft.kind, draft.spec.name, draft.values, draft.use)

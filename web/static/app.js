@@ -22,6 +22,14 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
+// Signing in or out in one tab is so in all: a page of somebody else does not stay to be seen.
+const who = document.body.dataset.who;
+if (who !== undefined) {
+  const tabs = new BroadcastChannel("who");
+  tabs.postMessage(who);
+  if (who) tabs.onmessage = (event) => { if (event.data !== who) location.reload(); };
+}
+
 document.querySelector("[data-focus]")?.focus();
 tickTimes();
 setInterval(tickTimes, 5000);

@@ -9,9 +9,10 @@ import { startLog } from "./log.js";
 const REFRESH_MS = 900; // least time between two renderings
 
 export function start() {
-  const { job, api, after } = document.querySelector("[data-job]").dataset;
+  const { job, api, after, beatS } = document.querySelector("[data-job]").dataset;
   let due = null;
   let last = 0;
+  let heard = Date.now();
   const soon = () => {
     due ??= setTimeout(async () => {
       due = null;
@@ -31,6 +32,7 @@ export function start() {
     let stop = () => {};
     const open = (after) => {
       stop = follow(api, job, after, (type, event) => {
+        heard = Date.now();
         if (event.id) latest = event.id;
         if (type === "output") {
           write(event.data, event.id);
@@ -43,14 +45,18 @@ export function start() {
         log.update(ENDINGS.includes(type));
         if (ENDINGS.includes(type)) clearInterval(timer);
       }, (up) => {
-        if (up === null) setTimeout(() => open(latest), 3000); // closed for good by the server: open anew
+        if (up === null) { // closed for good by the server: open anew, unless the page is not to be seen any more
+          setTimeout(() => open(latest), 3000);
+          soon();
+        }
         say(up ? "" : "Live updates were interrupted; reconnecting.");
       });
     };
     let latest = after;
     open(latest);
-    // A queued job's place changes without any event of its own.
-    const timer = setInterval(() => { if (!document.hidden && state() === "queued") soon(); }, 3000);
+    // A queued job's place, and for how long a worker has been silent, change without any event.
+    const silent = () => state() === "running" && Date.now() - heard > 2000 * Number(beatS);
+    const timer = setInterval(() => { if (!document.hidden && (state() === "queued" || silent())) soon(); }, 3000);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
     window.addEventListener("pagehide", () => stop());
   }

@@ -21,6 +21,10 @@ async function fetchAndTake() {
     say("No connection to the server; trying again.");
     return false;
   }
+  if (reply.redirected && new URL(reply.url).pathname !== location.pathname) {
+    location.reload(); // signed out meanwhile: what stands here is not to be seen any more
+    return false;
+  }
   if (!reply.ok) {
     say(`The server answered ${reply.status}; trying again.`);
     return false;

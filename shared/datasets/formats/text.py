@@ -69,6 +69,7 @@ class TextFormat:
         if others:
             notes.append(f"{len(others)} files that are no texts left out ({', '.join(others[:5])})")
         written = write_text(texts, target)
+        _refuse_one_character(target / "text.txt", received[0].name)
         kept = {
             "documents": written.documents,
             "duplicate": written.duplicate,
@@ -98,7 +99,7 @@ class TextFormat:
                 "lines": newlines + (last != "\n"),
                 "encoding": kept["encoding"],
             },
-            warnings=_warnings(characters, len(distinct - {"\n"}), damaged),
+            warnings=_warnings(characters, damaged),
         )
 
     def preview(self, folder: Path, report: DatasetReport, most: int) -> list[Output]:
@@ -109,12 +110,21 @@ class TextFormat:
         return None
 
 
-def _warnings(characters: int, distinct: int, damaged: int) -> list[Warned]:
+def _refuse_one_character(text: Path, name: str) -> None:
+    """Raises DatasetInvalid for one character over and over, line ends aside."""
+    seen: set[str] = set()
+    with text.open(encoding="utf-8", newline="") as file:
+        while len(seen) < 2 and (piece := file.read(_PIECE)):
+            seen.update(piece)
+            seen.discard("\n")
+    if len(seen) < 2:
+        said = f"is the character {seen.pop()!r} over and over: there is nothing to learn from it"
+        raise refuse(said, file=name)
+
+
+def _warnings(characters: int, damaged: int) -> list[Warned]:
     found = []
-    if distinct <= 1:
-        message = "The text is one character over and over: there is nothing to learn from it."
-        found.append(Warned(code="one_character", message=message))
-    elif characters < _SHORT:
+    if characters < _SHORT:
         message = (
             f"The text has {characters:,} characters: a model will know it by heart rather than learn to write like it; "
             "100,000 and more are a good beginning."

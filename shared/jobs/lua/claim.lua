@@ -16,9 +16,10 @@ local function limited(owner)
   return at_limit[owner]
 end
 
--- The first job whose owner may run another. Fair order mixes owners, so it is near the front; the walk is bounded all the same.
+-- The first job whose owner may run another. Fair order mixes owners, so it is near the front, unless an owner at the limit has
+-- many of a higher priority: then the walk goes on to the end, some 2 us a job, rather than hold the others back.
 local id, head
-for from = 0, 4900, 100 do
+for from = 0, redis.call('ZCARD', ready_key(queue)), 100 do
   local some = redis.call('ZRANGE', ready_key(queue), from, from + 99)
   for i, candidate in ipairs(some) do
     local state, owner = unpack(redis.call('HMGET', job_key(candidate), 'state', 'owner'))

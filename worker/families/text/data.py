@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from shared.errors import DatasetInvalid, Problem
+from shared.errors import DatasetInvalid
+from shared.recipes.text_params import too_short
 from worker.context import Context
 from worker.families.text.tokens import TokenText, token_text
 from worker.recipe import Assets, Data, Inputs
@@ -28,23 +29,14 @@ class TextData(Data):
         count = len(text.tokens)
         self.cut = int(count * (1 - params.validation_fraction))  # the first token of the validation part
         self.split = {"train": self.cut, "val": count - self.cut}
-        self._refuse_short(count)
+        if problem := too_short(count, "tokens", params):
+            raise DatasetInvalid(problem.message, problems=[problem])
         self.assets = Assets({"vocabulary": self.vocabulary.to_json(), "beginning": text.beginning[: params.context]})
         self.total_steps = params.steps
         self.eval_every = min(params.eval_every, params.steps)
         self.notes = [
             f"{count:,} tokens of {self.vocabulary.size:,} kinds; the last {self.split['val']:,} are for validation"
         ]
-
-    def _refuse_short(self, count: int) -> None:
-        shorter = min(self.split.values())
-        if shorter <= self.params.context:
-            message = (
-                f"the text has {count} tokens, {shorter} of them in its shorter part; "
-                f"context {self.params.context} needs more than that: upload more text or set params.context to "
-                f"{max(shorter - 1, 2)} or less"
-            )
-            raise DatasetInvalid(message, problems=[Problem(field="params.context", message=message)])
 
     def starts(self, step: Any) -> Any:
         """Where the windows of a step begin: int32 (batch,), int64 for a text beyond its reach. step: int64 ()."""

@@ -30,6 +30,7 @@ class TextWriter:
     def __init__(self, engine: Engine, assets: Assets):
         self._engine = engine
         self._vocabulary = vocabulary_from_json(assets["vocabulary"])
+        self._beginning: str = assets["beginning"]
 
     def generate(self, params: TextGenerate, context: Context, files: Files) -> Report:
         """Write params.samples continuations. Raises RecipeFailed when the prompt holds unknown characters.
@@ -60,7 +61,8 @@ class TextWriter:
                     )
                 )
 
-        rows = self.write(as_imported(params.prompt), params, went_on)
+        prompt = as_imported(params.prompt) if params.prompt else self._opening()
+        rows = self.write(prompt, params, went_on)
         seconds = max(time.monotonic() - began, 1e-9)
         context.progress(
             Progress(
@@ -69,7 +71,16 @@ class TextWriter:
         )
         tokens = sum(row.tokens for row in rows)
         figures = {"tokens": tokens, "seconds": round(seconds, 4), "tokens_per_s": round(tokens / seconds, 1)}
-        return Report(figures, [Text(prompt=params.prompt, text=row.text) for row in rows])
+        shown = params.prompt or prompt.lstrip("\n")
+        return Report(figures, [Text(prompt=shown, text=row.text) for row in rows])
+
+    def _opening(self) -> str:
+        """What a text that goes on from nothing begins with: a new line, or how the training text began where that had none."""
+        try:
+            self._vocabulary.encode("\n")
+        except UnknownCharacters:
+            return self._beginning[:1]
+        return "\n"
 
     def write(self, prompt: str, params: TextGenerate, went_on: Callable[[int, list[str]], None]) -> "list[_Row]":
         """Continue a prompt params.samples times, calling went_on(tokens so far, fresh text by row) once a chunk.
