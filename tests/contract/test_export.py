@@ -42,8 +42,10 @@ TRAINED = {
     "char_lstm": {"steps": 20},
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
+    "text_classifier": {},
 }
 PROMPTS = ("The lazy", "dog; the")
+TEXTS = ("a lovely Ｒoom, very fine", "awful food 太差 " * 9 + "but a good bed", "never seen")
 # Runs examples one after the other: {folder: [arguments]} in, {folder: what it wrote} out. This project must not be there.
 ALONE = """
 import contextlib, io, json, runpy, sys
@@ -117,6 +119,10 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "text_classifier":
+            asked[str(unpacked)] = TEXTS
+            wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
+            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
         else:
             asked[str(unpacked)] = [PROMPTS[0]]
             wanted = {"prompt": PROMPTS[0], "temperature": 0, "max_tokens": 40}
@@ -164,6 +170,16 @@ def test_pictures_of_any_size_are_labelled_as_the_service_does(taken):
         assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 
+def test_texts_long_and_strange_are_labelled_as_the_service_does(taken):
+    lines = [line.split("\t") for line in taken["text_classifier"].said.splitlines()]
+    answers = taken["text_classifier"].service
+    assert len(answers) == len(TEXTS) and len(lines) == 2 * len(TEXTS)
+    for number, answer in enumerate(answers):
+        mine = lines[2 * number : 2 * number + 2]
+        assert [label for _, label, _ in mine] == [item.name for item in answer.items]
+        assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
 @exported
 def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
     held = taken[recipe].held
@@ -171,7 +187,8 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
     if recipe == "image_classifier":
         x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
     else:
-        x = tf.constant(np.arange(12).reshape(2, 6) % 20, tf.int32)
+        length = held.assets.json.get("length", 6)
+        x = tf.constant(np.arange(2 * length).reshape(2, length) % 20, tf.int32)
     np.testing.assert_allclose(again(x, training=False), held.model(x, training=False), atol=1e-5)
 
 

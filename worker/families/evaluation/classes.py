@@ -18,12 +18,13 @@ _TINY = 1e-7
 sk: Any = metrics  # its declared types say less than it gives
 
 
-def class_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def class_metrics(labels: np.ndarray, probabilities: np.ndarray, *, ranked: bool = True) -> dict[str, float]:
     """Figures of a classifier by name; those that are not defined for these rows are left out.
 
     labels: int (n,), index into the classes. probabilities: float (n, classes), rows summing to 1. Precision, recall, F1,
     ROC-AUC and average precision of more than two classes are means over the classes that occur, each against the rest; of
-    two classes they are those of the second, which is the one looked for.
+    two classes they are those of the second, which is the one looked for. ranked: ROC-AUC and average precision too, which take
+    time for each class.
     """
     classes = probabilities.shape[1]
     said = probabilities.argmax(1)
@@ -42,8 +43,8 @@ def class_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, fl
         "log_loss": float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], _TINY, 1)).mean()),
         "calibration_error": calibration_error(labels, probabilities),
     }
-    for name, value in (("roc_auc", roc_auc(labels, probabilities)), ("average_precision", _ap(labels, probabilities))):
-        if value is not None:
+    for name, figure in (("roc_auc", roc_auc), ("average_precision", _ap)) if ranked else ():
+        if (value := figure(labels, probabilities)) is not None:
             found[name] = value
     return found
 
@@ -126,6 +127,18 @@ def best_threshold(labels: np.ndarray, share: np.ndarray, missed: float, alarm: 
     costs = np.where(borders, costs, np.inf)
     best = int(costs.argmin())
     return (1.01 if best == 0 else float(sorted_share[best - 1])), float(costs[best] / len(labels))
+
+
+def priced_threshold(
+    known: np.ndarray, known_share: np.ndarray, labels: np.ndarray, share: np.ndarray, missed: float
+) -> tuple[float, float]:
+    """(threshold of least cost, what it costs per row elsewhere): found on known rows, priced on others; a false alarm costs 1.
+
+    known, labels: bool, True for the class looked for; the shares are its probabilities.
+    """
+    threshold, _ = best_threshold(known, known_share, missed, 1.0)
+    said = share >= threshold
+    return threshold, float(missed * (labels & ~said).mean() + (~labels & said).mean())
 
 
 def class_outputs(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str], part: str = "") -> list[Output]:
