@@ -24,11 +24,12 @@ from shared.recipes.base import (
     advanced,
     with_defaults,
 )
-from shared.recipes.fields import Column
+from shared.recipes.fields import Column, Rows
 from shared.recipes.targets import MOST_CLASSES, class_problem, no_values
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
 TARGET_KINDS = ("number", "category", "boolean", "text")
+LARGEST = 1e100  # of a number to predict
 FEW_NUMBERS = 10  # a guess: of so many whole numbers people mean classes, of more an amount
 MOST_ROWS = 1_000  # typed in; more belong into a dataset
 
@@ -138,12 +139,9 @@ class TabularTrain(_Base):
 class TabularGenerate(Params):
     """Rows to answer, typed in."""
 
-    rows: str = Field(
-        min_length=1,
-        max_length=1_000_000,
-        description='One row as {"age": 39, "job": "State-gov"}, or several as lines of JSON or as CSV with a first line of '
-        "names. What is left out counts as missing.",
-        json_schema_extra={"short": True, "widget": "lines"},
+    rows: str = Rows(
+        'One row as {"age": 39, "job": "State-gov"}, or several as lines of JSON or as CSV with a first line of names. '
+        "What is left out counts as missing."
     )
     explain: bool = Field(
         True,
@@ -200,6 +198,10 @@ def target_problem(params: Any, column: ColumnReport, rows: int) -> str:
         what = "dates" if column.kind == "date" else "another value in nearly every row, like an id"
         return f"column {name!r} holds {what}: choose one of numbers, categories or yes and no"
     if task_of(params, column) == "numbers":
+        ends = [end for end in (column.low, column.high) if isinstance(end, int | float)]
+        if any(abs(end) > LARGEST for end in ends):
+            shown = " to ".join(f"{end:g}" for end in ends)
+            return f"column {name!r} holds numbers of {shown}: their squares cannot be told; at most {LARGEST:g}, take logarithms"
         if column.kind == "number" or (column.kind == "boolean" and isinstance(column.low, int | float)):
             return ""
         return f"column {name!r} holds words, not numbers: set params.task to classes"
@@ -262,6 +264,8 @@ SPEC = RecipeSpec(
         "export": Use(ExportParams, "Export", help="Weights, columns and settings as one zip."),
     },
     source="TabM: Gorishniy et al. 2024, arXiv:2410.24210; piecewise linear encoding: 2022, arXiv:2203.05556; ResNet for "
-    "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002",
+    "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002; permutation importance: Breiman 2001, Fisher "
+    "et al. 2019, arXiv:1801.01489; occlusion: Zeiler, Fergus 2013, arXiv:1311.2901",
     check=check,
+    row_columns=lambda params, report: features_of(params, report)[0],
 )

@@ -19,7 +19,7 @@ from worker.families.evaluation.classes import (
     worst_mistakes,
 )
 from worker.families.evaluation.folds import over_folds
-from worker.families.evaluation.intervals import interval_table, intervals
+from worker.families.evaluation.intervals import class_figures, interval_output, intervals, number_figures
 from worker.families.evaluation.labels import label_metrics, label_outputs, worst_of_many
 from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
 from worker.families.evaluation.series import horizon_output, seasonal_scale, series_judge, series_metrics
@@ -99,25 +99,6 @@ def test_figures_of_any_number_of_labels_are_those_of_scikit_learn():
     assert set(worst_of_many(truth, said, 100).tolist()) == set(np.flatnonzero(wrong).tolist())
     (shown,) = label_outputs(truth, said, ["a", "b", "c", "never"])
     assert [row[0] for row in shown.rows[:1]] == ["a"] and shown.rows[-1][-1] is None and dump_outputs([shown])
-
-
-def test_the_interval_of_a_share_is_as_wide_as_it_must_be():
-    rng = np.random.default_rng(1)
-    for rows in (400, 40_000):
-        right = rng.random(rows) < 0.8
-        (value, low, high) = intervals(lambda of, right=right: {"share": float(right[of].mean())}, rows, seed=0)[
-            "share"
-        ]
-        half = 1.96 * (0.8 * 0.2 / rows) ** 0.5
-        assert value == right.mean()
-        assert (high - low) / 2 == pytest.approx(half, rel=0.25) and low < value < high
-    shown = interval_table({"share": (0.5, 0.4, 0.6)}, 10, "test part")
-    assert shown.rows == [["share", 0.5, 0.4, 0.6]]
-
-
-def test_a_figure_that_no_resample_knows_has_no_interval():
-    assert intervals(lambda rows: {"x": 1.0} if len(set(rows.tolist())) == 3 else {}, 3, seed=0).keys() <= {"x"}
-    assert intervals(lambda rows: {}, 3, seed=0) == {}
 
 
 def test_mean_and_deviation_are_told_over_folds():
@@ -214,3 +195,47 @@ def test_a_comparison_can_be_ended_as_it_goes(rows):
 
 def test_nothing_to_compare_with_gives_no_verdict():
     assert judge(class_judge(np.array([0, 1])), _two([0.1, 0.9]), [], 2) is None
+
+
+def test_intervals_hold_the_figures_and_are_as_wide_as_chance_makes_them():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 400)
+    shares = _two(np.clip(labels * 0.3 + rng.uniform(0, 0.7, 400), 0, 1))
+    measured = class_metrics(labels, shares)
+    figures = class_figures(labels, shares)
+    everything = figures(np.arange(400))
+    assert everything == {name: pytest.approx(measured[name]) for name in everything}
+    assert set(everything) > {"accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc", "average_precision"} - {
+        "f1"
+    }
+    found = intervals(figures, 400, 2)
+    assert all(low < measured[name] < high for name, (low, high) in found.items())
+    low, high = found["accuracy"]
+    expected = 2 * 1.96 * np.sqrt(measured["accuracy"] * (1 - measured["accuracy"]) / 400)
+    assert high - low == pytest.approx(expected, rel=0.2)
+    assert intervals(figures, 400, 2) == found, "the same seed, the same interval"
+    (table,) = [interval_output(measured, found, 400, "test")]
+    assert isinstance(table, Table) and table.count == len(found) and dump_outputs([table])
+
+
+def test_intervals_of_more_classes_and_of_numbers():
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 300)
+    shares = np.full((300, 3), 0.2)
+    shares[np.arange(300), np.where(rng.uniform(size=300) < 0.8, labels, (labels + 1) % 3)] = 0.6
+    measured = class_metrics(labels, shares)
+    assert class_figures(labels, shares)(np.arange(300)) == {
+        name: pytest.approx(measured[name]) for name in ("accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc")
+    }
+    truth = rng.normal(size=300)
+    said = truth + rng.normal(size=300) / 2
+    low, high = intervals(number_figures(truth, said), 300)["rmse"]
+    assert low < number_metrics(truth, said)["rmse"] < high and high - low < 0.15
+
+
+def test_what_is_defined_in_few_draws_has_no_interval():
+    labels = np.array([0] * 200 + [1])
+    shares = _two(np.linspace(0, 1, 201))
+    assert "accuracy" in intervals(class_figures(labels, shares), 201, 2)
+    alone = intervals(lambda rows: {"seldom": 1.0} if rows[0] == 0 else {}, 50)
+    assert alone == {}

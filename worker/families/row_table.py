@@ -6,6 +6,7 @@ them (worker/spool.py).
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ class RowTable:
         self._waiting.append(row)
         self.count += 1
         if len(self._first) < MOST_ROWS:
-            self._first.append(row)
+            self._first.append([_finite(cell) for cell in row])
         if len(self._waiting) >= _AT_ONCE:
             self._write()
 
@@ -47,7 +48,8 @@ class RowTable:
         self._write()
         if (room := MOST_ROWS - len(self._first)) > 0:
             shown = as_read(batch.slice(0, room))
-            self._first += [list(row) for row in zip(*(column.to_pylist() for column in shown.columns), strict=True)]
+            rows = zip(*(column.to_pylist() for column in shown.columns), strict=True)
+            self._first += [[_finite(cell) for cell in row] for row in rows]
         self._spool.write(self._to.batch(batch))
         self.count += batch.num_rows
 
@@ -67,6 +69,11 @@ class RowTable:
 
     def output(self, title: str) -> Table:
         return Table(title=title, columns=self._columns, rows=self._first, count=self.count, file=self._to.name)
+
+
+def _finite(cell: Cell) -> Cell:
+    """Infinities as words: outputs hold finite numbers alone."""
+    return str(cell) if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 @contextlib.contextmanager

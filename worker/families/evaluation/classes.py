@@ -18,13 +18,12 @@ _TINY = 1e-7
 sk: Any = metrics  # its declared types say less than it gives
 
 
-def class_metrics(labels: np.ndarray, probabilities: np.ndarray, *, ranked: bool = True) -> dict[str, float]:
+def class_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """Figures of a classifier by name; those that are not defined for these rows are left out.
 
     labels: int (n,), index into the classes. probabilities: float (n, classes), rows summing to 1. Precision, recall, F1,
     ROC-AUC and average precision of more than two classes are means over the classes that occur, each against the rest; of
-    two classes they are those of the second, which is the one looked for. ranked: ROC-AUC and average precision too, which take
-    time for each class.
+    two classes they are those of the second, which is the one looked for.
     """
     classes = probabilities.shape[1]
     said = probabilities.argmax(1)
@@ -43,8 +42,8 @@ def class_metrics(labels: np.ndarray, probabilities: np.ndarray, *, ranked: bool
         "log_loss": float(-np.log(np.clip(probabilities[np.arange(len(labels)), labels], _TINY, 1)).mean()),
         "calibration_error": calibration_error(labels, probabilities),
     }
-    for name, figure in (("roc_auc", roc_auc), ("average_precision", _ap)) if ranked else ():
-        if (value := figure(labels, probabilities)) is not None:
+    for name, value in (("roc_auc", roc_auc(labels, probabilities)), ("average_precision", _ap(labels, probabilities))):
+        if value is not None:
             found[name] = value
     return found
 

@@ -1,45 +1,88 @@
-"""How far a figure would have come out otherwise on other rows of the same kind: intervals by the bootstrap."""
+"""How sure figures are: each measured again on rows drawn anew, as if others had come to be measured on.
 
-from collections.abc import Callable, Mapping
+Source: Efron 1979, the bootstrap; the interval is that of percentiles. Called by reports; the verdict has one of its own, of the
+difference of two models on the same rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from sklearn import metrics
 
-from shared.outputs import Cell, Table
+from shared.outputs import Cell, Output, Table
+from worker.families.evaluation.classes import roc_auc
+from worker.families.evaluation.regression import number_metrics
 
-DRAWS = 200  # resamples: the ends wobble by some tenth of the width
 SHARE = 0.95
-_MOST_ROWS = 20_000  # of a resample; the interval of more rows is told from these, scaled by the root of their number
-
-Figures = Callable[[np.ndarray], Mapping[str, float]]
+_MOST_DRAWS, _FEWEST_DRAWS = 400, 40
+_WORK = 4_000_000  # rows times classes, of all draws together: some seconds
+_MOST_RANKED = 20  # classes; figures over ranks of more take longer than they are worth
+_TINY = 1e-7
+sk: Any = metrics  # its declared types say less than it gives
+Figures = Callable[[np.ndarray], dict[str, float]]
 
 
 def intervals(
-    figures: Figures, rows: int, seed: int, check: Callable[[], None] = lambda: None
-) -> dict[str, tuple[float, float, float]]:
-    """(figure, low, high) by name. figures: of the rows given by number, int (n,), repeated ones counted as often.
+    figures: Figures, rows: int, classes: int = 1, seed: int = 0, check: Callable[[], None] = lambda: None
+) -> dict[str, tuple[float, float]]:
+    """(low, high) of each figure. figures: of rows by number, int (n,), drawn with repeats; leaves out what is not defined.
 
-    A figure that is not defined for some resamples is told from the others. Source: Efron 1979.
+    rows: how many there are. classes: of which figures() takes so much longer. check: called between the draws.
     """
-    whole = figures(np.arange(rows))
     rng = np.random.default_rng([seed, 8])
-    drawn = min(rows, _MOST_ROWS)
-    scale = (drawn / rows) ** 0.5
+    draws = min(_MOST_DRAWS, max(_FEWEST_DRAWS, _WORK // max(1, rows * max(1, classes))))
     found: dict[str, list[float]] = {}
-    for _ in range(DRAWS):
+    for _ in range(draws):
         check()
-        for name, value in figures(rng.integers(0, rows, drawn)).items():
+        for name, value in figures(rng.integers(0, rows, rows)).items():
             found.setdefault(name, []).append(value)
-    made = {}
-    for name, value in whole.items():
-        if values := found.get(name):
-            low, high = np.quantile(values, [(1 - SHARE) / 2, (1 + SHARE) / 2])
-            middle = float(np.median(values)) if scale < 1 else value
-            made[name] = (value, value + (float(low) - middle) * scale, value + (float(high) - middle) * scale)
-    return made
+    ends = ((1 - SHARE) / 2, (1 + SHARE) / 2)
+    return {
+        name: (float(np.quantile(values, ends[0])), float(np.quantile(values, ends[1])))
+        for name, values in found.items()
+        if len(values) > draws / 2
+    }
 
 
-def interval_table(found: Mapping[str, tuple[float, float, float]], rows: int, part: str) -> Table:
-    """The figures with their intervals."""
-    cells: list[list[Cell]] = [[name, *(round(number, 4) for number in told)] for name, told in found.items()]
-    title = f"Figures with their {SHARE:.0%} intervals, bootstrap over {rows:,} rows, {part}"
-    return Table(title=title, columns=["figure", "value", "low", "high"], rows=cells[:100], count=len(cells))
+def class_figures(labels: np.ndarray, probabilities: np.ndarray) -> Figures:
+    """Those of class_metrics() that have intervals. labels: int (n,). probabilities: float (n, classes)."""
+    count = probabilities.shape[1]
+    said = probabilities.argmax(1)
+    logs = -np.log(np.clip(probabilities[np.arange(len(labels)), labels], _TINY, 1))
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        matrix = np.bincount(labels[rows] * count + said[rows], minlength=count * count).reshape(count, count)
+        right, true, told = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
+        there = true > 0
+        f1 = 2 * right / np.maximum(true + told, 1)
+        found = {
+            "accuracy": float(right.sum() / len(rows)),
+            "balanced_accuracy": float((right[there] / true[there]).mean()),
+            "f1": float(f1[1] if count == 2 else f1[there].mean()),
+            "log_loss": float(logs[rows].mean()),
+        }
+        if count <= _MOST_RANKED:
+            area = roc_auc(labels[rows], probabilities[rows])
+            found |= {"roc_auc": area} if area is not None else {}
+            if count == 2 and 0 < (positive := labels[rows] == 1).sum() < len(rows):
+                found["average_precision"] = float(sk.average_precision_score(positive, probabilities[rows, 1]))
+        return found
+
+    return figures
+
+
+def number_figures(truth: np.ndarray, said: np.ndarray) -> Figures:
+    """Those of number_metrics(). truth, said: float (n,)."""
+    return lambda rows: number_metrics(truth[rows], said[rows])
+
+
+def interval_output(measured: dict[str, float], found: dict[str, tuple[float, float]], rows: int, part: str) -> Output:
+    """The figures with their intervals. measured: by the same names."""
+    cells: list[list[Cell]] = [
+        [name.replace("_", " "), round(measured[name], 6), round(low, 6), round(high, 6)]
+        for name, (low, high) in found.items()
+        if name in measured
+    ]
+    title = f"How sure the figures are: {SHARE:.0%} intervals over other draws of {rows:,} rows, {part} part"
+    return Table(title=title, columns=["figure", "measured", "from", "to"], rows=cells, count=len(cells))

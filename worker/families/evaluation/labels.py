@@ -1,6 +1,6 @@
 """How good a classifier is that tells any number of labels: figures, label by label, the comparison with other models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -94,3 +94,8 @@ def label_judge(truth: np.ndarray) -> Judge:
     """Compares by mean average precision. Predictions: probabilities (n, labels)."""
     real = truth > 0.5
     return Judge("mean average precision", "max", lambda p, rows: mean_average_precision(real[rows], p[rows]))
+
+
+def label_figures(truth: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
+    """label_metrics() of rows by number, for their intervals."""
+    return lambda rows: label_metrics(truth[rows], probabilities[rows])

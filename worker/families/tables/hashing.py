@@ -12,7 +12,7 @@ from worker.families.tables.cells import Cells, as_array, as_category
 
 TOKENS = 64  # of a text: what comes later is cut
 BUCKETS = 8_192  # of hashed tokens
-_MOST_CHARACTERS = 4_000  # read of one cell: far more than TOKENS words need
+MOST_CHARACTERS = 4_000  # read of one cell: far more than TOKENS words need
 _WORD = re.compile(rf"[^\W{UNPARTED}]+|[{UNPARTED}]")
 
 
@@ -25,7 +25,7 @@ def hashed_texts(cells: Cells) -> np.ndarray:
     found = np.zeros((len(values), TOKENS), np.uint16)
     for row, value in enumerate(values):
         if value:
-            tokens = hashed_tokens(value[:_MOST_CHARACTERS])[:TOKENS]
+            tokens = hashed_tokens(value[:MOST_CHARACTERS])[:TOKENS]
             found[row, : len(tokens)] = tokens
     return found
 

@@ -95,7 +95,7 @@ class Predictor:
             for i in order
         ]
         what = f"{answering.target} = {answering.classes[best]}" if answering.classes else answering.target
-        how = f"how far it falls when a value is replaced by the typical one ({len(names)} further answers)"
+        how = f"how far it falls when a value is replaced by the typical one (occlusion, {len(names)} further answers)"
         title = f"What spoke for {what}: {how}"
         return Scores(title=title, subject=subject, unit="number", items=items)
 

@@ -17,10 +17,11 @@ from worker.families.evaluation.classes import (
     priced_threshold,
     worst_mistakes,
 )
-from worker.families.evaluation.folds import over_folds
-from worker.families.evaluation.intervals import interval_table, intervals
+from worker.families.evaluation.folds import over_folds, over_folds_output
+from worker.families.evaluation.intervals import class_figures, interval_output, intervals
 from worker.families.evaluation.labels import (
     SAID_FROM,
+    label_figures,
     label_judge,
     label_metrics,
     label_outputs,
@@ -34,7 +35,6 @@ from worker.verdict import Judge
 MOST_MEASURED = 200_000  # texts of a part; more change no figure that is read
 _MOST_SHARES = 20_000_000  # of all labels together
 _MOST_RESAMPLED = 2_000_000  # of all labels together, in each of hundreds of resamples
-_MOST_RANKED = 20  # labels each of which is ranked in every resample
 _MISTAKES, _SHOWN_CHARACTERS = 20, 400
 _PARTS = ("test", "val", "train")
 _TOLD = {"test": "test part", "val": "validation part", "train": "training part"}
@@ -135,21 +135,20 @@ def report_labelled(
             metrics |= {"threshold": threshold, f"{shown}_cost_per_row": cost}
     compared = compared_places(data)
     kept = answers[np.searchsorted(places, compared)]
-    outputs.append(_intervals(data, compared, kept, _TOLD[shown], context))
+    outputs += [_intervals(data, compared, kept, metrics, shown, context), *over_folds_output(metrics)]
     outputs += _mistakes(data, places[worst], answers[worst])
     judge = judge_of(data, data.truth(compared))
     return Report(metrics, outputs, predictions=kept, judge=judge, rows=len(compared))
 
 
-def _intervals(data: LabelledTexts, places: np.ndarray, said: np.ndarray, part: str, context: Context) -> Table:
+def _intervals(
+    data: LabelledTexts, places: np.ndarray, said: np.ndarray, metrics: dict[str, float], part: str, context: Context
+) -> Output:
     truth = data.truth(places)
-
-    def figures(rows: np.ndarray) -> dict[str, float]:
-        if data.many:
-            return label_metrics(truth[rows], said[rows])
-        return class_metrics(truth[rows], said[rows], ranked=len(data.names) <= _MOST_RANKED)
-
-    return interval_table(intervals(figures, len(places), data.params.seed, context.check), len(places), part)
+    figures = label_figures(truth, said) if data.many else class_figures(truth, said)
+    spread = intervals(figures, len(places), len(data.names), data.params.seed, context.check)
+    measured = {name: metrics[f"{part}_{name}"] for name in spread if f"{part}_{name}" in metrics}
+    return interval_output(measured, spread, len(places), part)
 
 
 def _mistakes(data: LabelledTexts, places: np.ndarray, answers: np.ndarray) -> list[Output]:
