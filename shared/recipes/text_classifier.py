@@ -98,6 +98,11 @@ class TextClassifierTrain(_Base):
         description="Attention heads; must divide the width. For transformer only.",
         json_schema_extra=advanced("Model"),
     )
+    token_evidence: bool = Field(
+        True,
+        description="Add up what each token says by itself, beginning with its naive Bayes weight; helps small tables.",
+        json_schema_extra=advanced("Model"),
+    )
     tokens: Literal["auto", "words", "characters", "bpe"] = Field(
         "auto",
         description="What a text is cut into. words: of Chinese and other scripts without spaces its characters; bpe: frequent "
@@ -324,7 +329,8 @@ SPEC = RecipeSpec(
         ),
     },
     source="Convolutions over words: Kim 2014, arXiv:1408.5882; Transformer: Vaswani et al. 2017, arXiv:1706.03762; BiLSTM with "
-    "pooling: Zhou et al. 2016, arXiv:1611.06639; occlusion: Li et al. 2016, arXiv:1612.08220",
+    "pooling: Zhou et al. 2016, arXiv:1611.06639; naive Bayes weights: Wang, Manning 2012; occlusion: Li et al. 2016, "
+    "arXiv:1612.08220",
     limits="It knows words from its training texts alone: of texts about other things, in another style or language, its answers "
     "and their probabilities mean little.",
     check=check,

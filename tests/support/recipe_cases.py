@@ -233,7 +233,7 @@ CASES: dict[str, Case] = {
         params={
             "texts": ["title", "review"], "labels": ["about"], "label_mark": ";", "network": "transformer", "width": 8, "heads": 2,
             "epochs": 3, "batch_size": 8, "folds": 2, "warmup_steps": 0, "learning_rate": 1e-2, "class_weights": "balanced",
-            "tokens": "bpe", "vocabulary_size": 300,
+            "tokens": "bpe", "vocabulary_size": 300, "token_evidence": False,
         },
         generate=lambda volume: {"text": "a good room\n床 price", "by_line": True},
         stop_after=4,

@@ -12,6 +12,8 @@ from shared.recipes.text_classifier import SPEC
 from tests.support.tiny_datasets import imported
 from worker.context import Context
 from worker.families.rows import RowFile
+from worker.families.text_labels.evidence import token_evidence
+from worker.families.text_labels.labels import Labels
 from worker.families.text_labels.rows import each_text, read_rows
 from worker.families.text_labels.tokenizer import TextTokenizer, chosen, learn_tokenizer
 from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, window_counts, window_starts
@@ -160,6 +162,17 @@ def test_tokens_are_the_same_from_the_cache_and_from_a_file_too_large_to_hold(tm
     places, numbers = np.array([3, 17, 49]), np.zeros(3, np.int64)
     np.testing.assert_array_equal(held.windows(places, numbers, 8), streamed.windows(places, numbers, 8))
     np.testing.assert_array_equal(held.text(8), streamed.text(8))
+
+
+def test_a_token_says_by_itself_how_much_more_often_it_stands_in_texts_of_a_label():
+    tokens = Tokens.of([np.array(text) for text in ([2, 2, 3], [2], [3, 4], [1, 4])])
+    labels = Labels.of([("a",), ("b",)], np.array([0, 0, 1, 1]), ["a", "b"], many=False)
+    found = token_evidence(tokens, labels, np.array([0, 1, 2]), 5, Context())
+    assert found[2, 0] == pytest.approx(np.log((3 / 4) / (1 / 3))), "in both texts of a, in none of the one of b"
+    assert found[3, 0] == pytest.approx(np.log((2 / 4) / (2 / 3)))
+    assert found[4, 1] == pytest.approx(np.log((2 / 3) / (1 / 4))), "the last text is not of the training part"
+    np.testing.assert_array_equal(found[:2], 0)
+    np.testing.assert_allclose(found[:, 0], -found[:, 1], rtol=1e-6)
 
 
 def test_texts_are_read_by_number_across_pieces(tmp_path, monkeypatch):

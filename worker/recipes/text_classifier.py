@@ -46,6 +46,7 @@ def build(params: TextClassifierTrain, assets: Assets, inputs: Inputs) -> keras.
         layers_=params.layers,
         heads=params.heads,
         dropout=params.dropout,
+        evidence=assets.arrays.get("evidence"),
     )
 
 

@@ -1,16 +1,18 @@
-"""The simple answers beside a text network: always the same, and TF-IDF with logistic regression; by scikit-learn.
+"""The simple answers beside a text network: always the same, TF-IDF with logistic regression, naive Bayes; by scikit-learn.
 
 They learn from the same training part (and its validation part, which they need for nothing else) and answer the same texts.
 """
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import MultinomialNB
 
 from shared.datasets.tables.reading import open_table
 from worker.context import Context
@@ -26,19 +28,20 @@ _MOST_LABELS = 100  # beyond, it takes longer than the network
 
 
 def text_baselines(data: LabelledTexts, params: Any, context: Context) -> list[Baseline]:
-    """Majority, and TF-IDF of words, or of characters where the texts are read by them. context.check() between the fits."""
+    """Majority, and two that know words, or characters where the texts are read by them. context.check() between the fits."""
     part = judged_part(data)
     answered = compared_places(data)
     learnt = np.sort(np.concatenate([data.places["train"], *([data.places["val"]] if part == "test" else [])]))
     found = [_baseline(*_same(data, learnt, len(answered)), data, part, answered)]
     context.check()
     if len(data.names) > _MOST_LABELS:
-        message = f"no logistic regression beside it: {len(data.names)} labels are too many"
+        message = f"nothing learnt beside it: {len(data.names)} labels are too many"
         context.event("note", {"level": "info", "message": message})
         return found
     texts, learnt, of = _sample(data, learnt, context)
-    name, answers = _linear(data, texts, learnt, answered, context)
-    return [*found, _baseline(f"{name}{of}", answers, data, part, answered)]
+    for name, answers in _classical(data, texts, learnt, answered, context):
+        found.append(_baseline(f"{name}{of}", answers, data, part, answered))
+    return found
 
 
 def _baseline(name: str, answers: np.ndarray, data: LabelledTexts, part: str, answered: np.ndarray) -> Baseline:
@@ -76,35 +79,46 @@ def _sample(data: LabelledTexts, learnt: np.ndarray, context: Context) -> tuple[
     return texts, learnt, f" (of {len(learnt):,} texts)" if len(learnt) < whole else ""
 
 
-def _linear(
+def _classical(
     data: LabelledTexts, texts: list[str], learnt: np.ndarray, answered: np.ndarray, context: Context
-) -> tuple[str, np.ndarray]:
+) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, answers) of logistic regression on TF-IDF, and of naive Bayes on which tokens a text holds."""
     by_characters = data.assets["tokens"] == "characters"
-    kind: Any = TfidfVectorizer
+    asked = _texts(data, answered, context)
+    truth = data.truth(learnt)
     options = {"analyzer": "char", "ngram_range": (1, 3)} if by_characters else {"ngram_range": (1, 2)}
     what = "characters and up to three in a row" if by_characters else "words and pairs of them"
-    name = f"logistic regression on TF-IDF of {what}"
-    vectors = kind(**options, max_features=_MOST_COLUMNS)
-    truth = data.truth(learnt)
-    try:
-        known = vectors.fit_transform(texts)
-    except ValueError:  # no text holds a word of two letters
-        vectors = kind(analyzer="char", ngram_range=(1, 3), max_features=_MOST_COLUMNS)
-        known, name = vectors.fit_transform(texts), "logistic regression on TF-IDF of characters"
+    weighed: Any = TfidfVectorizer
+    known, unknown = _vectors(weighed(**options, max_features=_MOST_COLUMNS), texts, asked)
     context.check()
-    model: Any = LogisticRegression(max_iter=300)
+    yield (
+        f"logistic regression on TF-IDF of {what}",
+        _fitted(LogisticRegression(max_iter=300), data, known, truth, unknown),
+    )
+    context.check()
+    held: Any = CountVectorizer
+    options = {"analyzer": "char", "ngram_range": (1, 2)} if by_characters else {}
+    known, unknown = _vectors(held(**options, binary=True, max_features=_MOST_COLUMNS), texts, asked)
+    name = f"naive Bayes on {'characters and pairs of them' if by_characters else 'words'}"
+    yield name, _fitted(MultinomialNB(), data, known, truth, unknown)
+
+
+def _vectors(vectors: Any, texts: list[str], asked: list[str]) -> tuple[Any, Any]:
+    try:
+        return vectors.fit_transform(texts), vectors.transform(asked)
+    except ValueError:  # no text holds a word of two letters: then by characters
+        vectors.set_params(analyzer="char", ngram_range=(1, 3))
+        return vectors.fit_transform(texts), vectors.transform(asked)
+
+
+def _fitted(model: Any, data: LabelledTexts, known: Any, truth: np.ndarray, unknown: Any) -> np.ndarray:
+    """float64 (n, labels)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what it has by then is the baseline
-        warnings.filterwarnings("ignore", message="Label .* is present in all training examples", category=UserWarning)
-        warnings.filterwarnings("ignore", message="Label not .* is present in all", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Label .* is present in all", category=UserWarning)
         if data.many:
-            model = OneVsRestClassifier(model).fit(known, truth.astype(int))
-        else:
-            model.fit(known, truth)
-    context.check()
-    said = model.predict_proba(vectors.transform(_texts(data, answered, context)))
-    if data.many:
-        return name, np.asarray(said)
-    found = np.zeros((len(answered), len(data.names)))
+            return np.asarray(OneVsRestClassifier(model).fit(known, truth.astype(int)).predict_proba(unknown))
+        said = model.fit(known, truth).predict_proba(unknown)
+    found = np.zeros((len(said), len(data.names)))
     found[:, model.classes_] = said  # labels that its texts did not hold get none
-    return name, found
+    return found

@@ -12,6 +12,7 @@ from shared.recipes.text_classifier import LABEL_KINDS, TEXT_KINDS, check, texts
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
 from worker.families.splitting import Split, fold_rows, split_rows
+from worker.families.text_labels.evidence import token_evidence
 from worker.families.text_labels.rows import PARTS, TextRows, joined_texts, read_rows
 from worker.families.text_labels.tokenizer import PAD, UNKNOWN, TextTokenizer, chosen
 from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, learn_tokens, window_counts
@@ -19,6 +20,7 @@ from worker.recipe import Assets, Data, Inputs, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (4, 40)  # a guess
 STEPS_AN_EPOCH = 16  # at least, where there are texts enough for batches of 8
+MOST_EVIDENCE = 4_000_000  # pairs of token and label
 SHOWN = 8  # validation texts kept in the assets to show answers on
 _SHOWN_CHARACTERS = 200
 _MOST_WEIGHT = 100.0  # of the texts of a rare label
@@ -98,6 +100,10 @@ class LabelledTexts(Data):
             "shown_tokens": np.concatenate([*tokens, np.zeros(0, np.int32)]),
             "shown_lengths": np.array([len(one) for one in tokens], np.int64),
         }
+        if self.params.token_evidence and self.tokenizer.size * len(self.names) <= MOST_EVIDENCE:
+            arrays["evidence"] = token_evidence(
+                self.tokens, self.labels, self.places["train"], self.tokenizer.size, self.context
+            )
         return Assets(json, arrays)
 
     def texts(self, places: np.ndarray) -> list[str]:

@@ -6,6 +6,7 @@ What fills a short text up (token 0) never counts: it is zero to convolutions, l
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from worker.families.text_labels.tokenizer import PAD
@@ -16,18 +17,36 @@ _FAR = -1e4  # what is left out of a maximum; float16 still holds it
 
 
 def text_network(
-    kind: str, length: int, kinds: int, labels: int, *, width: int, layers_: int, heads: int, dropout: float
+    kind: str,
+    length: int,
+    kinds: int,
+    labels: int,
+    *,
+    width: int,
+    layers_: int,
+    heads: int,
+    dropout: float,
+    evidence: np.ndarray | None = None,
 ) -> keras.Model:
     """kind: "cnn", "bilstm" or "transformer". length: tokens of a window. kinds: of tokens. width: of their vectors.
 
-    Returns scores before softmax or sigmoid.
+    evidence: float (kinds, labels), what each token by itself says for a label: its sum over a window of n tokens, divided by the
+    root of n, is added to the scores, and learnt on from there. Returns scores before softmax or sigmoid.
     """
     tokens = keras.Input((length,), dtype="int32", name="tokens")
     there = ops.expand_dims(ops.cast(ops.not_equal(tokens, PAD), keras.config.dtype_policy().compute_dtype), -1)
     made = {"cnn": _phrases, "bilstm": _both_ways, "transformer": _attention}[kind]
     summary = made(tokens, there, length, kinds, width, layers_, heads, dropout)
     summary = layers.Dropout(dropout, name="drop")(summary)
-    return keras.Model(tokens, layers.Dense(labels, dtype="float32", name="scores")(summary), name=kind)
+    scores = layers.Dense(labels, dtype="float32", name="scores")(summary)
+    if evidence is None:
+        return keras.Model(tokens, scores, name=kind)
+    alone: Any = layers.Embedding(kinds, labels, dtype="float32", name="evidence")
+    present = ops.cast(there, "float32")
+    count = ops.maximum(ops.sum(present, axis=1), 1)
+    model = keras.Model(tokens, scores + ops.sum(alone(tokens) * present, axis=1) / ops.sqrt(count), name=kind)
+    alone.embeddings.assign(evidence)
+    return model
 
 
 def _vectors(kinds: int, width: int) -> Any:
