@@ -8,7 +8,7 @@ import tensorflow as tf
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
 from shared.recipes.targets import class_problem
-from shared.recipes.text_classifier import LABEL_KINDS, TEXT_KINDS, check, texts_of
+from shared.recipes.text_classifier import LABEL_KINDS, TEXT_KINDS, texts_of
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
 from worker.families.splitting import Split, fold_rows, split_rows
@@ -182,7 +182,7 @@ def load_labelled(inputs: Inputs, params: Any, context: Context) -> LabelledText
 def _refuse_columns(dataset: Any, params: Any) -> None:
     """Raise DatasetInvalid for columns that are not there, of other kinds, or that nothing can be learnt from."""
     report = dataset.report
-    problems = check(params, {"data": dataset})
+    problems = check_texts(params, {"data": dataset})
     for field, kinds in (("texts", TEXT_KINDS), ("labels", LABEL_KINDS)):
         for name in getattr(params, field):
             column = report.column(name)

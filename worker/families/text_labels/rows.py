@@ -14,7 +14,7 @@ from shared.datasets.tables.reading import TableReader, open_table
 from shared.datasets.tables.splits import part_of
 from shared.errors import DatasetInvalid, Problem
 from shared.recipes.targets import MOST_CLASSES
-from shared.recipes.text_classifier import has_many
+from shared.recipes.text_columns import has_many
 from worker.context import Context
 from worker.families.going import Going
 from worker.families.scripts import UNPARTED
