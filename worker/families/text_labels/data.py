@@ -8,7 +8,7 @@ import tensorflow as tf
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
 from shared.recipes.targets import class_problem
-from shared.recipes.text_classifier import LABEL_KINDS, TEXT_KINDS, texts_of
+from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts, texts_of
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
 from worker.families.splitting import Split, fold_rows, split_rows
