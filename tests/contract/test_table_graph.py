@@ -88,4 +88,4 @@ def test_checksums_are_those_of_zlib():
 def test_what_cannot_be_read_is_an_error_and_no_number(kind, cell, said):
     features = Features.of({"n": kind})
     with pytest.raises(tf.errors.InvalidArgumentError, match=said):
-        encode_cells(features, tf.constant([[cell]]))
+        encode_cells(features, tf.constant([[cell]]), {})
