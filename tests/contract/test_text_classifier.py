@@ -195,7 +195,7 @@ def test_typed_texts_without_anything_to_read_are_refused_and_many_make_a_table(
     code: Any = code_of(SPEC)
     data, params, model = learnt
     classifier = code.open_generator(model, params, data.assets)
-    for text, by_line in (("\u200d ", False), ("\n \n", True)):
+    for text, by_line in ((" \u3000\n", False), ("\n \n", True)):
         with pytest.raises(RecipeFailed, match=r"nothing to read|no line"):
             classifier.generate(_use("generate", text=text, by_line=by_line), Context(), Files(tmp_path))
     with pytest.raises(RecipeFailed, match="at most 1,000"):

@@ -20,6 +20,7 @@ from worker.recipe import Assets, Inputs, Report
 
 EXPLAINED = 8  # texts of one job
 _MOST_REPLACED = 200  # tokens, each replaced by itself; of longer texts some in a row go together
+_TINY = 1e-12
 _SHOWN = 60  # characters of a text above its answer
 
 
@@ -71,6 +72,7 @@ class Classifier:
     def _explained(self, text: str, ids: np.ndarray, said: np.ndarray, context: Context) -> Text:
         """How far the answer falls when a token is replaced by an unknown one, as marks in the text.
 
+        In log-odds: near 0 and 1 probabilities hardly move, whatever is taken away.
         Source: Li, Monroe, Jurafsky 2016, arXiv:1612.08220.
         """
         answering = self._answering
@@ -83,7 +85,7 @@ class Classifier:
             one[start : start + together] = UNKNOWN
             changed.append(one)
         without = answering.all_answers(Tokens.of(changed), context.check)[:, best]
-        effects = said[best] - without
+        effects = _log_odds(said[best]) - _log_odds(without)
         largest = float(np.abs(effects).max())
         spans = answering.tokenizer.spans(text)
         marks = []
@@ -95,14 +97,19 @@ class Classifier:
                 marks.append(Mark(start=begin, end=end, score=effect / largest))
         what = "a token is" if together == 1 else f"{together} tokens in a row are"
         title = (
-            f"What spoke for {answering.names[best]}: how far its probability falls when {what} replaced by an unknown one "
-            f"({len(changed)} further answers; the strongest moves it by {largest:.3f})"
+            f"What spoke for {answering.names[best]}: how far its log-odds fall when {what} replaced by an unknown one "
+            f"({len(changed)} further answers; the strongest moves them by {largest:.2g})"
         )
         return Text(title=title, text=text, marks=marks)
 
     def batch(self, params: TextClassifierBatch, inputs: Inputs, context: Context, files: Files) -> Report:
         """Answer every row of a table, in its order, into a file. Its figures are told where it holds the truth."""
         return classify_table(self._answering, params, inputs["data"], context, files)
+
+
+def _log_odds(share: Any) -> Any:
+    clipped = np.clip(share, _TINY, 1 - _TINY)
+    return np.log(clipped / (1 - clipped))
 
 
 def _typed(params: TextClassifierGenerate) -> list[str]:
