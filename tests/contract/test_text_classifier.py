@@ -52,7 +52,7 @@ def opinions(tmp_path_factory):
 def learnt(opinions):
     """(data, params, model) of a network that has learnt what is praised."""
     params = _params(max_length=12, width=16, dropout=0.1)
-    data = code_of(SPEC).load(opinions, params, Context())
+    data: Any = code_of(SPEC).load(opinions, params, Context())
     return data, params, _trained(data, params, steps=120)[0]
 
 
@@ -88,7 +88,7 @@ def _odd_rows():
 )  # fmt: skip
 def test_any_legal_extreme_trains_and_is_measured(tmp_path, values):
     params = _params(**{"width": 4, "texts": ["text"], "labels": ["kind"], "max_length": 32, "batch_size": 8} | values)
-    data = code_of(SPEC).load(imported(tmp_path, _odd_rows(), "table"), params, Context())
+    data: Any = code_of(SPEC).load(imported(tmp_path, _odd_rows(), "table"), params, Context())
     model, losses = _trained(data, params)
     assert len(losses) == 3 and all(math.isfinite(loss) for loss in losses)
     (tmp_path / "shown").mkdir()
@@ -100,7 +100,7 @@ def test_any_legal_extreme_trains_and_is_measured(tmp_path, values):
 
 def test_batches_depend_on_seed_and_step_alone(opinions):
     params = _params(class_weights="balanced", epochs=3, max_length=8)
-    data = code_of(SPEC).load(opinions, params, Context())
+    data: Any = code_of(SPEC).load(opinions, params, Context())
     whole = list(data.train(0).as_numpy_iterator())
     later = list(data.train(data.total_steps - 2).as_numpy_iterator())
     assert len(whole) == data.total_steps and len(later) == 2
