@@ -3,7 +3,7 @@
 The spec, with every param's meaning and the sources, is shared/recipes/text_classifier.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from worker.families.text_labels.measuring import evaluate_labelled, report_labe
 from worker.families.text_labels.network import text_network
 from worker.families.text_labels.tokens import Tokens
 from worker.families.text_labels.using import Classifier
-from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Baseline, Data, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: see benchmarks/RESULTS.md
 STEPS_PER_EXECUTION = 16
@@ -32,7 +32,7 @@ def load(inputs: Inputs, params: TextClassifierTrain, context: Context) -> Label
     return load_labelled(inputs, params, context)
 
 
-def stages(data: LabelledTexts) -> list[LabelledTexts]:
+def stages(data: LabelledTexts) -> Sequence[Data]:
     return fold_stages(data)
 
 

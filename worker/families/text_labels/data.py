@@ -1,5 +1,7 @@
 """Makes labelled texts ready for a training: cleaned, split, cut into tokens, turned into batches by seed and step."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from worker.families.text_labels.evidence import token_evidence
 from worker.families.text_labels.rows import PARTS, TextRows, joined_texts, read_rows
 from worker.families.text_labels.tokenizer import PAD, UNKNOWN, TextTokenizer, chosen
 from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, learn_tokens, window_counts
-from worker.recipe import Assets, Data, Inputs, OpenInput
+from worker.recipe import Assets, Data, Inputs, Lazily, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (4, 40)  # a guess
 STEPS_AN_EPOCH = 16  # at least, where there are texts enough for batches of 8
@@ -231,8 +233,8 @@ def _with_their_like(split: Split, rows: TextRows) -> Split:
     return Split(*parts, split.notes)
 
 
-def fold_stages(data: LabelledTexts) -> list[LabelledTexts]:
-    """k folds of everything that is not the test part, and the training as a whole."""
+def fold_stages(data: LabelledTexts) -> Sequence[Data]:
+    """k folds of everything that is not the test part, and the training as a whole; a fold is in memory while it is trained."""
     params = data.params
     if not params.folds:
         return [data]
@@ -241,8 +243,8 @@ def fold_stages(data: LabelledTexts) -> list[LabelledTexts]:
     inside = ~np.isin(rows.groups[first], rows.groups[data.places["test"]])
     first, labels = first[inside], None if labels is None else labels[inside]
     splits = fold_rows(first, labels, params.folds, params.validation_fraction, params.seed)
-    made = [
-        LabelledTexts(data.opened, rows, _with_their_like(split, rows), params, data.context, fold=True)
-        for split in splits
-    ]
-    return [*made, data]
+
+    def fold(split: Split) -> LabelledTexts:
+        return LabelledTexts(data.opened, rows, _with_their_like(split, rows), params, data.context, fold=True)
+
+    return Lazily([*(partial(fold, split) for split in splits), lambda: data])

@@ -24,7 +24,7 @@ from worker.recipe import OpenInput
 
 MOST_WINDOWS = 16  # of one text
 FILE, LENGTHS = "tokens.bin", "lengths.i8"
-_HELD_BYTES = 64 << 20  # of a file that is read into memory as a whole; every fold has one
+_HELD_BYTES = 64 << 20  # of a file that is read into memory as a whole
 _AT_ONCE = 1_024  # texts cut into tokens
 _VERSION = 1  # raised when the bytes of the same texts change
 
