@@ -72,8 +72,8 @@ def main() -> None:
         run(name, body, validate_params(spec.train_params, defaults | given))
 
 
-def run(title: str, body: bytes, params: Any) -> None:
-    """Import as an upload, train, report, print; with folds the baselines of each fold too."""
+def run(title: str, body: bytes, params: Any, recipe: str = "tabular") -> None:
+    """Import a table as an upload, train, report, print; with folds the baselines of each fold too."""
     from shared.datasets import Limits, import_dataset
     from shared.ids import new_id
     from shared.jobs.job import InputRef
@@ -85,7 +85,7 @@ def run(title: str, body: bytes, params: Any) -> None:
     from worker.recipe import code_of
     from worker.training.fit import fit
 
-    spec = get_recipe("tabular")
+    spec = get_recipe(recipe)
     code = code_of(spec)
     with tempfile.TemporaryDirectory() as place:
         volume = Volume(Path(place))

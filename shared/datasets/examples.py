@@ -1,6 +1,7 @@
 """Datasets that need no upload: the examples of all formats, made from what is installed anyway."""
 
 import io
+from typing import Any
 
 from shared.datasets.formats import FORMATS
 from shared.datasets.formats.base import Example, Format, HasLimits
@@ -21,7 +22,7 @@ def list_examples() -> list[dict[str, str]]:
     ]
 
 
-def example_params(name: str) -> dict[str, str]:
+def example_params(name: str) -> dict[str, Any]:
     """Params of the training an example is meant for that have no default. Raises NotFound."""
     return dict(_known(name)[1].params)
 

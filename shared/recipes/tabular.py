@@ -26,10 +26,10 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import Column, Rows
+from shared.recipes.targets import MOST_CLASSES, class_problem, no_values
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
 TARGET_KINDS = ("number", "category", "boolean", "text")
-MOST_CLASSES = 1_000
 LARGEST = 1e100  # of a number to predict
 FEW_NUMBERS = 10  # a guess: of so many whole numbers people mean classes, of more an amount
 MOST_ROWS = 1_000  # typed in; more belong into a dataset
@@ -188,17 +188,12 @@ def features_of(params: Any, report: DatasetReport) -> tuple[list[str], list[str
 
 def target_problem(params: Any, column: ColumnReport, rows: int) -> str:
     """What is wrong with the column to predict, "" where nothing is to be seen."""
-    name, known = column.name, rows - column.missing
-    if column.kind == "empty" or not known:
-        return f"column {name!r} has no value in any row: nothing can be learnt of it"
-    if column.kind == "constant":
-        only = column.examples[0] if column.examples else ""
-        return f"column {name!r} is {only!r} in every row: there must be two values at least to tell apart"
+    name = column.name
+    if message := no_values(column, rows):
+        return message
     if column.kind not in TARGET_KINDS:
         what = "dates" if column.kind == "date" else "another value in nearly every row, like an id"
         return f"column {name!r} holds {what}: choose one of numbers, categories or yes and no"
-    if known < 4:
-        return f"column {name!r} has a value in {known} rows: there must be four at least"
     if task_of(params, column) == "numbers":
         ends = [end for end in (column.low, column.high) if isinstance(end, int | float)]
         if any(abs(end) > LARGEST for end in ends):
@@ -207,27 +202,7 @@ def target_problem(params: Any, column: ColumnReport, rows: int) -> str:
         if column.kind == "number" or (column.kind == "boolean" and isinstance(column.low, int | float)):
             return ""
         return f"column {name!r} holds words, not numbers: set params.task to classes"
-    if column.distinct > MOST_CLASSES:
-        way = (
-            "set params.task to numbers"
-            if column.kind == "number"
-            else "put rare ones together, or choose another column"
-        )
-        count = f"{'' if column.distinct_exact else 'more than '}{column.distinct:,}"
-        return f"column {name!r} has {count} different values; at most {MOST_CLASSES:,} can be told apart: {way}"
-    if 2 * column.distinct > known:
-        way = "; for amounts set params.task to numbers" if column.kind == "number" else ""
-        return (
-            f"column {name!r} has {column.distinct:,} different values in {known:,} rows: too few rows of each class to learn it "
-            f"from and to measure it on{way}"
-        )
-    single = [value for value, count in column.values.items() if count == 1]
-    if single:
-        shown = ", ".join(repr(value) for value in single[:5])
-        return (
-            f"column {name!r} has one row only of {shown}: a class needs two at least; leave such rows out, or add more"
-        )
-    return ""
+    return class_problem(column, rows, "set params.task to numbers")
 
 
 def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:

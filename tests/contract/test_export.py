@@ -42,6 +42,7 @@ TRAINED = {
     "char_lstm": {"steps": 20},
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
+    "text_classifier": {},
     "tabular": {"epochs": 2},
 }
 ROWS = """note,extra,since,married,job,hours,age
@@ -51,6 +52,7 @@ ROWS = """note,extra,since,married,job,hours,age
 ?,z,2020-02-29 06:15,YES, clerk ,-3.5,+33
 """
 PROMPTS = ("The lazy", "dog; the")
+TEXTS = ("a lovely Ｒoom, very fine", "awful food 太差 " * 9 + "but a good bed", "never seen")
 # Runs examples one after the other: {folder: [arguments]} in, {folder: what it wrote} out. This project must not be there.
 ALONE = """
 import contextlib, io, json, runpy, sys
@@ -124,6 +126,10 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "text_classifier":
+            asked[str(unpacked)] = TEXTS
+            wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
+            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "tabular":
             path = volume.root / "rows.csv"
             path.write_text(ROWS, encoding="utf-8-sig")
@@ -176,6 +182,16 @@ def test_pictures_of_any_size_are_labelled_as_the_service_does(taken):
         assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 
+def test_texts_long_and_strange_are_labelled_as_the_service_does(taken):
+    lines = [line.split("\t") for line in taken["text_classifier"].said.splitlines()]
+    answers = taken["text_classifier"].service
+    assert len(answers) == len(TEXTS) and len(lines) == 2 * len(TEXTS)
+    for number, answer in enumerate(answers):
+        mine = lines[2 * number : 2 * number + 2]
+        assert [label for _, label, _ in mine] == [item.name for item in answer.items]
+        assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
 def test_rows_of_a_file_are_answered_as_the_service_does(taken):
     lines = [line.split("\t") for line in taken["tabular"].said.splitlines()]
     answers = [output for output in taken["tabular"].service if isinstance(output, Scores)]
@@ -195,7 +211,8 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         shown = {name.removeprefix("shown_"): array for name, array in held.assets.arrays.items() if "shown_" in name}
         x = {name: tf.constant(shown[name].astype("f4" if name == "numbers" else "i4")) for name in again.input}
     else:
-        x = tf.constant(np.arange(12).reshape(2, 6) % 20, tf.int32)
+        length = held.assets.json.get("length", 6)
+        x = tf.constant(np.arange(2 * length).reshape(2, length) % 20, tf.int32)
     np.testing.assert_allclose(again(x, training=False), held.model(x, training=False), atol=1e-5)
 
 

@@ -85,6 +85,22 @@ _ONE_ROW = '{"age": 40, "hours": 50, "job": "書記", "married": "yes", "since":
 _PEOPLE = ["age", "hours", "job", "married", "since", "note"]
 
 
+_PRAISE, _BLAME = ("good", "lovely", "fine", "很好"), ("bad", "awful", "poor", "太差")
+
+
+def _opinions(rows: int = 90) -> list[tuple[str, bytes]]:
+    """What is praised is liked; some texts are long, some are missing, one is there twice."""
+    rng = np.random.default_rng(0)
+    lines = ["title,review,mood,about"]
+    for number in range(rows):
+        mood, thing = number % 2, ("room", "food", "staff", "床")[number % 4]
+        words = rng.choice(_BLAME if mood else _PRAISE, 2 + number % 3 * 8)
+        topics = thing if number % 5 else f"{thing};price"
+        text = "" if number == 7 else f"{' '.join(words)} {thing} {number}{' price' if number % 5 == 0 else ''}"
+        lines.append(f"{thing} {number},{text},{('like', 'hate')[mood]},{topics}")
+    return [("opinions.csv", "\n".join([*lines, lines[1]]).encode())]
+
+
 def _text(repeats: int) -> list[tuple[str, bytes]]:
     return [("text.txt", ((PROSE + "\n") * repeats + VERSE * repeats).encode())]
 
@@ -190,6 +206,41 @@ CASES: dict[str, Case] = {
         bad_params=[{"folds": 11}, {"test_fraction": -1}],
         bad_generate=[{"rows": 3}],
         bad_data=[[("words.csv", b"age,hours,job,euros\n" + b"40,50,baker,lots\n50,,clerk,few\n" * 30 + b"1,1,clerk,once\n")]],
+    ),
+    "text_classifier": Case(
+        recipe="text_classifier",
+        put=_put_rows,
+        data=_opinions,
+        params={
+            "texts": ["review"], "labels": ["mood"], "width": 8, "epochs": 4, "batch_size": 8, "max_length": 12, "dropout": 0.2,
+            "class_weights": "balanced", "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"text": "a lovely room, very fine; but the food was poor and the staff awful, 太差 太差 太差"},
+        bad_params=[
+            {"width": 0}, {"network": "forest"}, {"tokens": "syllables"}, {"folds": 1}, {"max_length": 4}, {"labels": "mood"},
+            {"label_mark": " "}, {"dropout": 1.0}, {"token_dropout": -1}, {"unknown": 1}, {"seed": -1}, {"vocabulary_size": 10},
+        ],
+        bad_generate=[{}, {"text": ""}, {"text": "good", "top_k": 0}],
+        bad_data=[
+            [("one_label.csv", b"review,mood\n" + b"a good room\nbad food\n".replace(b"\n", b",like\n") * 30)],
+            [("no_label.csv", b"review\n" + b"a good room\nbad food and more\n" * 30)],
+        ],
+    ),
+    "text_classifier of many labels in 2 folds": Case(
+        recipe="text_classifier",
+        put=_put_rows,
+        data=_opinions,
+        params={
+            "texts": ["title", "review"], "labels": ["about"], "label_mark": ";", "network": "transformer", "width": 8, "heads": 2,
+            "epochs": 3, "batch_size": 8, "folds": 2, "warmup_steps": 0, "learning_rate": 1e-2, "class_weights": "balanced",
+            "tokens": "bpe", "vocabulary_size": 300, "token_evidence": False,
+        },
+        generate=lambda volume: {"text": "a good room\n床 price", "by_line": True},
+        stop_after=4,
+        stages=3,
+        bad_params=[{"folds": 11}, {"test_fraction": -1}],
+        bad_generate=[{"text": 3}],
+        bad_data=[[("once.csv", b"title,review,about\n" + b"".join(b"t%d x,r%d y,label%d\n" % (i, i, i) for i in range(30)))]],
     ),
     "tiny_gan": Case(
         recipe="tiny_gan",

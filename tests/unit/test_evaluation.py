@@ -15,9 +15,12 @@ from worker.families.evaluation.classes import (
     class_judge,
     class_metrics,
     class_outputs,
+    priced_threshold,
     worst_mistakes,
 )
+from worker.families.evaluation.folds import over_folds
 from worker.families.evaluation.intervals import class_figures, interval_output, intervals, number_figures
+from worker.families.evaluation.labels import label_metrics, label_outputs, worst_of_many
 from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
 from worker.families.evaluation.series import horizon_output, seasonal_scale, series_judge, series_metrics
 from worker.verdict import judge
@@ -68,6 +71,43 @@ def test_what_is_shown_of_a_classifier_can_be_kept_as_json():
     assert isinstance(shown[0], Table)  # 50 classes make no matrix that anybody reads
     assert isinstance(class_outputs(labels % 2, _two(labels % 2), ["否", "是"])[0], Matrix)
     assert dump_outputs(shown)
+
+
+def test_the_price_of_a_threshold_is_that_of_other_rows_than_it_was_found_on():
+    known, share = np.array([False, True]), np.array([0.3, 0.6])
+    labels, other = np.array([True, True, False, False]), np.array([0.7, 0.2, 0.9, 0.1])
+    threshold, cost = priced_threshold(known, share, labels, other, missed=5.0)
+    assert (threshold, cost) == (0.6, pytest.approx((5 + 1) / 4))
+
+
+def test_figures_of_any_number_of_labels_are_those_of_scikit_learn():
+    from sklearn import metrics
+
+    rng = np.random.default_rng(0)
+    truth = (rng.random((80, 4)) < [0.5, 0.3, 0.1, 0.0]).astype(np.float32)
+    said = np.round(0.6 * rng.random((80, 4)) + 0.4 * truth, 1)  # equal ones among them
+    found, claims = label_metrics(truth, said), said >= 0.5
+    options = {"zero_division": 0}
+    assert found["micro_f1"] == pytest.approx(metrics.f1_score(truth, claims, average="micro", **options))
+    assert found["macro_f1"] == pytest.approx(metrics.f1_score(truth[:, :3], claims[:, :3], average="macro", **options))
+    assert found["subset_accuracy"] == pytest.approx(metrics.accuracy_score(truth, claims))
+    expected = metrics.average_precision_score(truth[:, :3], said[:, :3], average="macro")
+    assert found["mean_average_precision"] == pytest.approx(expected)
+    columns = [metrics.log_loss(truth[:, i], said[:, i], labels=[0, 1]) for i in range(4)]
+    assert found["log_loss"] == pytest.approx(np.mean(columns), rel=1e-4)
+    wrong = (claims != (truth > 0.5)).any(axis=1)
+    assert set(worst_of_many(truth, said, 100).tolist()) == set(np.flatnonzero(wrong).tolist())
+    (shown,) = label_outputs(truth, said, ["a", "b", "c", "never"])
+    assert [row[0] for row in shown.rows[:1]] == ["a"] and shown.rows[-1][-1] is None and dump_outputs([shown])
+
+
+def test_mean_and_deviation_are_told_over_folds():
+    folds = [{"test_accuracy": 0.8, "val_loss": 1.0}, {"test_accuracy": 0.6, "val_loss": 2.0}]
+    assert over_folds(folds) == {
+        "fold_accuracy": pytest.approx(0.7),
+        "fold_accuracy_deviation": pytest.approx(0.02**0.5),
+    }
+    assert over_folds([]) == {}
 
 
 def test_figures_of_numbers():

@@ -12,10 +12,10 @@ from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import RecipeFailed
 from shared.recipes.base import validate_params
 from shared.recipes.tabular import TabularTrain, check, target_problem, task_of
+from worker.families.splitting import fold_rows, split_rows
 from worker.families.tables.features import Features, bin_edges, edge_table
 from worker.families.tables.hashing import BUCKETS, hashed_tokens
 from worker.families.tables.leaking import columns_giving_away
-from worker.families.tables.splitting import fold_rows, split_rows
 from worker.families.tables.typed import typed_rows
 
 

@@ -31,8 +31,11 @@ async function fill(form, params) {
   if (!form || !Object.keys(params).length) return;
   await update(form);
   for (const [name, value] of Object.entries(params)) {
-    const input = form.querySelector(`[name="params.${CSS.escape(name)}"]`);
-    if (input) input.value = value;
+    const wanted = [value].flat(); // of a picker of several columns a list
+    for (const input of form.querySelectorAll(`[name="params.${CSS.escape(name)}"]`)) {
+      if (input.type === "checkbox") input.checked = wanted.includes(input.value);
+      else input.value = wanted.join("\n");
+    }
   }
 }
 

@@ -32,7 +32,7 @@ class Example:
     title: str
     recipe: str
     make: Callable[[], list[tuple[str, bytes]]]
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

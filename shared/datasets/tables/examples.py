@@ -1,6 +1,6 @@
-"""Example tables: small classics out of the files that scikit-learn ships. Where it is not installed there are none.
+"""Example tables: small classics out of the files that scikit-learn ships, where it is installed, and texts that Python has.
 
-It is looked for, never imported: that takes a second and loads NumPy, which the web does without.
+scikit-learn is looked for, never imported: that takes a second and loads NumPy, which the web does without.
 """
 
 import csv
@@ -10,6 +10,7 @@ import io
 from pathlib import Path
 
 from shared.datasets.formats.base import Example
+from shared.datasets.tables.topics import topics_csv
 
 _WINE = (
     *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),
@@ -56,10 +57,17 @@ def _table(columns: list[str], rows: list[list[str]]) -> bytes:
 
 
 def examples() -> tuple[Example, ...]:
-    """Breast cancer, wine, iris and diabetes, or nothing."""
+    """Breast cancer, wine, iris and diabetes, where they are installed; paragraphs with their sections."""
+    topics = Example(
+        "python_topics",
+        "Python's language reference (some 800 paragraphs, which section is each of?)",
+        "text_classifier",
+        lambda: [("python_topics.csv", topics_csv())],
+        {"labels": ["section"]},
+    )
     folder = _folder()
     if folder is None:
-        return ()
+        return (topics,)
 
     def example(name: str, title: str, file: str, columns: tuple[str, ...], target: str) -> Example:
         params = {"target": target}
@@ -78,4 +86,5 @@ def examples() -> tuple[Example, ...]:
             lambda: [("diabetes.csv", _diabetes(folder))],
             {"target": "progression"},
         ),
+        topics,
     )

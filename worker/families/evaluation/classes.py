@@ -128,6 +128,18 @@ def best_threshold(labels: np.ndarray, share: np.ndarray, missed: float, alarm: 
     return (1.01 if best == 0 else float(sorted_share[best - 1])), float(costs[best] / len(labels))
 
 
+def priced_threshold(
+    known: np.ndarray, known_share: np.ndarray, labels: np.ndarray, share: np.ndarray, missed: float
+) -> tuple[float, float]:
+    """(threshold of least cost, what it costs per row elsewhere): found on known rows, priced on others; a false alarm costs 1.
+
+    known, labels: bool, True for the class looked for; the shares are its probabilities.
+    """
+    threshold, _ = best_threshold(known, known_share, missed, 1.0)
+    said = share >= threshold
+    return threshold, float(missed * (labels & ~said).mean() + (~labels & said).mean())
+
+
 def class_outputs(labels: np.ndarray, probabilities: np.ndarray, names: Sequence[str], part: str = "") -> list[Output]:
     """What there is to see: figures of each class, the matrix, calibration. part: what of the data it is about, for the title."""
     said, about = probabilities.argmax(1), f", {part}" if part else ""

@@ -1,6 +1,5 @@
 """Whole tables answered row by row. Called by Predictor.batch()."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from shared.recipes.tabular import TabularBatch
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
+from worker.families.other_columns import free_name, refuse_other
 from worker.families.row_table import row_table
 from worker.families.tables.answering import Answering
 from worker.families.tables.cells import as_array, as_categories, as_numbers
@@ -27,10 +27,10 @@ def predict_table(
 ) -> Report:
     """Write the rows of a table with their answers, in its order, beginning after those that an earlier attempt has written."""
     with open_table(opened.folder) as table:
-        _refuse_other(table, answering)
+        refuse_other(table, answering.features.columns)
         kept = table.columns if params.keep_columns else []
         shares = params.probabilities and 0 < len(answering.classes) <= MOST_SHARES
-        heads = [_free(head, kept) for head in ("row", *heads_of(answering, shares=shares), "error")]
+        heads = [free_name(head, kept) for head in ("row", *heads_of(answering, shares=shares), "error")]
         columns = [heads[0], *kept, *heads[1:]]
         types = _types(table, kept, heads, bool(answering.classes))
         measured = _Measured(answering, table)
@@ -94,27 +94,6 @@ def _answers(answering: Answering, cells: Mapping[str, Any], context: Context) -
     except ValueError as err:
         raise RecipeFailed(str(err), code="other_columns") from err
     return answering.answers(arrays, context.check), wrong
-
-
-def _refuse_other(table: TableReader, answering: Answering) -> None:
-    """Raise RecipeFailed naming every column that the model needs and the table has not, with what it may be called there."""
-    missing = [name for name in answering.features.columns if name not in table.columns]
-    if not missing:
-        return
-    spare = [name for name in table.columns if name not in answering.features.columns]
-    told = []
-    for name in missing[:20]:
-        near = difflib.get_close_matches(name, spare, 1)
-        told.append(repr(name) + (f" (is {near[0]!r} meant?)" if near else ""))
-    more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
-    message = f"the table lacks {len(missing)} of the columns that the model learnt from: {', '.join(told)}{more}"
-    raise RecipeFailed(message, code="other_columns")
-
-
-def _free(name: str, taken: list[str]) -> str:
-    while name in taken:
-        name = f"{name} (model)"
-    return name
 
 
 class _Measured:

@@ -11,11 +11,11 @@ from shared.errors import DatasetInvalid, Problem
 from shared.recipes.tabular import FEATURE_KINDS, check, features_of, target_problem, task_of
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
+from worker.families.splitting import Split, fold_rows, split_rows
 from worker.families.tables.encoded import PART_NAMES, Encoded, encode_table
 from worker.families.tables.features import Features, edge_table
 from worker.families.tables.hashing import TOKENS
 from worker.families.tables.leaking import MOST_ROWS, columns_giving_away
-from worker.families.tables.splitting import Split, fold_rows, split_rows
 from worker.recipe import Assets, Data, Inputs, Lazily
 
 AUTO_STEPS, AUTO_EPOCHS = 1_800, (5, 100)  # measured on Adult (16 epochs); the ends are a guess

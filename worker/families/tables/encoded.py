@@ -13,6 +13,7 @@ import numpy as np
 from shared.datasets.tables.reading import TableReader, open_table
 from shared.datasets.tables.splits import part_of
 from worker.context import Context
+from worker.families.class_order import commonest, in_order
 from worker.families.going import Going
 from worker.families.kept import kept
 from worker.families.rows import RowFile
@@ -98,9 +99,9 @@ def _encode(
     features = Features.of(kinds)
     names = [*features.categories, *([target] if task == "classes" else [])]
     counts = _counts(table, names, context)
-    known = {name: _commonest(counts[name], MOST_CATEGORIES) for name in features.categories}
+    known = {name: commonest(counts[name], MOST_CATEGORIES) for name in features.categories}
     features = Features.from_json({**features.to_json(), "known": known})
-    classes = _in_order(counts[target]) if task == "classes" else []
+    classes = in_order(counts[target]) if task == "classes" else []
     reader = Features(categories=[target], known={target: classes})
     dtype, wrong = row_dtype(features), 0
     going = Going(context, "loading", table.num_rows)
@@ -152,25 +153,5 @@ def _counts(table: TableReader, names: list[str], context: Context) -> dict[str,
             for value, count in counted(batch.column(name)).items():
                 counts[value] = counts.get(value, 0) + count
             if len(counts) > _MOST_COUNTED:
-                found[name] = {value: counts[value] for value in _commonest(counts, _MOST_COUNTED // 2)}
+                found[name] = {value: counts[value] for value in commonest(counts, _MOST_COUNTED // 2)}
     return found
-
-
-def _commonest(counts: dict[str, int], most: int) -> list[str]:
-    return sorted(counts, key=lambda value: (-counts[value], value))[:most]
-
-
-_SAID_NO = ("false", "no", "n", "f", "nein", "non", "off", "否", "0")
-
-
-def _in_order(counts: dict[str, int]) -> list[str]:
-    """Numbers by their size, no before yes, else the commonest first: of two classes the second is the one looked for."""
-    try:
-        return sorted(counts, key=float)
-    except ValueError:
-        pass
-    if len(counts) == 2:
-        no = [value for value in counts if value.casefold() in _SAID_NO]
-        if len(no) == 1:
-            return [*no, *(value for value in counts if value not in no)]
-    return _commonest(counts, len(counts))

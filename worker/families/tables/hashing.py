@@ -7,12 +7,12 @@ import zlib
 import numpy as np
 import pyarrow as pa
 
+from worker.families.scripts import UNPARTED
 from worker.families.tables.cells import Cells, as_array, as_category
 
 TOKENS = 64  # of a text: what comes later is cut
 BUCKETS = 8_192  # of hashed tokens
 MOST_CHARACTERS = 4_000  # read of one cell: far more than TOKENS words need
-UNPARTED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # scripts without spaces: a character is a word
 _WORD = re.compile(rf"[^\W{UNPARTED}]+|[{UNPARTED}]")
 
 

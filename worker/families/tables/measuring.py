@@ -12,12 +12,13 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.confusion import confusion_csv
 from worker.families.evaluation.classes import (
-    best_threshold,
     class_judge,
     class_metrics,
     class_outputs,
+    priced_threshold,
     worst_mistakes,
 )
+from worker.families.evaluation.folds import over_folds, over_folds_output
 from worker.families.evaluation.intervals import class_figures, interval_output, intervals, number_figures
 from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
 from worker.families.tables.answering import Answering
@@ -93,7 +94,7 @@ def report_table(
 ) -> Report:
     """Figures of every part that was not learnt from, what there is to see of the first, and what the verdict is made of."""
     answering = Answering(model, data.assets, params)
-    metrics = _over_folds(stages[:-1])
+    metrics = over_folds(stages[:-1])
     shown = judged_part(data)
     said: dict[str, np.ndarray] = {}
     for part in ("test", "val") if shown != "train" else ("train",):
@@ -119,42 +120,18 @@ def report_table(
         judge, predictions, again = number_judge(truth), answers[:, 0], number_figures(truth, answers[:, 0])
     spread = intervals(again, len(rows), len(data.classes), params.seed, context.check)
     measured = {name: metrics[f"{shown}_{name}"] for name in spread if f"{shown}_{name}" in metrics}
-    outputs += [interval_output(measured, spread, len(rows), shown), *_over_folds_output(metrics)]
+    outputs += [interval_output(measured, spread, len(rows), shown), *over_folds_output(metrics)]
     outputs += [*_mistakes(data, rows[worst], answers[worst]), *importance(answering, data, rows, context)]
     return Report(metrics, outputs, predictions=predictions, judge=judge, rows=len(rows))
-
-
-def _over_folds(folds: list[dict[str, float]]) -> dict[str, float]:
-    """Mean and deviation over the folds of each figure of the parts they had not seen."""
-    found: dict[str, float] = {}
-    for name in folds[0] if folds else ():
-        values = [fold[name] for fold in folds if name in fold]
-        if name.startswith("test_") and len(values) > 1:
-            found[f"fold_{name.removeprefix('test_')}"] = float(np.mean(values))
-            found[f"fold_{name.removeprefix('test_')}_deviation"] = float(np.std(values, ddof=1))
-    return found
-
-
-def _over_folds_output(metrics: dict[str, float]) -> list[Output]:
-    """Mean and deviation over the folds as a table."""
-    names = [name.removesuffix("_deviation") for name in metrics if name.endswith("_deviation")]
-    rows: list[list[Cell]] = [
-        [name.removeprefix("fold_").replace("_", " "), round(metrics[name], 6), round(metrics[f"{name}_deviation"], 6)]
-        for name in names
-    ]
-    title = "Over the folds, each measured on the part it had not seen"
-    return [Table(title=title, columns=["figure", "mean", "deviation"], rows=rows, count=len(rows))] if rows else []
 
 
 def _threshold(data: TableData, params: Any, said: dict[str, np.ndarray], shown: str) -> dict[str, float]:
     """From which probability on the second class is said at the least cost: found on the validation part, priced on the other."""
     found_on = "val" if "val" in said else shown
     labels = data.encoded.targets[measured_rows(data, found_on)] == 1
-    threshold, _ = best_threshold(labels, said[found_on][:, 1], params.cost_of_missing, 1.0)
     truth = data.encoded.targets[measured_rows(data, shown)] == 1
-    found = said[shown][:, 1] >= threshold
-    cost = params.cost_of_missing * (truth & ~found).mean() + (~truth & found).mean()
-    return {"threshold": threshold, f"{shown}_cost_per_row": float(cost)}
+    threshold, cost = priced_threshold(labels, said[found_on][:, 1], truth, said[shown][:, 1], params.cost_of_missing)
+    return {"threshold": threshold, f"{shown}_cost_per_row": cost}
 
 
 def _mistakes(data: TableData, rows: np.ndarray, answers: np.ndarray) -> list[Output]:

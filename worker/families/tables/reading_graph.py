@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from shared.datasets.tables.missing import MISSING
+from worker.families.scripts import UNPARTED
 from worker.families.tables.cells import DATE_PARTS
 from worker.families.tables.features import Features
-from worker.families.tables.hashing import BUCKETS, MOST_CHARACTERS, TOKENS, UNPARTED
+from worker.families.tables.hashing import BUCKETS, MOST_CHARACTERS, TOKENS
 
 _UNPARTED = re.sub(r"\\u([0-9a-f]{4})", r"\\x{\1}", UNPARTED)  # as RE2 writes it
 _DATE = r"^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2})(?::(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?)?(Z|[+-]\d{2}:?\d{2})?$"

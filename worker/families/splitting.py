@@ -1,4 +1,4 @@
-"""Splits the rows of a table into training, validation and test: as the table says, else by the seed."""
+"""Splits rows into training, validation and test parts: as the table says, else by the seed; and into folds."""
 
 from dataclasses import dataclass, field
 

@@ -1,0 +1,251 @@
+"""Spec of text_classifier: tell which label, or which labels, a text has. Code: worker/recipes/text_classifier.py.
+
+A dataset row, where the column mood is to be told from the column review:
+
+    mood,review
+    good,房间很大，早餐不错
+
+All networks are trained from scratch. A pre-trained encoder would come as a further input, Input("base", ..., recipes=...): its
+tokenizer and its vectors of tokens would take the place of those learnt here, fixed() would keep them out of checkpoints, and the
+rest of this recipe would stay as it is.
+"""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from shared.recipes.base import (
+    BatchParams,
+    ExportParams,
+    Input,
+    Params,
+    RecipeSpec,
+    TrainParams,
+    Use,
+    advanced,
+    with_defaults,
+)
+from shared.recipes.fields import Column
+from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts
+
+MOST_TEXTS = 1_000  # typed in; more belong into a dataset
+
+_Base = with_defaults(
+    TrainParams,
+    batch_size=(64, "Texts per step; of small tables fewer are taken, so that there are 16 steps in an epoch."),
+    learning_rate=1e-3,
+    final_learning_rate=1e-5,
+    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
+    weight_decay=(0.01, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
+    beta_2=0.999,
+)
+
+
+class TextClassifierTrain(_Base):
+    """How to train. The defaults suit some hundred to some ten thousand texts."""
+
+    texts: list[str] = Column(
+        "What is read; several columns are put together. None: every column that holds texts.",
+        kinds=TEXT_KINDS,
+        default=[],
+        max_length=20,
+    )
+    labels: list[str] = Column(
+        "What is to be told: one column of labels, or several of 0 and 1 (yes and no), a label each.",
+        kinds=LABEL_KINDS,
+        default=[],
+        max_length=1_000,
+    )
+    label_mark: str = Field(
+        "",
+        max_length=5,
+        description="What parts the labels in a cell that may hold several, such as ; or |. Empty: a cell is one label.",
+        json_schema_extra={"group": "Columns"},
+    )
+    epochs: int = Field(
+        0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 1,500 steps, 4 to 40."
+    )
+    network: Literal["cnn", "bilstm", "transformer"] = Field(
+        "cnn",
+        description="cnn: looks for short phrases, fast; bilstm: reads forwards and backwards; transformer: every token looks at "
+        "every other, wants many texts.",
+        json_schema_extra={"group": "Model"},
+    )
+    width: int = Field(
+        64,
+        ge=4,
+        le=2_048,
+        description="Length of a token's vector; filters of each size, or units of each direction.",
+        json_schema_extra={"group": "Model", "unit": "units"},
+    )
+    layers: int = Field(
+        1,
+        ge=1,
+        le=24,
+        description="LSTM layers or Transformer blocks; of cnn, convolutions before the phrases are looked for are one less.",
+        json_schema_extra={"group": "Model"},
+    )
+    heads: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Attention heads; must divide the width. For transformer only.",
+        json_schema_extra=advanced("Model"),
+    )
+    token_evidence: bool = Field(
+        True,
+        description="Add up what each token says by itself, beginning with its naive Bayes weight; helps small tables.",
+        json_schema_extra=advanced("Model"),
+    )
+    tokens: Literal["auto", "words", "characters", "bpe"] = Field(
+        "auto",
+        description="What a text is cut into. words: of Chinese and other scripts without spaces its characters; bpe: frequent "
+        "pieces of words, learnt. auto: characters where most are of such scripts, else words.",
+        json_schema_extra={"group": "Text"},
+    )
+    vocabulary_size: int = Field(
+        20_000,
+        ge=300,
+        le=200_000,
+        description="Most kinds of tokens, the commonest of the training part; others count as unknown.",
+        json_schema_extra=advanced("Text"),
+    )
+    max_length: int = Field(
+        256,
+        ge=8,
+        le=4_096,
+        description="Tokens read at once. A longer text is read in several windows, whose answers are averaged.",
+        json_schema_extra={"group": "Text", "unit": "tokens"},
+    )
+    dropout: float = Field(
+        0.5, ge=0, lt=1, description="Share of activations dropped while training.",
+        json_schema_extra=advanced("Regularisation"),
+    )  # fmt: skip
+    token_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Share of tokens made unknown while training, so that it leans on no single one.",
+        json_schema_extra=advanced("Regularisation"),
+    )  # fmt: skip
+    class_weights: Literal["none", "balanced"] = Field(
+        "none",
+        description="balanced: rare labels weigh as much as frequent ones.",
+        json_schema_extra={"group": "Data"},
+    )
+    cost_of_missing: float = Field(
+        1.0,
+        gt=0,
+        le=1e9,
+        description="What it costs to miss one of the second of two labels, beside a false alarm, which costs 1: the threshold of "
+        "least cost is told.",
+        json_schema_extra=advanced("Data"),
+    )
+    validation_fraction: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Share of the training part held out to watch progress and keep the best state, unless the table "
+        "says which rows these are.",
+        json_schema_extra={"group": "Data"},
+    )
+    test_fraction: float = Field(
+        0.2,
+        ge=0,
+        le=0.5,
+        description="Share of the texts that the finished model is measured on, unless the table says which rows these are.",
+        json_schema_extra={"group": "Data"},
+    )
+    folds: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="0: one training. 2 to 10: so many more before it, each measured on the part it has not seen, for small "
+        "tables; their mean and deviation are told.",
+        json_schema_extra={"group": "Data"},
+    )
+
+    @field_validator("folds")
+    @classmethod
+    def _not_one_fold(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("one fold has nothing to learn from: 0 for none, or 2 to 10")
+        return value
+
+    @field_validator("label_mark")
+    @classmethod
+    def _no_blank_mark(cls, value: str) -> str:
+        if value and not value.strip():
+            raise ValueError("white space parts words, not labels: use a mark such as ; or |")
+        return value
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "TextClassifierTrain":
+        if self.network == "transformer" and self.width % self.heads:
+            fits = [h for h in range(1, self.width + 1) if self.width % h == 0 and h <= 64]
+            near = min(fits, key=lambda h: abs(h - self.heads))
+            raise ValueError(f"width {self.width} cannot be divided into {self.heads} heads; {near} heads would do")
+        return self
+
+
+class TextClassifierGenerate(Params):
+    """Texts to classify, typed in."""
+
+    text: str = Field(
+        min_length=1,
+        max_length=1_000_000,
+        description="What to classify.",
+        json_schema_extra={"short": True, "widget": "lines"},
+    )
+    by_line: bool = Field(
+        False,
+        description=f"Every line is a text of its own, up to {MOST_TEXTS:,}.",
+        json_schema_extra={"short": True},
+    )
+    explain: bool = Field(
+        True,
+        description="Also mark which words spoke for the answer (first 8 texts); costs an answer for each of them.",
+        json_schema_extra={"short": True},
+    )
+    top_k: int = Field(5, ge=1, le=1_000, description="How many labels are told with their probability.")
+
+
+class TextClassifierBatch(BatchParams):
+    """Which texts, and what the table that comes back holds."""
+
+    texts: list[str] = Column(
+        "What is read. None: the columns that it was trained on.", kinds=TEXT_KINDS, default=[], max_length=20
+    )
+    keep_columns: bool = Field(True, description="Also the columns of the table itself.")
+    probabilities: bool = Field(True, description="A column for the probability of each label, of up to 20 labels.")
+
+
+TABLE = Input("data", "Table", "A text in each row, with its label or labels.", formats=("table",))
+
+
+SPEC = RecipeSpec(
+    name="text_classifier",
+    version=1,
+    title="Text classifier",
+    summary="Tells which label a text has, or which of several: moods, topics, spam. Trained from scratch, in any language.",
+    family="text",
+    train_params=TextClassifierTrain,
+    inputs=(TABLE,),
+    uses={
+        "generate": Use(TextClassifierGenerate, "Classify"),
+        "batch": Use(
+            TextClassifierBatch,
+            "Classify a table",
+            (Input("data", "Table", "A text in each row; other columns do no harm.", formats=("table",)),),
+            help="Classify the text of every row of a table; a table comes back, in the same order.",
+        ),
+        "export": Use(
+            ExportParams,
+            "Export",
+            help="Weights, tokenizer and labels as one zip, with a model and an example that run without this service.",
+        ),
+    },
+    source="Convolutions over words: Kim 2014, arXiv:1408.5882; Transformer: Vaswani et al. 2017, arXiv:1706.03762; BiLSTM with "
+    "pooling: Zhou et al. 2016, arXiv:1611.06639; naive Bayes weights: Wang, Manning 2012; occlusion: Li et al. 2016, "
+    "arXiv:1612.08220",
+    limits="It knows words from its training texts alone: of texts about other things, in another style or language, its answers "
+    "and their probabilities mean little.",
+    check=check_texts,
+)

@@ -1,0 +1,129 @@
+"""Tokens of many texts on disk or in memory, read in windows of equal length.
+
+A text is read in as many windows as hold it, spread evenly over it: the first begins at its beginning, the last ends at its end. Of
+very long texts the windows leave gaps.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.datasets.tables.reading import open_table
+from shared.volume.staging import full_is_said
+from worker.context import Context
+from worker.families.going import Going
+from worker.families.kept import kept
+from worker.families.rows import RowFile
+from worker.families.text.tokens import LEARNT_FROM
+from worker.families.text_labels.rows import TextRows, each_text
+from worker.families.text_labels.tokenizer import PAD, TextTokenizer, learn_tokenizer
+from worker.recipe import OpenInput
+
+MOST_WINDOWS = 16  # of one text
+FILE, LENGTHS = "tokens.bin", "lengths.i8"
+_HELD_BYTES = 64 << 20  # of a file that is read into memory as a whole
+_AT_ONCE = 1_024  # texts cut into tokens
+_VERSION = 1  # raised when the bytes of the same texts change
+
+
+def window_counts(lengths: np.ndarray, length: int) -> np.ndarray:
+    """How many windows each text is read in: int64 (n,), 1 to MOST_WINDOWS. lengths: int (n,) in tokens."""
+    return np.clip(-(-lengths // length), 1, MOST_WINDOWS).astype(np.int64)
+
+
+def window_starts(lengths: np.ndarray, numbers: np.ndarray, length: int) -> np.ndarray:
+    """Where the window of this number begins in each text: int64 (n,). numbers: int (n,), below its count."""
+    gaps = np.maximum(window_counts(lengths, length) - 1, 1)
+    return (2 * numbers * np.maximum(lengths - length, 0) + gaps) // (2 * gaps)
+
+
+class Tokens:
+    """Tokens of texts by place. lengths: int64 (n,). flat: all of them, one text after the other."""
+
+    def __init__(self, flat: np.ndarray | RowFile, lengths: np.ndarray):
+        self._flat, self.lengths = flat, lengths.astype(np.int64)
+        self._begins = np.cumsum(self.lengths) - self.lengths
+
+    @classmethod
+    def of(cls, texts: Sequence[np.ndarray]) -> "Tokens":
+        """Tokens of a few texts, int (tokens,) each."""
+        return cls(np.concatenate([*texts, np.zeros(0, np.int32)]), np.array([len(text) for text in texts], np.int64))
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def text(self, place: int) -> np.ndarray:
+        """int32 (tokens,) of one text as a whole."""
+        return self._read(int(self._begins[place]), int(self.lengths[place]))
+
+    def windows(self, places: np.ndarray, numbers: np.ndarray, length: int) -> np.ndarray:
+        """int32 (m, length): of each place the window of this number, filled up with PAD."""
+        found = np.full((len(places), length), PAD, np.int32)
+        lengths = self.lengths[places]
+        starts = self._begins[places] + window_starts(lengths, numbers, length)
+        for row, (start, size) in enumerate(zip(starts.tolist(), np.minimum(lengths, length).tolist(), strict=True)):
+            found[row, :size] = self._read(start, size)
+        return found
+
+    def _read(self, start: int, count: int) -> np.ndarray:
+        if isinstance(self._flat, RowFile):
+            return self._flat.read(start, count).astype(np.int32)
+        return self._flat[start : start + count].astype(np.int32)
+
+
+def cut_texts(opened: OpenInput, columns: Sequence[str], rows: TextRows, definition: str, context: Context) -> Tokens:
+    """The tokens of all texts, or those that an earlier training has left. definition: of the tokenizer."""
+    tokenizer = TextTokenizer(definition)
+    dtype = np.dtype(np.uint16 if tokenizer.size <= 1 << 16 else np.uint32)
+    digest = hashlib.sha256(rows.rows.tobytes()).hexdigest()
+    depends = {"columns": list(columns), "rows": digest, "tokenizer": definition, "version": _VERSION}
+
+    def make(folder: Path) -> dict[str, Any]:
+        going = Going(context, "loading", len(rows.rows))
+        with full_is_said(), (folder / FILE).open("wb") as flat, (folder / LENGTHS).open("wb") as lengths:
+            for texts in _some(opened, columns, rows.rows):
+                found = tokenizer.encode(texts)
+                flat.write(np.concatenate(found).astype(dtype).tobytes())
+                lengths.write(np.array([len(one) for one in found], np.int64).tobytes())
+                going.done(len(texts))
+        going.end()
+        return {"dtype": dtype.name}
+
+    with kept(context, "cut_texts", opened, depends, make) as (folder, _):
+        file = RowFile(folder / FILE, dtype)
+        small = len(file) * dtype.itemsize <= _HELD_BYTES
+        return Tokens(file.read(0, len(file)) if small else file, np.fromfile(folder / LENGTHS, np.int64))
+
+
+def learn_tokens(
+    opened: OpenInput, columns: Sequence[str], rows: np.ndarray, kind: str, size: int, context: Context
+) -> str:
+    """Learn a tokenizer from the texts of these rows, or of a sample spread over them where they are very long."""
+    with open_table(opened.folder) as table:
+        characters = sum(len(text) for _, text in _checked(each_text(table, columns, rows), context))
+        every = max(1, -(-characters // LEARNT_FROM))
+        sample = rows[::every]
+        texts = (text for _, text in _checked(each_text(table, columns, sample), context))
+        return learn_tokenizer(kind, texts, len(sample), size)
+
+
+def _checked(texts: Iterator[tuple[int, str]], context: Context) -> Iterator[tuple[int, str]]:
+    for index, text in texts:
+        if index % _AT_ONCE == 0:
+            context.check()
+        yield index, text
+
+
+def _some(opened: OpenInput, columns: Sequence[str], rows: np.ndarray) -> Iterator[list[str]]:
+    held: list[str] = []
+    with open_table(opened.folder) as table:
+        for _, text in each_text(table, columns, rows):
+            held.append(text)
+            if len(held) == _AT_ONCE:
+                yield held
+                held = []
+    if held:
+        yield held
