@@ -1,6 +1,5 @@
 """Uses of a table's model: typed rows answered and explained, whole tables answered row by row."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from shared.datasets.tables.reading import TableReader, open_table
 from shared.datasets.tables.shown import shown_cell
 from shared.errors import RecipeFailed
 from shared.outputs import Cell, Output, Score, Scores, Table
-from shared.recipes.tabular import TabularBatch, TabularGenerate
+from shared.recipes.tabular import MOST_ROWS, TabularBatch, TabularGenerate
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
@@ -19,6 +18,7 @@ from worker.families.tables.answering import Answering
 from worker.families.tables.cells import as_categories, as_numbers
 from worker.families.tables.features import empty_rows
 from worker.families.tables.losses import HIGH, LOW
+from worker.families.tables.named import refuse_other_columns
 from worker.families.tables.typed import typed_rows
 from worker.recipe import Assets, Inputs, Report
 
@@ -38,7 +38,7 @@ class Predictor:
     def generate(self, params: TabularGenerate, context: Context, files: Files) -> list[Output]:
         """Answer typed rows. Raises RecipeFailed naming all that cannot be read."""
         answering = self._answering
-        columns = typed_rows(params.rows, answering.features.columns)
+        columns = typed_rows(params.rows, answering.features.columns, MOST_ROWS)
         arrays, wrong = answering.features.encode(columns)
         if wrong:
             told = "; ".join(f"row {row + 1}: {why}" for row, why in sorted(wrong.items())[:10])
@@ -110,7 +110,7 @@ class Predictor:
         """Answer every row of a table, in its order, into rows.csv. Its figures are told where it holds the truth."""
         answering = self._answering
         with open_table(inputs["data"].folder) as table:
-            _refuse_other(table, answering)
+            refuse_other_columns(table.columns, answering.features.columns)
             kept = table.columns if params.keep_columns else []
             shares = params.probabilities and 0 < len(answering.classes) <= MOST_SHARES
             heads = [_free(head, kept) for head in (*self._heads(shares), "error")]
@@ -164,21 +164,6 @@ def _typical(answering: Answering, assets: Assets) -> dict[str, np.ndarray]:
         if kind in found:
             found[kind][0] = assets.arrays[f"typical_{kind}"]
     return found
-
-
-def _refuse_other(table: TableReader, answering: Answering) -> None:
-    """Raise RecipeFailed naming every column that the model needs and the table has not, with what it may be called there."""
-    missing = [name for name in answering.features.columns if name not in table.columns]
-    if not missing:
-        return
-    spare = [name for name in table.columns if name not in answering.features.columns]
-    told = []
-    for name in missing[:20]:
-        near = difflib.get_close_matches(name, spare, 1)
-        told.append(repr(name) + (f" (is {near[0]!r} meant?)" if near else ""))
-    more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
-    message = f"the table lacks {len(missing)} of the columns that the model learnt from: {', '.join(told)}{more}"
-    raise RecipeFailed(message, code="other_columns")
 
 
 def _free(name: str, taken: list[str]) -> str:
