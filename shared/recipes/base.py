@@ -150,6 +150,15 @@ class Use:
     help: str = ""
 
 
+class BatchParams(Params):
+    """Params of a use that answers a whole dataset into one file."""
+
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        "csv",
+        description="Of the file that comes back: csv opens in a spreadsheet; jsonl has an object a line; parquet keeps the types.",
+    )
+
+
 class ExportParams(Params):
     """Nothing to choose: everything that the model is made of."""
 
@@ -171,7 +180,8 @@ class RecipeSpec:
 
     inputs: of a training, the main one first. uses: by name; "generate" is the usual one, "batch" a whole dataset in and a table
     or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards. check: (params,
-    datasets by role) -> problems that only show when both are known.
+    datasets by role) -> problems that only show when both are known. row_columns: (a training's params, the report of its main
+    dataset) -> columns of the rows that its model answers, which a form asks for one by one.
     """
 
     name: str
@@ -186,6 +196,7 @@ class RecipeSpec:
     limits: str = ""
     criterion: Criterion = Criterion()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
+    row_columns: Callable[[Any, Any], list[str]] = field(default=lambda params, report: [])
     code: str = ""
 
     @property

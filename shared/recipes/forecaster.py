@@ -13,7 +13,17 @@ from pydantic import Field, field_validator, model_validator
 
 from shared.datasets.report import DatasetReport
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
+from shared.recipes.base import (
+    BatchParams,
+    ExportParams,
+    Input,
+    Params,
+    RecipeSpec,
+    TrainParams,
+    Use,
+    advanced,
+    with_defaults,
+)
 from shared.recipes.fields import Column, FileId, Files
 
 TIME_KINDS = ("date", "number", "id")  # counted-up numbers look like ids
@@ -214,7 +224,7 @@ class ForecasterGenerate(Params):
     )
 
 
-class ForecasterBatch(Params):
+class ForecasterBatch(BatchParams):
     """What the table that comes back holds."""
 
     interval: bool = Field(True, description="Also the ends of the interval.")

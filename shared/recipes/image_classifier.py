@@ -9,7 +9,17 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
+from shared.recipes.base import (
+    BatchParams,
+    ExportParams,
+    Input,
+    Params,
+    RecipeSpec,
+    TrainParams,
+    Use,
+    advanced,
+    with_defaults,
+)
 from shared.recipes.fields import FileId, Files
 
 _AUGMENT: dict[str, Any] = {"group": "Augmentation"}
@@ -126,7 +136,7 @@ class ImageClassifierGenerate(Params):
     )
 
 
-class ImageClassifierBatch(Params):
+class ImageClassifierBatch(BatchParams):
     """Which pictures of a dataset to label."""
 
     part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")

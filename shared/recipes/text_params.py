@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, TrainParams, Use, advanced
+from shared.recipes.base import BatchParams, ExportParams, Input, Params, TrainParams, Use, advanced
 from shared.recipes.fields import Column
 
 
@@ -93,7 +93,7 @@ class TextGenerate(Params):
         return value
 
 
-class TextBatch(TextGenerate):
+class TextBatch(BatchParams, TextGenerate):
     """How to continue every row of a table."""
 
     prompt: str = Column("Column whose texts are gone on from.", kinds=("text", "category", "id"))

@@ -3,7 +3,7 @@
     schema.json             see shared/volume/schema.py
     datasets/<id>/          see shared/datasets
     jobs/<job id>/record.json, assets/<hash>,
-        attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples/<step>, series.jsonl, log.txt, DONE}
+        attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples/<step>, rows, series.jsonl, log.txt, DONE}
     models/<model id>.json  see shared/jobs/models.py
     files/<file id>/        see shared/volume/files.py
     {jobs/<job id>,datasets/<id>,files/<file id>}/pins/   see shared/jobs/pins.py

@@ -214,7 +214,7 @@ def test_a_forecast_goes_on_from_the_end_of_the_training(ready, tmp_path):
     assert all(float(row["low"]) <= float(row["forecast"]) <= float(row["high"]) for row in rows)
     best = max(range(7), key=lambda number: float(rows[number]["forecast"]))
     assert rows[best]["day"] in ("2021-04-04", "2021-04-10"), "a promotion that is known beforehand, or the Saturday"
-    with pytest.raises(RecipeFailed, match="no series 'Koln'.*'Köln' meant"):
+    with pytest.raises(RecipeFailed, match=r"no series 'Koln'.*'Köln' meant"):
         wrong = validate_params(SPEC.use("generate").params, {"only": ["Koln"]})
         forecaster.generate(wrong, {}, Context(), Files(tmp_path))
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from shared.datasets.examples import import_example, list_examples
+from shared.datasets.examples import example_params, import_example, list_examples
 from shared.datasets.looking import get_preview
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import ClientError, Conflict, DatasetInvalid, NotFound, Problem
@@ -72,7 +72,10 @@ def start_example(name: str) -> Response:
     if form.get("model"):
         asked |= {"inputs.model": form["model"], "use": form.get("use", "")}
     else:
-        asked |= {"kind": "train", "recipe": form.get("recipe") or meant_for}
+        recipe = form.get("recipe") or meant_for
+        asked |= {"kind": "train", "recipe": recipe}
+        if recipe == meant_for:
+            asked |= {f"params.{param}": value for param, value in example_params(name).items()}
     return redirect(url_for("pages.new_job", **asked))
 
 

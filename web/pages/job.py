@@ -24,6 +24,7 @@ from web.pages.job_output import made, samples
 from web.pages.job_view import actions, advice, timeline, took_s
 from web.pages.judging import best_checkpoint, key_metrics, verdict_of
 from web.pages.reach import pages, services, store, volume
+from web.pages.row_form import what_if
 from web.submission import retry_request, submit
 
 _ACTIVE_S = 2  # seconds between two looks without JavaScript's event stream
@@ -63,6 +64,7 @@ def job(job_id: str) -> str:
         checkpoints=checkpoints,
         artifacts=artifacts,
         made=made(found, events),
+        again=what_if(found),
         given=inputs_given(found),
         params=params_given(found),
         log=log,

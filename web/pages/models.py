@@ -20,6 +20,7 @@ from web.job_body import CheckpointChoice
 from web.pages.job_inputs import Given, given
 from web.pages.judging import key_metrics
 from web.pages.reach import pages, services, store
+from web.pages.row_form import fill_cells
 
 _FIGURES = 6  # metrics shown at once
 _USE = "generate"
@@ -83,6 +84,8 @@ def _row(model: Model, warm: bool, named: list[Model]) -> ModelRow:
     form = build_form(use.params)
     for item in form.fields:
         item.prefix = model.id
+        if item.widget == "rows" and spec:
+            fill_cells(spec, model.id, item)
     row.use = use
     row.first = [f for f in form.fields if f.short or f.required]
     row.more = [f for f in form.fields if f not in row.first]

@@ -1,6 +1,7 @@
 // Uploads of datasets, started as soon as files are chosen or dropped; a refusal may offer ways on with the same files.
 
 import { call } from "./api.js";
+import { update } from "./picking.js";
 import { send } from "./sending.js";
 
 export function start() {
@@ -16,10 +17,21 @@ async function example(event, button) {
   button.disabled = true;
   try {
     pick(area, await call(`${area.dataset.api}/examples/${button.dataset.example}`, { method: "POST" }));
+    await fill(area.closest("form"), JSON.parse(button.dataset.params || "{}"));
   } catch (error) {
     refused(area, error, []);
   } finally {
     button.disabled = false;
+  }
+}
+
+// What a training of an example has to be told besides, such as the column to predict.
+async function fill(form, params) {
+  if (!form || !Object.keys(params).length) return;
+  await update(form);
+  for (const [name, value] of Object.entries(params)) {
+    const input = form.querySelector(`[name="params.${CSS.escape(name)}"]`);
+    if (input) input.value = value;
   }
 }
 

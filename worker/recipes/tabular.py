@@ -4,6 +4,7 @@ The spec, with every param's meaning and the sources, is shared/recipes/tabular.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from worker.context import Context
 from worker.families.tables.answering import Answering
 from worker.families.tables.baselines import table_baselines
 from worker.families.tables.data import TableData, fold_stages, load_table
+from worker.families.tables.exporting import export_table
 from worker.families.tables.features import Features
 from worker.families.tables.losses import GAMMA, MemberCrossEntropy, MemberRegression
 from worker.families.tables.measuring import evaluate_table, report_table
@@ -91,6 +93,11 @@ def report(
 
 def baselines(data: TableData, params: TabularTrain, context: Context) -> list[Baseline]:
     return table_baselines(data, params, context)
+
+
+def export(model: Any, params: TabularTrain, assets: Assets, folder: Path) -> keras.Model:
+    export_table(model, assets, folder)
+    return model
 
 
 def open_generator(model: Any, params: TabularTrain, assets: Assets) -> Predictor:

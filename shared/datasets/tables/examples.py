@@ -77,23 +77,32 @@ def examples() -> tuple[Example, ...]:
         "Passengers by month (made up by a formula, 480 months)",
         "forecaster",
         lambda: [("passengers.csv", _passengers())],
+        {"targets": "passengers", "context": "36", "horizon": "12"},
     )
     return (*_classics(), made_up)
 
 
 def _classics() -> tuple[Example, ...]:
+    """What scikit-learn ships, or nothing."""
     folder = _folder()
     if folder is None:
         return ()
 
     def example(name: str, title: str, file: str, columns: tuple[str, ...], target: str) -> Example:
-        return Example(name, title, "tabular", lambda: [(f"{name}.csv", _classes(folder, file, columns, target))])
+        params = {"target": target}
+        return Example(
+            name, title, "tabular", lambda: [(f"{name}.csv", _classes(folder, file, columns, target))], params
+        )
 
     return (
         example("breast_cancer", "Breast cancer (569 tumours)", "breast_cancer.csv", _CANCER, "diagnosis"),
         example("wine", "Wine (178 bottles, 3 growers)", "wine_data.csv", _WINE, "grower"),
         example("iris", "Iris (150 flowers, 3 species)", "iris.csv", _IRIS, "species"),
         Example(
-            "diabetes", "Diabetes (442 patients, a number)", "tabular", lambda: [("diabetes.csv", _diabetes(folder))]
+            "diabetes",
+            "Diabetes (442 patients, a number)",
+            "tabular",
+            lambda: [("diabetes.csv", _diabetes(folder))],
+            {"target": "progression"},
         ),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from shared.outputs import Place, Series
+from shared.outputs import Line, Place, Series
 from web.pages.formatting import metric
 
 SIDE = 1000
@@ -36,12 +36,16 @@ class Tick:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line ready to draw. path: of an SVG in the square; dots: values that stand alone; number: picks colour and dashes."""
+    """A line ready to draw. path: of an SVG in the square; dots: values that stand alone; number: picks colour and dashes.
+
+    points: nothing but values that stand alone.
+    """
 
     name: str
     path: str
     dots: str
     number: int
+    points: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def plot(series: Series) -> Plot:
     split = series.split
     return Plot(
         curves=[
-            Curve(line.name, *_paths([(across(x), y) for x, y in zip(line.x, line.y, strict=False)], down), number)
+            Curve(line.name, *_paths(_points(line, across), down), number, line.points)
             for number, line in enumerate(series.lines)
         ],
         band=_area([across(x) for x in band.x], [down(y) for y in band.low], [down(y) for y in band.high])
@@ -150,6 +154,12 @@ def _said(series: Series, axis: _Axis, places: Sequence[Place]) -> str:
     first, last = min(places, key=axis.number), max(places, key=axis.number)
     lines = ", ".join(line.name for line in series.lines) or (series.band.name if series.band else "")
     return f"Lines {lines} from {axis.said(first)} to {axis.said(last)}; the figures are in the table below."
+
+
+def _points(line: Line, across: Callable[[Place], float]) -> list[tuple[float, float | None]]:
+    """(across, value) of each place; of a line that is points a gap after each."""
+    found: list[tuple[float, float | None]] = [(across(x), y) for x, y in zip(line.x, line.y, strict=False)]
+    return [one for x, y in found for one in ((x, y), (x, None))] if line.points else found
 
 
 def _paths(points: list[tuple[float, float | None]], down: Callable[[float], float]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from shared.datasets.tables.reading import open_table
 from shared.errors import RecipeFailed
@@ -19,7 +20,7 @@ from worker.families.series.frequency import Frequency
 from worker.families.series.measuring import forecast_series
 from worker.families.series.occlusion import without_each
 from worker.families.series.remembered import Remembered
-from worker.families.tables.named import refuse_other_columns
+from worker.families.tables.named import free_name, refuse_other_columns
 from worker.families.tables.typed import typed_rows
 from worker.recipe import Assets, Inputs, Report
 
@@ -87,18 +88,23 @@ class Forecaster:
             return from_rows(self._of, table.arrays(0, None, self._of.columns.needed), self._params)
 
     def batch(self, params: ForecasterBatch, inputs: Inputs, context: Context, files: Files) -> Report:
-        """Forecast every series of a table into rows.csv: a row for each step, or one with the error."""
+        """Forecast every series of a table into a file: a row for each step, or one with the error. Goes on after a kill."""
         frequency, asked = self._of_table(inputs, context)
         interval = params.interval and self._answering.outputs == 3
-        going = Going(context, "generating", len(asked))
-        wrong = [one for one in asked if one.error]
-        with row_table(files, self._heads(interval)) as written:
-            for piece, said in self._forecasts(asked, context):
+        heads, ends = self._heads(interval), 3 if interval else 1
+        types = dict(zip(heads, [pa.string()] * 3 + [pa.float64()] * ends + [pa.string()], strict=True))
+        with row_table(files, heads, context=context, file_format=params.format, types=types) as written:
+            begun = written.state.get("channels", 0)
+            going = Going(context, "generating", len(asked), begun=begun)
+            for piece, said in self._forecasts(asked[begun:], context):
                 answers = iter(said)
                 for one in piece:
                     self._write(written, one, None if one.error else next(answers), frequency, interval)
+                begun += len(piece)
+                written.keep({"channels": begun})
                 going.done(len(piece))
-        going.end()
+            going.end()
+        wrong = [one for one in asked if one.error]
         _say_carried(asked, context)
         title = f"{len(asked) - len(wrong):,} forecasts of {self._of.horizon:,} steps"
         output = written.output(title + (f", {len(wrong):,} that could not be made" if wrong else ""))
@@ -120,15 +126,10 @@ class Forecaster:
         return self._of.title(one.name, one.target)
 
     def _heads(self, interval: bool) -> list[str]:
-        columns = self._of.columns
-        return [
-            columns.series or "series",
-            "target",
-            columns.time,
-            "forecast",
-            *(["low", "high"] if interval else []),
-            "error",
-        ]
+        found = [self._of.columns.series or "series"]
+        for name in ("target", self._of.columns.time, "forecast", *(("low", "high") if interval else ()), "error"):
+            found.append(free_name(name, found))
+        return found
 
     def _write(
         self, written: RowTable, one: Asked, said: np.ndarray | None, frequency: Frequency, interval: bool
@@ -140,7 +141,7 @@ class Forecaster:
             return
         target = self._of.columns.targets[one.target]
         for step, values in enumerate(said):
-            time: Cell = frequency.told(one.end + step) if frequency.unit != "rows" else step + 1
+            time: Cell = frequency.told(one.end + step) if frequency.unit != "rows" else f"+{step + 1}"
             written.add([one.name, target, time, *(float(value) for value in values[:ends]), None])
 
     def _drawn(self, one: Asked, said: np.ndarray, frequency: Frequency) -> Output:

@@ -12,6 +12,7 @@ from worker.families.classification import balanced_class_weights
 from worker.families.tables.encoded import PART_NAMES, Encoded, encode_table
 from worker.families.tables.features import Features, edge_table
 from worker.families.tables.hashing import TOKENS
+from worker.families.tables.leaking import MOST_ROWS, columns_giving_away
 from worker.families.tables.splitting import Split, fold_rows, split_rows
 from worker.recipe import Assets, Data, Inputs
 
@@ -188,7 +189,7 @@ def load_table(inputs: Inputs, params: Any, context: Context) -> TableData:
     data = split_table(encoded, params, task, kinds)
     how = "classes of" if task == "classes" else "numbers of"
     data.notes[:0] = [f"predicts {how} {params.target!r} from {len(kinds)} columns", *notes]
-    data.notes += _warnings(report, params.target, used)
+    data.notes += _given_away(data, report, params.target)
     return data
 
 
@@ -232,18 +233,20 @@ def _refuse(encoded: Encoded, split: Split, target: str) -> None:
         raise DatasetInvalid("; ".join(wrong[:5]), problems=problems)
 
 
-def _warnings(report: Any, target: str, used: list[str]) -> list[str]:
-    """What the report says of columns that give the target away."""
-    found = []
-    for warned in report.warnings:
-        if warned.code != "gives_away":
-            continue
-        for name in used:
-            if repr(name) in warned.message and repr(target) in warned.message:
-                found.append(
-                    f"column {name!r} gives {target!r} away: leave it out of the features unless it is known before the answer is"
-                )
-    return list(dict.fromkeys(found))
+def _given_away(data: TableData, report: Any, target: str) -> list[str]:
+    """What is to be said of columns that give the target away: as the report found them, or in rows of the training part."""
+    told = [
+        warned.message for warned in report.warnings if warned.code == "gives_away" and repr(target) in warned.message
+    ]
+    names = [name for name in data.kinds if any(repr(name) in message for message in told)]
+    train = data.rows["train"]
+    sample = train[:: -(-len(train) // MOST_ROWS)]
+    features = {"numbers": data.features.numbers, "categories": data.features.categories}
+    found = columns_giving_away(data.take(sample), data.encoded.targets[sample], len(data.classes), features)
+    return [
+        f"column {name!r} gives {target!r} away: leave it out of the features unless it is known before the answer is"
+        for name in dict.fromkeys([*names, *found])
+    ]
 
 
 def fold_stages(data: TableData) -> list[TableData]:

@@ -21,3 +21,10 @@ def refuse_other_columns(there: Sequence[str], needed: Sequence[str]) -> None:
     more = f" and {len(missing) - _TOLD} more" if len(missing) > _TOLD else ""
     message = f"the table lacks {len(missing)} of the columns that the model learnt from: {', '.join(told)}{more}"
     raise RecipeFailed(message, code="other_columns")
+
+
+def free_name(name: str, taken: Sequence[str]) -> str:
+    """A name for a column beside others."""
+    while name in taken:
+        name = f"{name} (model)"
+    return name
