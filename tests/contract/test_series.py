@@ -192,7 +192,7 @@ def test_the_report_has_every_figure_and_a_verdict_and_shows_the_worst(ready, tm
     titles = [output.title for output in report.outputs]
     assert any("flattened" in title for title in titles) and any(title.startswith("By series") for title in titles)
     found = next(output for output in report.outputs if output.title.startswith("What was found"))
-    assert ["a step is", "1 day"] in found.rows and ["repeats after, steps", 7] in found.rows
+    assert ["a step is", "1 day"] in found.rows and ["repeats after, steps", 9] in found.rows
     others = [(one.name, one.predictions) for one in code.baselines(data, params, Context())]
     verdict = judge(report.judge, report.predictions, others, report.rows)
     assert verdict is not None and "linear regression" in verdict.sentence
@@ -230,7 +230,7 @@ def test_typed_in_uploaded_and_imported_recent_values_give_the_same_forecast(rea
     forecaster: Any = code_of(SPEC).open_generator(model, params, data.assets)
     volume = Volume(tmp_path / "volume")
     volume.ensure()
-    text = _recent("Köln").replace(",no", ",false")
+    text = _recent("Köln")
     file = save_file(volume, "recent.csv", io.BytesIO(text.encode()), owner="local", max_bytes=10**6)
     dataset = import_files(volume, [("recent.csv", text.encode())], "table")
     said = []
@@ -261,7 +261,7 @@ def test_typed_in_uploaded_and_imported_recent_values_give_the_same_forecast(rea
 def test_recent_values_that_cannot_be_used_are_told_of(ready, tmp_path, text, why):
     data, params, model = ready
     forecaster: Any = code_of(SPEC).open_generator(model, params, data.assets)
-    use = validate_params(SPEC.use("generate").params, {"rows": text.replace(",no", ",false")})
+    use = validate_params(SPEC.use("generate").params, {"rows": text})
     with pytest.raises(RecipeFailed, match=why):
         forecaster.generate(use, {}, Context(), Files(tmp_path))
 

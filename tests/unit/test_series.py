@@ -127,6 +127,13 @@ def test_what_is_no_number_or_has_no_time_is_told_by_its_row():
     assert rows.places.tolist() == [1]
 
 
+def test_yes_and_no_are_one_and_nothing_where_they_are_known_beforehand():
+    cells = {"t": pa.array([1.0, 2, 3]), "y": pa.array([1.0, 2, 3]), "k": pa.array(["Yes", "no", "0.5"])}
+    assert read_rows(cells, Columns("t", ["y"], known=["k"], dated=False)).known[:, 0].tolist() == [1, 0, 0.5]
+    words = read_rows(cells | {"y": pa.array(["yes", "2", "3"])}, Columns("t", ["y"], dated=False))
+    assert words.wrong == {1: "y: 'yes' is no number"}
+
+
 def test_gaps_are_filled_as_asked_for():
     gaps = np.array([[np.nan], [1.0], [np.nan], [np.nan], [4.0], [np.nan]])
     assert filled(gaps, "last")[:, 0].tolist() == [1, 1, 1, 1, 4, 4]

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from shared.datasets.tables.measuring import YES_AND_NO
 from worker.families.tables.cells import as_array, as_category, as_dates, as_floats, pc
 
+_FLAGS = {word: flag for pair in YES_AND_NO for word, flag in zip(pair, "10", strict=True)}
 LARGEST = 1e100  # of a value: its square can still be told
 ONE = ""  # name of the series of a table without a column of series
 
@@ -53,7 +55,7 @@ def read_rows(cells: Mapping[str, Any], columns: Columns) -> Rows:
     times = _times(cells[columns.time], columns, wrong)
     codes, names = _series(cells, columns, wrong, len(times))
     values = _numbers(cells, columns.targets, wrong, len(times))
-    known = _numbers(cells, columns.known, wrong, len(times))
+    known = _numbers({name: _flags(cells[name]) for name in columns.known}, columns.known, wrong, len(times))
     right = np.ones(len(times), bool)
     right[list(wrong)] = False
     return Rows(
@@ -98,6 +100,16 @@ def _series(
     for row in np.flatnonzero(codes < 0).tolist():
         wrong.setdefault(row, f"{columns.series}: there is no name of a series")
     return codes, distinct
+
+
+def _flags(cells: Any) -> Any:
+    """Yes and no, as texts, as 1 and 0; other cells as they are."""
+    cells = as_array(cells)
+    if not pa.types.is_string(cells.type):
+        return cells
+    coded = cells.dictionary_encode()
+    words = [_FLAGS.get(word.strip().casefold(), word) for word in coded.dictionary.to_pylist()]
+    return pa.array(words, pa.string()).take(coded.indices)
 
 
 def _numbers(cells: Mapping[str, Any], names: Sequence[str], wrong: dict[int, str], rows: int) -> np.ndarray:
