@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.image_figures import test_data  # noqa: E402
 
-_ETT = "HUFL HULL MUFL MULL LUFL LULL OT".split()
+_ETT = ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
 
 
 def etth1() -> tuple[bytes, dict[str, Any]]:

@@ -115,7 +115,7 @@ class ForecasterTrain(_Base):
         json_schema_extra={"group": "Window", "unit": "steps"},
     )
     network: Literal["dlinear", "nlinear", "lstm", "transformer"] = Field(
-        "dlinear",
+        "nlinear",
         description="dlinear: one line through the trend and one through what is left; nlinear: one line from the last value on; "
         "lstm, transformer (causal): from pieces of the past.",
         json_schema_extra={"group": "Model"},
@@ -160,7 +160,7 @@ class ForecasterTrain(_Base):
         json_schema_extra={"group": "Model"},
     )
     epochs: int = Field(
-        0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 3,000 steps, 3 to 100."
+        0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 3,000 steps, 3 to 200."
     )
     validation_fraction: float = Field(
         0.1,

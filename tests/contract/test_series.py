@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.errors import DatasetInvalid, RecipeFailed
+from shared.errors import DatasetInvalid, Paused, RecipeFailed
+from shared.ids import new_id
 from shared.outputs import Scores, Series, Table
 from shared.recipes.base import validate_params
 from shared.recipes.forecaster import SPEC
@@ -16,7 +17,7 @@ from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
 from tests.support.tiny_datasets import given, import_files, imported
-from worker.artifacts import Files
+from worker.artifacts import Files, publishing
 from worker.context import Context
 from worker.recipe import build_model, code_of
 from worker.verdict import judge
@@ -291,6 +292,49 @@ def test_a_whole_table_is_forecast_and_what_cannot_be_has_its_error(ready, tmp_p
     other = _table(tmp_path, "Day,shop,units\n2020-01-01,a,3\n2020-01-02,a,4", "other.csv")
     with pytest.raises(RecipeFailed, match=r"lacks 2 of the columns.*'day' \(is 'Day' meant\?\), 'promotion'"):
         forecaster.batch(use, other, Context(), Files(tmp_path))
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
+def test_a_batch_stopped_anywhere_goes_on_and_is_the_same(ready, tmp_path, monkeypatch, file_format):
+    data, params, model = ready
+    forecaster: Any = code_of(SPEC).open_generator(model, params, data.assets)
+    monkeypatch.setattr("worker.families.series.forecasting._AT_ONCE", 2)
+    volume = Volume(tmp_path)
+    volume.ensure()
+    lines = [line for number in range(9) for line in _recent(f"shop {number}", 14 - number % 3).splitlines()[1:]]
+    inputs = given(
+        volume, import_files(volume, [("t.csv", "\n".join(["day,shop,units,promotion", *lines]).encode())], "table")
+    )
+    use = validate_params(SPEC.use("batch").params, {"format": file_format})
+
+    class Stopping(Context):
+        pieces = 4
+
+        def check(self) -> None:
+            self.pieces -= 1
+            if self.pieces < 0:
+                raise Paused("asked to stop")
+
+    def attempt(job_id: str, number: int, kind: type[Context]) -> tuple[Any, Any]:
+        context = kind(volume.start_attempt(job_id, number), volume, job_id, number)
+        made = tmp_path / f"made-{job_id}-{number}"
+        with publishing(volume, made) as (files, outputs):
+            report = forecaster.batch(use, inputs, context, files)
+            outputs += report.outputs
+        return report, (made / f"rows.{file_format}").read_bytes()
+
+    whole, wanted = attempt(new_id(), 1, Context)
+    job_id, number = new_id(), 0
+    while True:
+        number += 1
+        try:
+            report, found = attempt(job_id, number, Stopping)
+            break
+        except Paused:
+            assert number < 20
+    assert number > 2, "it was stopped on the way"
+    assert found == wanted and report.outputs == whole.outputs and report.metrics == whole.metrics
+    assert whole.metrics == {"forecasts": 3, "errors": 6}
 
 
 def test_words_among_the_numbers_of_a_table_are_an_error_of_their_series_alone(ready, tmp_path):

@@ -15,7 +15,7 @@ from worker.families.series.season import find_season
 from worker.families.series.windows import Windows, cut_times, windows_between
 from worker.recipe import Data, Inputs
 
-AUTO_STEPS, AUTO_EPOCHS = 3_000, (3, 100)  # guesses
+AUTO_STEPS, AUTO_EPOCHS = 3_000, (3, 200)  # guesses
 STEPS_AN_EPOCH = 16  # at least, where there are windows enough for batches of 8
 MOST_ORDERED = 2_000_000  # windows whose order of an epoch is held in memory; of more they are drawn
 _SEASON_CHANNELS = 32

@@ -53,17 +53,18 @@ def _normal(past: Any, how: str) -> tuple[Any, Any]:
 
 
 def _linear(plain: Any, params: Any, size: int) -> Any:
-    """One matrix; of dlinear two, of the moving average and of the rest."""
+    """One matrix, which begins as the last value; of dlinear two, of moving average and rest, which begin as the mean."""
     if params.network == "nlinear":
-        return layers.Dense(size, name="line", dtype="float32")(plain)
+        return layers.Dense(size, kernel_initializer="zeros", name="line", dtype="float32")(plain)
     width = min(_TREND, params.context - 1 + params.context % 2)
     before, after = (width - 1) // 2, width - 1 - (width - 1) // 2
     padded = ops.concatenate(
         [ops.repeat(plain[:, :1], before, 1), plain, ops.repeat(plain[:, -1:], after, 1)] if width > 1 else [plain], 1
     )
     trend = layers.AveragePooling1D(width, 1, dtype="float32")(padded[..., None])[..., 0]
-    rest = layers.Dense(size, name="rest", dtype="float32")(plain - trend)
-    return layers.Dense(size, name="trend", dtype="float32")(trend) + rest
+    rest = layers.Dense(size, kernel_initializer="zeros", name="rest", dtype="float32")(plain - trend)
+    mean = keras.initializers.Constant(1 / params.context)
+    return layers.Dense(size, kernel_initializer=mean, name="trend", dtype="float32")(trend) + rest
 
 
 def _from_pieces(plain: Any, ahead: Any, params: Any, size: int) -> Any:
