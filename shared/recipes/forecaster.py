@@ -39,7 +39,6 @@ _Base = with_defaults(
     learning_rate=1e-3,
     final_learning_rate=1e-5,
     weight_decay=1e-3,
-    early_stopping_patience=(0, "Stop after this many evaluations without a better one; 0: never."),
 )
 
 

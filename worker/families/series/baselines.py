@@ -17,7 +17,7 @@ LAST, SEASON, MEAN, LINE = (
     "always the mean",
     "linear regression",
 )
-_MOST_LEARNT, _MOST_NUMBERS = 100_000, 30_000_000  # windows that a line is learnt from, and their values
+_MOST_LEARNT, _MOST_NUMBERS = 100_000, 12_000_000  # windows that a line is learnt from, and their values
 _PENALTY = 1.0  # of the regression
 
 

@@ -134,7 +134,8 @@ class Frequency:
         if wanted and self.dated:
             parts += ["time"] if self.unit == "time" and self.step < DAY else []
             parts += ["weekday"] if daily else []
-            parts += ["year"] if ends[1] - ends[0] >= 2 * 365 and self.step != 12 * (self.unit == "months") else []
+            yearly = self.unit == "months" and self.step >= 12
+            parts += ["year"] if ends[1] - ends[0] >= 2 * 365 and not yearly else []
         if not place:
             return Calendar(tuple(parts))
         if not daily:

@@ -83,7 +83,8 @@ def _from_pieces(plain: Any, ahead: Any, params: Any, size: int) -> Any:
             state = layers.LSTM(params.width, return_sequences=not last, name=f"lstm_{number}")(state)
             state = layers.Dropout(params.dropout)(state)
     else:
-        places = layers.Embedding(pieces, params.width, name="places")(ops.arange(pieces))
+        numbers = ops.cast(ops.cumsum(ops.ones_like(tokens[..., 0]), axis=1) - 1, "int32")  # 0, 1, ... of each row
+        places = layers.Embedding(pieces, params.width, name="places")(numbers)
         state = layers.Dropout(params.dropout)(state + places)
         for number in range(params.layers):
             state = _block(state, params, number)
