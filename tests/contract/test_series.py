@@ -328,10 +328,10 @@ def test_a_batch_stopped_anywhere_goes_on_and_is_the_same(ready, tmp_path, monke
     while True:
         number += 1
         try:
-            report, found = attempt(job_id, number, Stopping)
+            report, found = attempt(job_id, number, Stopping if number < 4 else Context)
             break
         except Paused:
-            assert number < 20
+            assert number < 4
     assert number > 2, "it was stopped on the way"
     assert found == wanted and report.outputs == whole.outputs and report.metrics == whole.metrics
     assert whole.metrics == {"forecasts": 3, "errors": 6}
@@ -360,9 +360,9 @@ def test_words_among_the_numbers_of_a_table_are_an_error_of_their_series_alone(r
         (_daily(np.arange(40)) + "\n2020-01-05,99", {}, "rows 5, 41 are all of 2020-01-05 and differ.*set params.doubled"),
         (_daily(np.arange(18)), {}, "context and horizon together are 21"),
         (_daily([*range(30), "", *range(9)]).replace("2020-01-31", "2050-01-31"), {}, "times do not follow each other evenly"),
-        (_daily(np.arange(40)), {"holidays": "XX"}, "no holidays are known of 'XX'"),
+        (_daily(np.arange(40) % 9), {"holidays": "XX"}, "no holidays are known of 'XX'"),
         (_daily([f"{n}ten" for n in range(40)]), {}, "wanted are numbers"),
-        (_daily(np.arange(28)), {}, "the training part, 17 steps, is too short for a window: 21 are needed"),
+        (_daily(np.arange(28) % 9), {}, "the training part, 17 steps, is too short for a window: 21 are needed"),
         (_several(a=9, b=90, c=4), {"series": "of"}, "y of a has 9 steps.*y of c has 4 steps.*short_series"),
         (_daily([*range(30), "-1e200", *range(9)]), {}, "row 31: y: -1e[+]200 is too large"),
     ],

@@ -16,9 +16,11 @@ from worker.families.series.windows import Windows, cut_times, windows_between
 from worker.recipe import Data, Inputs
 
 AUTO_STEPS, AUTO_EPOCHS = 3_000, (3, 200)  # guesses
+MOST_EVALUATIONS = 50  # short epochs are not each evaluated
 STEPS_AN_EPOCH = 16  # at least, where there are windows enough for batches of 8
 MOST_ORDERED = 2_000_000  # windows whose order of an epoch is held in memory; of more they are drawn
 _SEASON_CHANNELS = 32
+VARIES = 1e-12  # of what is standardised, as a share of its size: less is rounding
 KNOWN_CUT = 10.0  # deviations: what is known beforehand and farther off is cut
 
 
@@ -51,6 +53,7 @@ class SeriesData(Data):
         low, high = AUTO_EPOCHS
         epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
+        self.eval_every = self.steps_per_epoch * -(-epochs // MOST_EVALUATIONS)
         self._learn()
 
     def _between(self, first: int, stop: int, *, inside: bool) -> Windows:
@@ -101,7 +104,8 @@ class SeriesData(Data):
         )
         self.scale = np.zeros(len(self.channels))
         for channel in range(len(self.channels)):
-            self.scale[channel] = seasonal_scale(self._learnt(channel, val)[:, None], self.season)[0]
+            apart = seasonal_scale(self._learnt(channel, val)[:, None], self.season)[0]
+            self.scale[channel] = apart if apart > VARIES * self.std[channel] else 0.0
         try:
             last = max(stop, int(self.prepared.ends.max())) + self.horizon
             self.calendar = self.frequency.calendar(
@@ -131,7 +135,7 @@ class SeriesData(Data):
                 values = self._learnt(channel, stop=1 << 60)
             known = values[np.isfinite(values)]
             mean[channel], std[channel] = known.mean(), known.std()
-            if std[channel] <= 1e-12 * max(1.0, abs(mean[channel])):
+            if std[channel] <= VARIES * max(1.0, abs(mean[channel])):
                 std[channel] = 1.0
         return mean, std
 

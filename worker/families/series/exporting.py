@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from worker.families.series.data import KNOWN_CUT
-from worker.families.series.remembered import VARIES, Remembered
+from worker.families.series.data import KNOWN_CUT, VARIES
+from worker.families.series.remembered import Remembered
 from worker.recipe import Assets
 
 EXAMPLE = '''\

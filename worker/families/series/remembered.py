@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from worker.families.series.data import SeriesData
+from worker.families.series.data import VARIES, SeriesData
 from worker.families.series.frequency import Frequency
 from worker.families.series.moments import Calendar
 from worker.families.series.rows import Columns
 from worker.families.series.windows import evenly
 from worker.recipe import Assets
 
-VARIES = 1e-12  # of what is standardised, as a share of its mean
 SHOWN = 3  # windows kept to show forecasts of while it trains
 
 
