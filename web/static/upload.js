@@ -30,8 +30,10 @@ async function fill(form, params) {
   if (!form || !Object.keys(params).length) return;
   await update(form);
   for (const [name, value] of Object.entries(params)) {
-    const input = form.querySelector(`[name="params.${CSS.escape(name)}"]`);
-    if (input) input.value = value;
+    for (const input of form.querySelectorAll(`[name="params.${CSS.escape(name)}"]`)) {
+      if (input.type === "checkbox") input.checked = input.value === value; // one of several columns
+      else input.value = value;
+    }
   }
 }
 
