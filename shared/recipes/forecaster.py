@@ -139,7 +139,7 @@ class ForecasterTrain(_Base):
         ge=0,
         le=512,
         description="Steps read as one piece by lstm and transformer; 1 reads each by itself. 0: an eighth of the context at most, "
-        "and no more than 16.",
+        "and no more than 16. Never more than half of it.",
         json_schema_extra=advanced("Model", "steps"),
     )
     dropout: float = Field(

@@ -69,7 +69,8 @@ def _linear(plain: Any, params: Any, size: int) -> Any:
 
 def _from_pieces(plain: Any, ahead: Any, params: Any, size: int) -> Any:
     """A recurrent or an attending network over pieces of the past; the last one's state tells all steps at once."""
-    patch = min(params.patch or max(1, min(_LONGEST_PATCH, params.context // _PATCHES)), params.context)
+    patch = params.patch or min(_LONGEST_PATCH, params.context // _PATCHES)
+    patch = max(1, min(patch, params.context // 2))  # two pieces at least: one has nothing to attend to
     lacking = -params.context % patch
     pieces = params.context // patch + (lacking > 0)
     tokens = _cut(plain[..., None], lacking, pieces, patch)
