@@ -362,7 +362,7 @@ def test_words_among_the_numbers_of_a_table_are_an_error_of_their_series_alone(r
         (_daily([*range(30), "", *range(9)]).replace("2020-01-31", "2050-01-31"), {}, "times do not follow each other evenly"),
         (_daily(np.arange(40) % 9), {"holidays": "XX"}, "no holidays are known of 'XX'"),
         (_daily([f"{n}ten" for n in range(40)]), {}, "wanted are numbers"),
-        (_daily(np.arange(28) % 9), {}, "the training part, 17 steps, is too short for a window: 21 are needed"),
+        (_daily(np.arange(28) % 9), {}, "the training part, 14 steps, is too short for a window: 21 are needed"),
         (_several(a=9, b=90, c=4), {"series": "of"}, "y of a has 9 steps.*y of c has 4 steps.*short_series"),
         (_daily([*range(30), "-1e200", *range(9)]), {}, "row 31: y: -1e[+]200 is too large"),
     ],
