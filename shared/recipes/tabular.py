@@ -291,6 +291,8 @@ SPEC = RecipeSpec(
     source="TabM: Gorishniy et al. 2024, arXiv:2410.24210; piecewise linear encoding: 2022, arXiv:2203.05556; ResNet for "
     "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002; permutation importance: Breiman 2001, Fisher "
     "et al. 2019, arXiv:1801.01489; occlusion: Zeiler, Fergus 2013, arXiv:1311.2901",
+    limits="It knows rows like those it learnt from: of other times, places or ways of measuring its answers get worse without "
+    "a sign. A probability is worth what the calibration says; what spoke for an answer is no cause of anything.",
     check=check,
     row_columns=lambda params, report: features_of(params, report)[0],
 )

@@ -9,7 +9,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from worker.families.tables.features import Features  # noqa: E402
-from worker.families.tables.reading_graph import _crc32, encode_cells  # noqa: E402
+from worker.families.tables.reading_graph import _crc32, encode_cells, places_of  # noqa: E402
 
 KINDS = {"n": "number", "c": "category", "d": "date", "t": "text", "b": "boolean"}
 KNOWN = {"c": ["39", "baker", "書記", "a b", "?x", "0.5"], "b": ["true", "no"]}
@@ -70,10 +70,9 @@ def test_cells_are_read_to_the_same_numbers_codes_and_tokens():
     wanted, wrong = features.encode({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
     assert not wrong
     cells = tf.constant([list(row) for row in zip(*(columns[name] for name in features.columns), strict=True)])
-    found = {
-        name: array.numpy()
-        for name, array in tf.function(lambda x: encode_cells(features, x), autograph=False)(cells).items()
-    }
+    places = places_of(features)
+    made = tf.function(lambda cells: encode_cells(features, cells, places), autograph=False)(cells)
+    found = {name: array.numpy() for name, array in made.items()}
     np.testing.assert_allclose(found["numbers"], wanted["numbers"], rtol=1e-7)
     np.testing.assert_array_equal(found["categories"], wanted["categories"])
     np.testing.assert_array_equal(found["texts"], wanted["texts"])
@@ -88,4 +87,4 @@ def test_checksums_are_those_of_zlib():
 def test_what_cannot_be_read_is_an_error_and_no_number(kind, cell, said):
     features = Features.of({"n": kind})
     with pytest.raises(tf.errors.InvalidArgumentError, match=said):
-        encode_cells(features, tf.constant([[cell]]))
+        encode_cells(features, tf.constant([[cell]]), {})

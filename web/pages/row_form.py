@@ -58,7 +58,8 @@ def fill_cells(spec: RecipeSpec, key: str, item: FormField) -> None:
     """
     with contextlib.suppress(ClientError, DatasetInvalid, ValidationError):
         params, inputs = _trained_with(key)
-        dataset = access.dataset_with_report(inputs[spec.inputs[0].role].dataset_id or "")
+        main = inputs.get(spec.inputs[0].role)
+        dataset = access.dataset_with_report(main.dataset_id or "" if main else "")
         wanted = spec.row_columns(spec.train_params.model_validate(params), dataset.report)
         columns = [found for name in wanted if (found := dataset.report.column(name)) is not None]
         if not 0 < len(columns) <= MOST_CELLS:

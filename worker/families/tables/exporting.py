@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from worker.families.tables.features import Features
-from worker.families.tables.reading_graph import encode_cells
+from worker.families.tables.reading_graph import encode_cells, places_of
 from worker.recipe import Assets
 
 EXAMPLE = '''\
@@ -47,6 +47,7 @@ class _Table(tf.Module):
         self._held = [variable.value for variable in model.variables]  # what is not held is not saved
         features, classes = Features.from_json(assets["features"]), assets["classes"]
         mean, std = (float(number) for number in assets.arrays["target"])
+        self._places = places = places_of(features)
         names, columns = tf.constant(classes or [""]), tf.constant(features.columns)
 
         @tf.function(input_signature=[], autograph=False)
@@ -64,7 +65,7 @@ class _Table(tf.Module):
         )
         def answer(cells: Any) -> Any:
             """cells: string (rows, columns)."""
-            said = tf.cast(model(encode_cells(features, cells), training=False), tf.float64)
+            said = tf.cast(model(encode_cells(features, cells, places), training=False), tf.float64)
             if classes:
                 shares = tf.reduce_mean(tf.nn.softmax(said), axis=1)
                 shares /= tf.reduce_sum(shares, axis=-1, keepdims=True)

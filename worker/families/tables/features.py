@@ -19,8 +19,7 @@ from worker.families.tables.cells import DATE_PARTS, as_categories, as_dates, as
 from worker.families.tables.hashing import TOKENS, hashed_texts
 
 MOST_CATEGORIES = 5_000  # of one column; rarer ones count as never seen
-BINS = 64  # of a number, at most
-ROWS_A_BIN = 40
+BINS = 64  # of a number
 _LARGEST = 1e30  # borders beyond it cannot be subtracted in float32
 
 Columns = Mapping[str, pa.Array | pa.ChunkedArray]
@@ -148,7 +147,6 @@ def edge_table(numbers: np.ndarray) -> np.ndarray:
 
     numbers: float (rows, numbers).
     """
-    most = min(BINS, max(4, len(numbers) // ROWS_A_BIN))
-    rows = [bin_edges(numbers[:, place], most) for place in range(numbers.shape[1])]
+    rows = [bin_edges(numbers[:, place]) for place in range(numbers.shape[1])]
     longest = max(len(row) for row in rows)
     return np.stack([np.pad(row, (0, longest - len(row)), mode="edge") for row in rows])

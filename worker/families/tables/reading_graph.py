@@ -32,18 +32,26 @@ def numbers_of(cells: Any, missing: Any) -> Any:
     return tf.cast(tf.strings.to_number(text, tf.float64), tf.float32)
 
 
-def codes_of(cells: Any, missing: Any, known: list[str]) -> Any:
-    """int32: 0 missing, 1 never seen in training, from 2 on the known ones."""
-    if not known:
-        return tf.where(missing, 0, tf.ones_like(missing, tf.int32))
-    places = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(known, tf.range(2, len(known) + 2)), default_value=1
-    )
+def places_of(features: Features) -> dict[str, Any]:
+    """A table of each category column's known values, and the code of each. Whoever saves a function that uses them holds them."""
+    return {
+        name: tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(features.known[name] or ["\0"]), tf.range(2, max(1, len(features.known[name])) + 2)
+            ),
+            default_value=1,
+        )
+        for name in features.categories
+    }
+
+
+def codes_of(cells: Any, missing: Any, places: Any) -> Any:
+    """int32: 0 missing, 1 never seen in training, from 2 on the known ones. places: of the column (places_of)."""
     found = places.lookup(cells)
     lower = places.lookup(tf.strings.lower(cells, encoding="utf-8"))
-    plain = tf.strings.regex_replace(cells, r"^\+?(-?\d+)\.0*$", r"\1")  # 39.0 for 39
-    found = tf.where(found > 1, found, tf.where(lower > 1, lower, places.lookup(plain)))
-    return tf.where(missing & (places.lookup(cells) < 2), 0, found)
+    plain = places.lookup(tf.strings.regex_replace(cells, r"^\+?(-?)0*(\d+)(?:\.0*)?$", r"\1\2"))  # 39.0 for 39
+    near = tf.where(lower > 1, lower, plain)
+    return tf.where(found > 1, found, tf.where(missing, 0, near))
 
 
 def date_parts_of(cells: Any, missing: Any) -> dict[str, Any]:
@@ -65,8 +73,8 @@ def date_parts_of(cells: Any, missing: Any) -> dict[str, Any]:
     zone_minutes = (zone_minutes // 100 * 60 + zone_minutes % 100) * tf.where(
         tf.strings.substr(zone, 0, 1) == "-", -1, 1
     )
-    minutes = _days(part(1), part(2), part(3)) * _DAY_MINUTES + part(4) * 60 + part(5) - zone_minutes
-    days = tf.math.floordiv(minutes, _DAY_MINUTES)
+    of_day = part(4) * 60 + part(5) - zone_minutes
+    days = _days(part(1), part(2), part(3)) + tf.math.floordiv(of_day, _DAY_MINUTES)
     year, month, day = _civil(days)
     gone = tf.cast(days - _days(year, tf.ones_like(year), tf.ones_like(year)) + 1, tf.float32)
     found = {
@@ -74,7 +82,7 @@ def date_parts_of(cells: Any, missing: Any) -> dict[str, Any]:
         "month": month,
         "weekday": tf.math.floormod(days + 3, 7),  # 1970-01-01 was a Thursday
         "day": day,
-        "hour": tf.math.floormod(minutes, _DAY_MINUTES) // 60,
+        "hour": tf.math.floormod(of_day, _DAY_MINUTES) // 60,
     }
     return {name: tf.where(missing, np.nan, tf.cast(found[name], tf.float32)) for name in DATE_PARTS}
 
@@ -140,9 +148,13 @@ def _crc_table() -> np.ndarray:
     return values
 
 
-def encode_cells(features: Features, cells: Any) -> dict[str, Any]:
-    """Arrays by kind as Features.encode() makes them. cells: string (rows, columns), columns as features.columns has them."""
-    columns = {name: tf.strings.strip(cells[:, place]) for place, name in enumerate(features.columns)}
+def encode_cells(features: Features, cells: Any, places: dict[str, Any]) -> dict[str, Any]:
+    """Arrays by kind as Features.encode() makes them. cells: string (rows, columns), columns as features.columns has them.
+
+    places: as places_of() made them.
+    """
+    cells = tf.strings.regex_replace(tf.strings.regex_replace(cells, r"^[\s\pZ]+", ""), r"[\s\pZ]+$", "")
+    columns = {name: cells[:, place] for place, name in enumerate(features.columns)}
     missing = {name: is_missing(column) for name, column in columns.items()}
     found: dict[str, Any] = {}
     if features.numbers:
@@ -152,7 +164,7 @@ def encode_cells(features: Features, cells: Any) -> dict[str, Any]:
         ]
         found["numbers"] = tf.stack(parts, axis=1)
     if features.categories:
-        codes = [codes_of(columns[name], missing[name], features.known[name]) for name in features.categories]
+        codes = [codes_of(columns[name], missing[name], places[name]) for name in features.categories]
         found["categories"] = tf.stack(codes, axis=1)
     if features.texts:
         texts = [tokens_of(tf.where(missing[name], "", columns[name])) for name in features.texts]
