@@ -63,7 +63,7 @@ def _linear(plain: Any, params: Any, size: int) -> Any:
     )
     trend = layers.AveragePooling1D(width, 1, dtype="float32")(padded[..., None])[..., 0]
     rest = layers.Dense(size, kernel_initializer="zeros", name="rest", dtype="float32")(plain - trend)
-    mean = keras.initializers.Constant(1 / params.context)
+    mean: Any = keras.initializers.Constant(1 / params.context)
     return layers.Dense(size, kernel_initializer=mean, name="trend", dtype="float32")(trend) + rest
 
 
