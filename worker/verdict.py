@@ -20,12 +20,13 @@ class Judge:
     """The figure that is compared. title: as people know it ("ROC-AUC"). mode: "max" or "min".
 
     score: (predictions, rows) -> the figure over those rows, int (n,), repeated ones counted as often; None where it is not
-    defined for them.
+    defined for them. least: of fewer rows nothing is told.
     """
 
     title: str
     mode: str
     score: Callable[[Any, np.ndarray], float | None]
+    least: int = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def _interval(
     by: Judge, own: Any, other: Any, rows: int, seed: int, sign: float, check: Callable[[], None]
 ) -> tuple[float, float]:
     """Ends of the interval that holds SHARE of the gains over resampled rows. Source: Efron 1979, the bootstrap."""
+    if rows < by.least:
+        return -np.inf, np.inf
     rng = np.random.default_rng([seed, 7])
     gains = []
     for _ in range(DRAWS):

@@ -1,7 +1,7 @@
 """Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
 
 from shared.errors import UnknownRecipe
-from shared.recipes import char_lstm, gpt, image_classifier, tabular, text_classifier
+from shared.recipes import char_lstm, forecaster, gpt, image_classifier, tabular, text_classifier
 from shared.recipes.base import RecipeSpec
 
 _SPECS = (
@@ -10,6 +10,7 @@ _SPECS = (
     image_classifier.SPEC,
     tabular.SPEC,
     text_classifier.SPEC,
+    forecaster.SPEC,
 )
 RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in _SPECS}
 

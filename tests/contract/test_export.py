@@ -40,6 +40,7 @@ pytestmark = [
 
 TRAINED = {
     "char_lstm": {"steps": 20},
+    "forecaster": {"epochs": 1, "network": "dlinear"},
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
     "text_classifier": {},
@@ -51,6 +52,10 @@ ROWS = """note,extra,since,married,job,hours,age
 ,,,,,,
 ?,z,2020-02-29 06:15,YES, clerk ,-3.5,+33
 """
+DAYS = [
+    f"2021-05-{day:02d},{shop},{day % 7 + len(shop)},{day % 3 % 2}" for shop in ("上海", "new") for day in range(1, 17)
+]
+RECENT = "\n".join(["day,shop,units,promotion", *DAYS[:16], "2021-05-17,上海,,1", *DAYS[16:]])
 PROMPTS = ("The lazy", "dog; the")
 TEXTS = ("a lovely Ｒoom, very fine", "awful food 太差 " * 9 + "but a good bed", "never seen")
 # Runs examples one after the other: {folder: [arguments]} in, {folder: what it wrote} out. This project must not be there.
@@ -130,6 +135,11 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = TEXTS
             wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "forecaster":
+            path = volume.root / "recent.csv"
+            path.write_text(RECENT, encoding="utf-8-sig")
+            asked[str(unpacked)] = [str(path)]
+            _, _, service, _ = _run(volume, recipe, "generate", model, {"rows": RECENT, "explain": False}, warm)
         elif recipe == "tabular":
             path = volume.root / "rows.csv"
             path.write_text(ROWS, encoding="utf-8-sig")
@@ -201,12 +211,23 @@ def test_rows_of_a_file_are_answered_as_the_service_does(taken):
     assert len({share for _, share in lines}) == 4
 
 
+def test_series_of_a_file_go_on_as_the_service_says(taken):
+    lines = [line.split("\t") for line in taken["forecaster"].said.splitlines()]
+    table = taken["forecaster"].service[-1]
+    said = [[shop, target, forecast] for shop, target, _, forecast, *_ in table.rows]
+    assert [line[:2] for line in lines] == [row[:2] for row in said] and len(lines) == 14
+    assert [float(line[2]) for line in lines] == pytest.approx([row[2] for row in said], rel=1e-5)
+    assert len({line[2] for line in lines}) == 14
+
+
 @exported
 def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
     held = taken[recipe].held
     again: Any = keras.saving.load_model(taken[recipe].folder / "model.keras")
     if recipe == "image_classifier":
         x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
+    elif recipe == "forecaster":
+        x = {name: tf.constant(held.assets.arrays[f"shown_{name}"]) for name in again.input}
     elif recipe == "tabular":
         shown = {name.removeprefix("shown_"): array for name, array in held.assets.arrays.items() if "shown_" in name}
         x = {name: tf.constant(shown[name].astype("f4" if name == "numbers" else "i4")) for name in again.input}

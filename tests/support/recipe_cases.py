@@ -81,6 +81,31 @@ def _people(rows: int = 120) -> list[tuple[str, bytes]]:
     return [("people.csv", "\n".join(lines).encode())]
 
 
+def _sales(days: int = 90) -> list[tuple[str, bytes]]:
+    """Two shops that sell more on Saturdays and with a promotion, which is known beforehand; a day is missing, one stands twice."""
+    rng = np.random.default_rng(0)
+    lines = ["day,shop,units,promotion,noise"]
+    for number in range(days + 3):
+        day = np.datetime64("2021-01-04") + number
+        for place, shop in enumerate(("Köln", "上海")):
+            promotion = (number + place) % 9 == 0
+            units = 20 + 10 * (number % 7 == 5) + 15 * promotion + 5 * place + rng.normal(0, 1)
+            shown = f"{units:.2f}" if number < days else ""
+            line = f"{day},{shop},{shown},{'yes' if promotion else 'no'},{rng.normal():.2f}"
+            if (number, place) != (20, 1):
+                lines += [line] * (2 if number == 30 else 1)
+    return [("sales.csv", "\n".join(lines).encode())]
+
+
+def _counted(rows: int = 120) -> list[tuple[str, bytes]]:
+    """Two numbers by number of step; the second is missing now and then."""
+    lines = ["step,first,second"]
+    for step in range(rows):
+        second = "" if step % 11 == 5 else f"{3 * np.cos(step / 3):.4f}"
+        lines.append(f"{2 * step + 10},{np.sin(step / 3) + step / 50:.4f},{second}")
+    return [("counted.csv", "\n".join(lines).encode())]
+
+
 _ONE_ROW = '{"age": 40, "hours": 50, "job": "書記", "married": "yes", "since": "2020-03-11", "note": "tea"}'
 _PEOPLE = ["age", "hours", "job", "married", "since", "note"]
 
@@ -241,6 +266,40 @@ CASES: dict[str, Case] = {
         bad_params=[{"folds": 11}, {"test_fraction": -1}],
         bad_generate=[{"text": 3}],
         bad_data=[[("once.csv", b"title,review,about\n" + b"".join(b"t%d x,r%d y,label%d\n" % (i, i, i) for i in range(30)))]],
+    ),
+    "forecaster": Case(
+        recipe="forecaster",
+        put=_put_rows,
+        data=_sales,
+        params={
+            "targets": ["units"], "series": "shop", "known": ["promotion"], "context": 14, "horizon": 7, "network": "transformer",
+            "width": 8, "heads": 2, "layers": 1, "patch": 3, "epochs": 3, "batch_size": 8, "holidays": "DE", "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {},
+        bad_params=[
+            {"context": 1}, {"horizon": 0}, {"network": "arima"}, {"interval": 1.0}, {"holidays": "Germany"}, {"parts": [1, 2]},
+            {"targets": "units"}, {"fill": "mean"}, {"unknown": 1}, {"seed": -1}, {"dropout": 1.0}, {"learning_rate": float("nan")},
+        ],
+        bad_generate=[{"rows": 3}, {"file": ["no id"]}, {"only": "Köln"}],
+        bad_data=[
+            [("short.csv", b"day,shop,units,promotion\n" + b"".join(b"2021-01-%02d,a,%d,no\n" % (d, d * d) for d in range(1, 15)))],
+            [("words.csv", b"day,shop,units,promotion\n" + b"".join(b"2021-01-%02d,a,many,no\n" % d for d in range(1, 29)))],
+            [("no_time.csv", b"shop,units,promotion\n" + b"a,3,no\nb,4,yes\n" * 30)],
+        ],
+    ),
+    "forecaster of two numbers": Case(
+        recipe="forecaster",
+        put=_put_rows,
+        data=_counted,
+        params={
+            "time": "step", "targets": ["first", "second"], "context": 12, "horizon": 5, "network": "lstm", "width": 8, "layers": 1,
+            "epochs": 3, "batch_size": 8, "interval": 0.0, "point": "median", "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"rows": "step,first,second\n" + "\n".join(f"{2 * s},{s % 5},{s % 3}" for s in range(15))},
+        stop_after=4,
+        bad_params=[{"validation_fraction": 0.9}, {"width": "wide"}],
+        bad_generate=[{"explain": "maybe"}],
+        bad_data=[[("same.csv", b"step,first,second\n" + b"".join(b"%d,%d,1\n" % (i // 2, i * i) for i in range(80)))]],
     ),
     "tiny_gan": Case(
         recipe="tiny_gan",

@@ -184,11 +184,12 @@ def main(order: dict[str, Any], said: Any) -> None:
         loaded = checkpoint.load_model(volume.checkpoint(used).path, Context(volume=volume))
         generator = code.open_generator(loaded.model, loaded.params, loaded.assets)
         gparams = validate_params(spec.use("generate").params, order["generate"])
+        given = ({},) if spec.use("generate").inputs else ()
         made = []
         for _ in range(2):
             with tempfile.TemporaryDirectory() as folder:
                 files = Files(Path(folder))
-                done = generator.generate(gparams, Context(volume=volume), files)
+                done = generator.generate(gparams, *given, Context(volume=volume), files)
                 outputs = done.outputs if isinstance(done, Report) else done
                 digests = {name: hashlib.sha256(files.path(name).read_bytes()).hexdigest() for name in files.names()}
             made.append({"outputs": json.loads(dump_outputs(outputs)), "files": digests})

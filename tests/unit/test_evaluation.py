@@ -22,7 +22,14 @@ from worker.families.evaluation.folds import over_folds
 from worker.families.evaluation.intervals import class_figures, interval_output, intervals, number_figures
 from worker.families.evaluation.labels import label_metrics, label_outputs, worst_of_many
 from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
-from worker.families.evaluation.series import horizon_output, seasonal_scale, series_judge, series_metrics
+from worker.families.evaluation.series import (
+    block_errors,
+    horizon_output,
+    pinball_loss,
+    seasonal_scale,
+    series_judge,
+    series_metrics,
+)
 from worker.verdict import judge
 
 
@@ -172,8 +179,18 @@ def test_less_error_is_better_where_the_figure_is_an_error():
     truth = np.linspace(0, 1, 300)
     verdict = _judged(number_judge(truth), truth + 0.1, [("the mean", np.full(300, 0.5))], 300)
     assert verdict.better is True
-    windows = truth.reshape(100, 3, 1)
-    assert _judged(series_judge(windows), windows, [("the last value", windows + 1)], 100).better is True
+    windows, blocks = truth.reshape(100, 3), np.arange(100) // 10
+    own, other = (block_errors(windows, said, blocks) for said in (windows + 0.1, windows + 1))
+    verdict = _judged(series_judge(), own, [("the last value", other)], 10)
+    assert verdict.better is True and verdict.difference == pytest.approx(0.9)
+    few = _judged(series_judge(), own[:3], [("the last value", other[:3])], 3)
+    assert few.better is None and few.sentence.startswith("Cannot be told from the last value")
+
+
+def test_errors_of_windows_are_gathered_by_block_without_missing_ones():
+    truth = np.array([[1.0, np.nan], [2.0, 2.0], [5.0, 5.0]])
+    assert block_errors(truth, np.zeros((3, 2)), np.array([0, 0, 1])).tolist() == [[5, 3], [10, 2]]
+    assert pinball_loss(truth, {0.1: np.ones((3, 2)), 0.9: truth}) == pytest.approx(0.1 * (0 + 1 + 1 + 4 + 4) / 5 / 2)
 
 
 def test_a_long_name_of_a_baseline_is_cut_so_that_the_record_keeps_the_verdict(rows):

@@ -135,7 +135,7 @@ def test_typed_rows_are_json_or_csv():
         "age;job\n39;baker\n;",
         "age,job,other\n39,baker,1\n,NA,2",
     ):
-        found = typed_rows(text, columns)
+        found = typed_rows(text, columns, 1_000)
         assert {name: cells.to_pylist() for name, cells in found.items()} == {
             "age": ["39", None],
             "job": ["baker", None],
@@ -157,7 +157,7 @@ def test_typed_rows_are_json_or_csv():
 )
 def test_typed_rows_that_cannot_be_read_are_told_of(text, why):
     with pytest.raises(RecipeFailed, match=why):
-        typed_rows(text, ["age", "job"])
+        typed_rows(text, ["age", "job"], 1_000)
 
 
 def _report(**column):

@@ -1,4 +1,4 @@
-"""Example tables: small classics out of the files that scikit-learn ships, where it is installed, and texts that Python has.
+"""Example tables: small classics out of the files that scikit-learn ships, where it is installed, texts that Python has, a series made by a formula.
 
 scikit-learn is looked for, never imported: that takes a second and loads NumPy, which the web does without.
 """
@@ -7,6 +7,9 @@ import csv
 import gzip
 import importlib.util
 import io
+import math
+import random
+from datetime import date
 from pathlib import Path
 
 from shared.datasets.formats.base import Example
@@ -56,8 +59,27 @@ def _table(columns: list[str], rows: list[list[str]]) -> bytes:
     return out.getvalue().encode()
 
 
+def _passengers(months: int = 480) -> bytes:
+    """Made up: (100 + 2 * month) * season * noise. The season is two waves a year, the noise 2.5 % of the level, seeded."""
+    noise = random.Random(9)
+    rows = []
+    for month in range(months):
+        year = 2 * math.pi * month / 12
+        season = 1 + 0.2 * math.sin(year - 2.0) + 0.08 * math.sin(2 * year)
+        level = (100 + 2 * month) * season * math.exp(noise.gauss(0, 0.025))
+        rows.append([date(1985 + month // 12, month % 12 + 1, 1).isoformat(), f"{level:.1f}"])
+    return _table(["month", "passengers"], rows)
+
+
 def examples() -> tuple[Example, ...]:
-    """Breast cancer, wine, iris and diabetes, where they are installed; paragraphs with their sections."""
+    """Breast cancer, wine, iris and diabetes of scikit-learn; paragraphs with their sections; passengers by a formula."""
+    made_up = Example(
+        "passengers",
+        "Passengers by month (made up by a formula, 480 months)",
+        "forecaster",
+        lambda: [("passengers.csv", _passengers())],
+        {"targets": "passengers", "context": "36", "horizon": "12"},
+    )
     topics = Example(
         "python_topics",
         "Python's language reference (some 800 paragraphs, which section is each of?)",
@@ -65,9 +87,14 @@ def examples() -> tuple[Example, ...]:
         lambda: [("python_topics.csv", topics_csv())],
         {"labels": ["section"]},
     )
+    return (*_classics(), topics, made_up)
+
+
+def _classics() -> tuple[Example, ...]:
+    """What scikit-learn ships, or nothing."""
     folder = _folder()
     if folder is None:
-        return (topics,)
+        return ()
 
     def example(name: str, title: str, file: str, columns: tuple[str, ...], target: str) -> Example:
         params = {"target": target}
@@ -86,5 +113,4 @@ def examples() -> tuple[Example, ...]:
             lambda: [("diabetes.csv", _diabetes(folder))],
             {"target": "progression"},
         ),
-        topics,
     )

@@ -16,16 +16,17 @@ _FEWEST_DISTINCT, _MOST_OF_ONE = 1_000, 100_000
 _MOST_COUNTED = 1_000  # values of a column whose numbers are kept
 _ID_LENGTH = 64  # characters, at most, of what may be an id
 _WORDS = r"\s"
-_BOOLEAN = (
-    {"yes", "no"},
-    {"y", "n"},
-    {"true", "false"},
-    {"t", "f"},
-    {"ja", "nein"},
-    {"oui", "non"},
-    {"on", "off"},
-    {"是", "否"},
+YES_AND_NO = (
+    ("yes", "no"),
+    ("y", "n"),
+    ("true", "false"),
+    ("t", "f"),
+    ("ja", "nein"),
+    ("oui", "non"),
+    ("on", "off"),
+    ("是", "否"),
 )
+_BOOLEAN = tuple(set(pair) for pair in YES_AND_NO)
 _ID_NAMES = ("id", "ids", "uuid", "guid", "index", "key", "nr", "no", "number", "code", "row", "rowid", "编号", "序号")
 
 

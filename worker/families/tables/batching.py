@@ -12,10 +12,10 @@ from shared.recipes.tabular import TabularBatch
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
-from worker.families.other_columns import free_name, refuse_other
 from worker.families.row_table import row_table
 from worker.families.tables.answering import Answering
 from worker.families.tables.cells import as_array, as_categories, as_numbers
+from worker.families.tables.named import free_name, refuse_other_columns
 from worker.recipe import OpenInput, Report
 
 MOST_SHARES = 20  # classes that get a column each
@@ -27,7 +27,7 @@ def predict_table(
 ) -> Report:
     """Write the rows of a table with their answers, in its order, beginning after those that an earlier attempt has written."""
     with open_table(opened.folder) as table:
-        refuse_other(table, answering.features.columns)
+        refuse_other_columns(table.columns, answering.features.columns)
         kept = table.columns if params.keep_columns else []
         shares = params.probabilities and 0 < len(answering.classes) <= MOST_SHARES
         heads = [free_name(head, kept) for head in ("row", *heads_of(answering, shares=shares), "error")]

@@ -23,7 +23,13 @@ def as_array(cells: Cells) -> pa.Array:
 
 
 def as_numbers(name: str, cells: Cells, wrong: dict[int, str]) -> np.ndarray:
-    """float32 (rows,), NaN where missing. Texts are read; those that are no number are told in wrong, by row.
+    """float32 (rows,), otherwise as as_floats() has them; what is too large for float32 is infinite."""
+    with np.errstate(over="ignore"):
+        return as_floats(name, cells, wrong).astype(np.float32)
+
+
+def as_floats(name: str, cells: Cells, wrong: dict[int, str]) -> np.ndarray:
+    """float64 (rows,), NaN where missing. Texts are read; those that are no number are told in wrong, by row.
 
     Raises ValueError for dates.
     """
@@ -32,11 +38,8 @@ def as_numbers(name: str, cells: Cells, wrong: dict[int, str]) -> np.ndarray:
         raise ValueError(f"column {name!r} holds dates; the model learnt it as numbers")
     if pa.types.is_string(cells.type):
         values = _read(name, cells, _number, "number", wrong)
-        found = np.array([math.nan if value is None else value for value in values], np.float64)
-    else:
-        found = pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
-    with np.errstate(over="ignore"):  # what is too large for float32 is infinite
-        return found.astype(np.float32)
+        return np.array([math.nan if value is None else value for value in values], np.float64)
+    return pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
 
 
 def _number(text: str) -> float:

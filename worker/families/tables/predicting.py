@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from shared.errors import RecipeFailed
 from shared.outputs import Output, Score, Scores, Table
-from shared.recipes.tabular import TabularBatch, TabularGenerate
+from shared.recipes.tabular import MOST_ROWS, TabularBatch, TabularGenerate
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.row_table import row_table
@@ -33,7 +33,7 @@ class Predictor:
     def generate(self, params: TabularGenerate, context: Context, files: Files) -> list[Output]:
         """Answer typed rows. Raises RecipeFailed naming all that cannot be read."""
         answering = self._answering
-        columns = typed_rows(params.rows, answering.features.columns)
+        columns = typed_rows(params.rows, answering.features.columns, MOST_ROWS)
         arrays, wrong = answering.features.encode(columns)
         if wrong:
             told = "; ".join(f"row {row + 1}: {why}" for row, why in sorted(wrong.items())[:10])

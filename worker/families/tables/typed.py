@@ -9,21 +9,18 @@ import pyarrow as pa
 from shared.datasets.tables.missing import is_missing
 from shared.datasets.tables.typed import CODE, rows_of
 from shared.errors import RecipeFailed, cut
-from shared.recipes.tabular import MOST_ROWS
 
 
-def typed_rows(text: str, columns: Sequence[str]) -> dict[str, pa.Array]:
-    """The cells of each column as texts, null where they are missing or left out.
+def typed_rows(text: str, columns: Sequence[str], most: int) -> dict[str, pa.Array]:
+    """The cells of each column as texts, null where they are missing or left out. most: rows.
 
     Raises RecipeFailed naming every line that cannot be read and every column that the model does not know.
     """
     rows = rows_of(text)
     if not rows:
         raise RecipeFailed("there is no row to answer", code=CODE)
-    if len(rows) > MOST_ROWS:
-        message = (
-            f"{len(rows):,} rows; at most {MOST_ROWS:,} can be typed in: upload them as a dataset, and predict that"
-        )
+    if len(rows) > most:
+        message = f"{len(rows):,} rows; at most {most:,} can be typed in: upload them as a dataset, and predict that"
         raise RecipeFailed(message, code=CODE)
     given = list(dict.fromkeys(name for row in rows for name in row))
     if not set(given) & set(columns):

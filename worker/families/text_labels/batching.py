@@ -12,9 +12,9 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.evaluation.labels import SAID_FROM
 from worker.families.going import Going
-from worker.families.other_columns import free_name, refuse_other
 from worker.families.row_table import row_table
 from worker.families.tables.cells import as_array
+from worker.families.tables.named import free_name, refuse_other_columns
 from worker.families.text_labels.answering import Answering
 from worker.families.text_labels.labels import read_labels
 from worker.families.text_labels.rows import joined_texts
@@ -30,7 +30,7 @@ def classify_table(
     """Write the rows of a table with their answers, in its order, beginning after those that an earlier attempt has written."""
     read = params.texts or answering.columns
     with open_table(opened.folder) as table:
-        refuse_other(table, read)
+        refuse_other_columns(table.columns, read)
         kept = table.columns if params.keep_columns else []
         shares = params.probabilities and len(answering.names) <= MOST_SHARES
         heads = [free_name(head, kept) for head in ("row", *heads_of(answering, shares=shares), "error")]

@@ -1,20 +1,19 @@
-"""Columns of a table that a model is used on, beside those it learnt from."""
+"""Columns by name: those of a table that a model is used on, against those it learnt from."""
 
 import difflib
 from collections.abc import Sequence
 
-from shared.datasets.tables.reading import TableReader
 from shared.errors import RecipeFailed
 
 _TOLD = 20
 
 
-def refuse_other(table: TableReader, needed: Sequence[str]) -> None:
-    """Raise RecipeFailed naming every column that is needed and that the table has not, with what it may be called there."""
-    missing = [name for name in needed if name not in table.columns]
+def refuse_other_columns(there: Sequence[str], needed: Sequence[str]) -> None:
+    """Raise RecipeFailed naming every column that a model needs and a table has not, with what it may be called there."""
+    missing = [name for name in needed if name not in there]
     if not missing:
         return
-    spare = [name for name in table.columns if name not in needed]
+    spare = [name for name in there if name not in needed]
     told = []
     for name in missing[:_TOLD]:
         near = difflib.get_close_matches(name, spare, 1)
@@ -25,7 +24,7 @@ def refuse_other(table: TableReader, needed: Sequence[str]) -> None:
 
 
 def free_name(name: str, taken: Sequence[str]) -> str:
-    """A name for a new column that none of the table's has."""
+    """A name for a column beside others."""
     while name in taken:
         name = f"{name} (model)"
     return name
