@@ -1,4 +1,4 @@
-"""Example tables: small classics out of the files that scikit-learn ships, where it is installed, texts that Python has, a series made by a formula.
+"""Example tables: classics out of the files that scikit-learn ships, where it is installed; texts of Python; a made-up series.
 
 scikit-learn is looked for, never imported: that takes a second and loads NumPy, which the web does without.
 """
