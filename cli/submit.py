@@ -9,6 +9,7 @@ from cli import inputs
 from cli.client import Client
 from cli.connect import find_source, server_of
 from cli.params import read_params
+from cli.time_left import time_said
 from cli.uploads import upload_file
 from cli.watch import watch_job
 from shared.errors import ClientError
@@ -62,7 +63,8 @@ def submit(options: argparse.Namespace) -> int:
     if options.hours is not None:
         body["deadline_at"] = _in_hours(options.hours)
     job = client.submit(body | _request(client, options))
-    print(f"{job['id']} {job['state']}: {job['standing']['why']}", flush=True)
+    said = "; ".join([job["standing"]["why"], *time_said(job["standing"], job["state"])])
+    print(f"{job['id']} {job['state']}: {said}", flush=True)
     if not options.wait:
         print(f"watch it: trainyard watch {job['id']}   or {client.url}{job['links']['page']}")
         return 0

@@ -215,7 +215,7 @@ class _Check:
             "fair:",
             "owned:",
             "kind:",
-            "durations:",
+            "costs:",
             "rate:",
             "session:",
             "worker:",

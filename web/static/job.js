@@ -49,8 +49,8 @@ export function start() {
     };
     let latest = after;
     open(latest);
-    // A queued job's place changes without any event of its own.
-    const timer = setInterval(() => { if (!document.hidden && state() === "queued") soon(); }, 3000);
+    // A queued job's place changes without any event of its own, and so does what is left of one that is running.
+    const timer = setInterval(() => { if (!document.hidden && Date.now() - last > 2000 && ["queued", "running"].includes(state())) soon(); }, 1000);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
     window.addEventListener("pagehide", () => stop());
   }

@@ -23,6 +23,7 @@ local GRACE_MS = 86400000
 local FEED_MS = 60000  -- how long after a job's end readers in mid-stream still find its last pieces
 local NOTED_BYTES = 400
 local KEPT_PROGRESS_BYTES = 600
+local MEASURED = { 'spent', 'phase_s', 'silent_s', 'evaluations_left', 'stages_left' }
 local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another: some milliseconds
 
 -- Redis' own clock in milliseconds: the only clock leases know.
@@ -128,13 +129,17 @@ local function note_attempt(id, number, values)
   redis.call('HSET', job_key(id), field, cjson.encode(record))
 end
 
--- End running: no lease, no worker, the attempt's record closed.
+-- End running: no lease, no worker, the attempt's record closed. It keeps what it spent where the job goes on.
 local function close_attempt(id, number, now, values)
   redis.call('ZREM', LEASES, id)
   redis.call('HSET', job_key(id), 'worker', '', 'request', '')
   values.ended_ms = now
   local progress = redis.call('HGET', job_key(id), 'progress')
-  if progress then values.last_step = cjson.decode(progress).step end
+  if progress then
+    local told = cjson.decode(progress)
+    values.last_step = told.step
+    if not values.outcome and told.spent ~= cjson.null then values.spent = told.spent end
+  end
   note_attempt(id, number, values)
 end
 
@@ -185,16 +190,18 @@ local function settle(id, ended_as, now, most, todo)
   return most - #some
 end
 
--- Take from an ended job's record what only a job that may still run needs, and the newest metrics where they are many or
--- its result tells them (all of them are on the volume); and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
+-- Take from an ended job's record what only a job that may still run needs, what its time went to, and the newest metrics where
+-- they are many or its result tells them (all of them are on the volume); and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
 local function slim(id)
   redis.call('HDEL', job_key(id), 'order', 'request', 'worker', 'requeue_cause', 'source', 'checkpoint_step', 'spent_step',
     'after_left', 'waits_for', 'noted', 'priority')
   local progress, result = unpack(redis.call('HMGET', job_key(id), 'progress', 'result'))
-  if progress and (result or #progress > KEPT_PROGRESS_BYTES) then
-    local kept = {}
-    for name, value in pairs(cjson.decode(progress)) do
-      if name ~= 'metrics' and value ~= cjson.null then kept[name] = value end
+  if progress then
+    local kept, told = {}, cjson.decode(progress)
+    for _, name in ipairs(MEASURED) do told[name] = nil end
+    if result or #cjson.encode(told) > KEPT_PROGRESS_BYTES then told.metrics = nil end
+    for name, value in pairs(told) do
+      if value ~= cjson.null then kept[name] = value end
     end
     redis.call('HSET', job_key(id), 'progress', cjson.encode(kept))
   end

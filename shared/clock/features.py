@@ -1,0 +1,72 @@
+"""What the cost of a job may go by: numbers and words taken from its request, the same for every recipe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.jobs.job import JobRequest
+
+_IGNORED = {"seed"}  # it changes what comes out, not what it costs
+_LONGEST_WORD = 40  # characters; longer texts are told by their length
+SIZE = "size."  # before the names of sizes of inputs, so that they are no params
+
+
+@dataclass(frozen=True)
+class Features:
+    """numbers: all above zero, by name; a count (int) may scale the cost, a rate (float) hardly. words: everything else."""
+
+    numbers: dict[str, float] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+
+    def with_words(self, **words: str) -> "Features":
+        return Features(self.numbers, self.words | words)
+
+
+def features_of(request: JobRequest) -> Features:
+    """Numbers and words of a request."""
+    numbers: dict[str, float] = {}
+    words: dict[str, str] = {}
+    for name, value in request.params.items():
+        if name not in _IGNORED:
+            _add(name, value, numbers, words)
+    for name, value in request.sizes.items():
+        _add(f"{SIZE}{name}", value, numbers, words)
+    for role, ref in request.inputs.items():
+        if ref.dataset_id:
+            words[f"input.{role}"] = ref.dataset_id[:8]
+        elif ref.checkpoint:
+            words[f"input.{role}"] = ref.checkpoint.job_id[-8:]
+    return Features(numbers, words)
+
+
+def _add(name: str, value: Any, numbers: dict[str, float], words: dict[str, str]) -> None:
+    if isinstance(value, list | dict | tuple):
+        value = len(value)
+        name = f"{name}.count"
+    if isinstance(value, str) and len(value) > _LONGEST_WORD:
+        numbers[f"{name}.length"] = len(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        numbers[name] = value
+    else:
+        words[name] = str(value)
+
+
+def sizes_of(report_of: Mapping[str, Any]) -> dict[str, float]:
+    """Sizes of the datasets a job is given, by role: rows, columns, classes, bytes, and what only their format measures.
+
+    report_of: role -> DatasetManifest. Of the first role the names stand alone.
+    """
+    found: dict[str, float] = {}
+    for number, (role, dataset) in enumerate(report_of.items()):
+        report, before = dataset.report, f"{role}." if number else ""
+        sizes = {
+            "rows": report.rows,
+            "columns": len(report.columns),
+            "classes": len(report.classes),
+            "bytes": dataset.bytes,
+        }
+        facts = {n: v for n, v in report.facts.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+        for name, value in (sizes | dict(list(facts.items())[:6])).items():
+            if value > 0:
+                found[f"{before}{name}"] = float(f"{value:.4g}") if isinstance(value, float) else value
+    return found
