@@ -51,13 +51,13 @@ def _add(name: str, value: Any, numbers: dict[str, float], words: dict[str, str]
         words[name] = str(value)
 
 
-def sizes_of(report_of: Mapping[str, Any]) -> dict[str, float]:
-    """Sizes of the datasets a job is given, by role: rows, columns, classes, bytes, and what only their format measures.
+def sizes_of(datasets: Mapping[str, Any]) -> dict[str, float]:
+    """Sizes of the datasets a job is given: rows, columns, classes, bytes, and of pictures their largest sides.
 
-    report_of: role -> DatasetManifest. Of the first role the names stand alone.
+    datasets: role -> DatasetManifest. Of the first role the names stand alone.
     """
     found: dict[str, float] = {}
-    for number, (role, dataset) in enumerate(report_of.items()):
+    for number, (role, dataset) in enumerate(datasets.items()):
         report, before = dataset.report, f"{role}." if number else ""
         sizes = {
             "rows": report.rows,
@@ -65,8 +65,11 @@ def sizes_of(report_of: Mapping[str, Any]) -> dict[str, float]:
             "classes": len(report.classes),
             "bytes": dataset.bytes,
         }
-        facts = {n: v for n, v in report.facts.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-        for name, value in (sizes | dict(list(facts.items())[:6])).items():
-            if value > 0:
-                found[f"{before}{name}"] = float(f"{value:.4g}") if isinstance(value, float) else value
+        sizes |= {side: _most(report.facts[side]) for side in ("width", "height") if side in report.facts}
+        found |= {f"{before}{name}": value for name, value in sizes.items() if value > 0}
     return found
+
+
+def _most(value: Any) -> int:
+    """Of a number, or the two ends of a range."""
+    return int(max(value)) if isinstance(value, list) else int(value)

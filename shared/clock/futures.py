@@ -36,6 +36,7 @@ _GUESSED = {
     "baselines": Length.about(1.0, 1.0),
     "ending": Length.about(0.1, 0.8),
 }
+_MOST_WHOLES = 500  # answers remembered
 _AFTER = ("reporting", "baselines", "ending")
 _RATE_SPREAD, _FIRST_SPREAD = (
     0.06,
@@ -85,8 +86,9 @@ class _Rest:
         length = length or self.known(what)
         if length is None:
             return
-        for i, z in enumerate(_zs(what)):
-            self.seconds[i] += (times if isinstance(times, float) else times[i]) * length.draw(z)
+        log_s, spread, exp = length.log_s, length.spread, math.exp
+        often = [times] * DRAWS if isinstance(times, float) else times
+        self.seconds = [s + n * exp(log_s + spread * z) for s, n, z in zip(self.seconds, often, _zs(what), strict=True)]
 
     def add_left(self, what: str, elapsed_s: float, own: Length | None = None) -> None:
         """What is left of a phase that has lasted elapsed_s. own: what its own parts say of the whole of it."""
@@ -95,8 +97,20 @@ class _Rest:
             self.seconds[i] += length.left(elapsed_s, z)
 
 
-def whole(learnt: Learnt, features: Features) -> tuple[list[float], bool] | None:
-    """Seconds of work of a job that has not begun, by draw, and whether some of it is guessed. None: not yet known."""
+Futures = tuple[list[float], bool]  # seconds by draw; whether some of it is guessed
+
+
+def whole(learnt: Learnt, features: Features) -> Futures | None:
+    """Seconds of work of a job that has not begun; None: not yet known."""
+    key = repr(features)
+    if key not in learnt.wholes:  # a queue may hold hundreds alike
+        if len(learnt.wholes) > _MOST_WHOLES:
+            learnt.wholes.clear()
+        learnt.wholes[key] = _whole(learnt, features)
+    return learnt.wholes[key]
+
+
+def _whole(learnt: Learnt, features: Features) -> Futures | None:
     rest = _Rest(learnt, features, [0.0] * DRAWS)
     if "generating" in {phase for cost in learnt.costs for phase in cost.phases}:
         _use(rest)
@@ -131,8 +145,8 @@ def _use(rest: _Rest) -> None:
         rest.add("loading")
 
 
-def left(learnt: Learnt, features: Features, job: Job, since_s: float) -> tuple[list[float], bool] | None:
-    """Seconds of work until a job that has begun will have ended, by draw. None: not yet known.
+def left(learnt: Learnt, features: Features, job: Job, since_s: float) -> Futures | None:
+    """Seconds of work until a job that has begun will have ended; None: not yet known.
 
     since_s: of a running one, seconds since its record was written.
     """
@@ -261,7 +275,7 @@ def _own_later(spent: PhaseSpent | None) -> Length | None:
     return Length.about(max(spent.first_seconds * 0.5, 0.002), 0.8)
 
 
-def _use_left(rest: _Rest, progress: Progress, elapsed: float, since_s: float) -> tuple[list[float], bool] | None:
+def _use_left(rest: _Rest, progress: Progress, elapsed: float, since_s: float) -> Futures | None:
     """What is left of a use of a model."""
     if not len(rest.learnt) and progress.phase != "generating":
         return None

@@ -7,6 +7,7 @@ narrows what it says of a new one.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from shared.clock.cost import MOST_COSTS, Cost
 from shared.clock.features import SIZE, Features
@@ -82,6 +83,7 @@ class Learnt:
         self._fits: dict[str, _Fit | None] = {}
         self._said: dict[tuple[str, str], Length | None] = {}
         self._alike: dict[bool, _Alike] = {}
+        self.wholes: dict[str, Any] = {}  # what futures.py has drawn from this, by features
 
     def __len__(self) -> int:
         return len(self.costs)

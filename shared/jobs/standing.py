@@ -13,13 +13,11 @@ from pydantic import BaseModel
 from shared.clock.cost import cold_word
 from shared.clock.estimate import Estimate, estimate_of
 from shared.clock.features import Features, features_of
-from shared.clock.futures import DRAWS, left, whole
+from shared.clock.futures import DRAWS, Futures, left, whole
 from shared.clock.learning import Learnt
 from shared.jobs.job import Job, JobRequest, State
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.record import source_key
-
-Futures = tuple[list[float], bool]  # seconds by draw; whether a part of them is guessed
 
 
 class Standing(BaseModel):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from shared.clock.estimate import Estimate
-from shared.clock.words import basis_said, done_by, estimate_said, left_said, length_said, moment_said, phase_said
+from shared.clock.words import basis_said, done_by, estimate_said, left_said, moment_said, phase_said
 
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 
@@ -124,7 +124,6 @@ FILTERS = {
     "done": done,
     "estimate": estimate_said,
     "basis": basis_said,
-    "length": length_said,
     "phase": phase_said,
     "ago": ago,
     "exact": exact,
