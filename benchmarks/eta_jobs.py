@@ -1,6 +1,5 @@
 """The jobs that benchmarks/eta.py runs: every recipe that is built in, sizes very unlike one another, drawn by a seed."""
 
-import io
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from shared.clock.features import sizes_of
-from shared.datasets import DatasetManifest, Limits, import_dataset
+from shared.datasets import DatasetManifest
 from shared.ids import new_id
 from shared.jobs.job import DATA, MODEL, CheckpointRef, InputRef, JobRequest
 from shared.recipes import RECIPES, get_recipe
 from shared.volume.volume import Volume
+from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
 
 TRAININGS, GENERATIONS = 34, 12
-SHORTEST_S, LONGEST_S = 4.0, 45.0  # roughly how long trainings are meant to take, drawn evenly in the logarithm
+SHORTEST_S, LONGEST_S = 3.0, 22.0  # roughly how long trainings are meant to take, drawn evenly in the logarithm
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Data:
         ]
 
     def _put(self, format: str, files: list[tuple[str, bytes]]) -> DatasetManifest:
-        return import_dataset(self.volume, Limits(), [(name, io.BytesIO(body)) for name, body in files], format=format)
+        return import_files(self.volume, files, format)
 
 
 def _table(rows: int) -> bytes:
@@ -130,7 +130,7 @@ def trainings(data: Data, seed: int) -> Iterator[Wanted]:
         ratio = LONGEST_S / SHORTEST_S
         seconds = SHORTEST_S * ratio ** rng.random()
         if number in faults:
-            seconds = max(seconds, 20.0)
+            seconds = max(seconds, 12.0)
         params, dataset = TRAINED[recipe](rng, data, seconds)
         if (number // len(names)) % 3 == 2 and number not in faults:
             params |= {"early_stopping_patience": 2, "learning_rate": 0.02}

@@ -34,7 +34,7 @@ def test_every_phase_has_its_seconds_and_how_often_it_came():
         2.0,
         1,
     )
-    assert spent["training"].times == 20  # steps between two words in a row; the first belongs to compiling
+    assert spent["training"].times == 40  # the first belongs to compiling
 
 
 def test_a_stamp_says_how_long_the_phase_has_lasted_and_how_long_nothing_was_heard():

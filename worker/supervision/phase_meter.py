@@ -31,14 +31,14 @@ class PhaseMeter:
         before, self._progress = self._progress, progress
         spent, seconds = self._spent[before.phase], now - self._told_at
         spent.seconds += seconds
-        if self._first and before.phase not in STEPPING:
+        if before.phase in STEPPING:
+            spent.times += max(progress.step - before.step, 0)
+        elif self._first:
             spent.first_seconds += seconds
         self._told_at = now
         if progress.phase != before.phase:
             self._phase_began = now
             self._begin(progress.phase)
-        elif progress.phase in STEPPING and progress.step > before.step:
-            spent.times += progress.step - before.step
 
     def stamp(self, now: float) -> Progress:
         """The newest progress with what has been spent until it was told, and the seconds since."""
