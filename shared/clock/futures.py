@@ -127,7 +127,7 @@ def _whole(learnt: Learnt, features: Features) -> Futures | None:
         planned = planned_evaluations(features)
         times = [planned * evaluations.draw(z) * f for z, f in zip(_zs("evaluations"), fractions, strict=True)]
         for phase in ("evaluating", "sampling"):
-            _repeated(rest, phase, times, None)
+            _repeated(rest, phase, times)
     for phase in ("starting", "loading"):
         rest.add(phase)
     for phase in ("compiling", "saving"):
@@ -247,32 +247,33 @@ def _evaluations_left(
     times = [float(max(count, 0)) * share for share in shares]
     for phase in ("evaluating", "sampling"):
         spent = here.get(phase)
+        own = _own_later(spent, progress.phase == phase)
         if progress.phase == phase:
             first = spent is None or spent.times <= spent.first_times
-            name = f"first {phase}" if first else phase
-            rest.add_left(name, elapsed, together(_by_parts(progress, elapsed), None if first else _own(here, phase)))
+            parts = _by_parts(progress, elapsed)
+            rest.add_left(f"first {phase}" if first else phase, elapsed, together(parts, own))
         extra = 1.0 if phase == "sampling" and open_one else 0.0
-        _repeated(rest, phase, [t + extra for t in times], spent)
+        _repeated(rest, phase, [t + extra for t in times], begun=spent is not None, own=own)
 
 
-def _repeated(rest: _Rest, phase: str, times: list[float], spent: PhaseSpent | None) -> None:
-    """Add a phase that comes again and again, by draw; its first time in an attempt costs more."""
-    later = together(rest.known(phase), _own_later(spent))
-    if spent is None or not spent.first_times:
-        first = rest.known(f"first {phase}")
-        rest.add(f"first {phase}", [min(t, 1.0) for t in times], first)
+def _repeated(rest: _Rest, phase: str, times: list[float], *, begun: bool = False, own: Length | None = None) -> None:
+    """Add a phase that comes again and again, by draw; its first time in an attempt costs more. own: what one took here."""
+    if not begun:
+        rest.add(f"first {phase}", [min(t, 1.0) for t in times])
         times = [max(t - 1.0, 0.0) for t in times]
-    rest.add(phase, times, later)
+    rest.add(phase, times, _beside(rest.known(phase), own))
 
 
-def _own_later(spent: PhaseSpent | None) -> Length | None:
-    """What a phase that comes again and again has cost in this attempt."""
-    if spent is None or not spent.first_times:
+def _own_later(spent: PhaseSpent | None, is_open: bool) -> Length | None:
+    """What a phase that comes again and again has cost in this attempt, its first time aside. is_open: it is in it now."""
+    if spent is None:
         return None
-    count = spent.times - spent.first_times
+    count = spent.times - spent.first_times - is_open
     if count > 0 and spent.seconds > spent.first_seconds:
         return Length.about((spent.seconds - spent.first_seconds) / count, max(0.3 / math.sqrt(count), 0.08))
-    return Length.about(max(spent.first_seconds * 0.5, 0.002), 0.8)
+    if spent.times > is_open:  # only the first has ended
+        return Length.about(max(spent.first_seconds * 0.5, 0.002), 0.8)
+    return None
 
 
 def _use_left(rest: _Rest, progress: Progress, elapsed: float, since_s: float) -> Futures | None:
