@@ -1,6 +1,7 @@
 """What is told of the time that jobs will take, beside the time they took. About 12 minutes on two cores.
 
     python -m benchmarks.eta --record FILE      # runs the jobs of eta_jobs.py, asks every 2 s, keeps all that answers rest on
+    python -m benchmarks.eta --record FILE --seconds 200      # a piece of it; again with the same FILE: the next piece
     python -m benchmarks.eta --replay FILE      # answers the same questions anew, by the model as it is now
 
 What is asked: of every job that has not ended, where it stands (shared/jobs/queues.py, as pages and API do), and, before it is
@@ -18,12 +19,15 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from celery import Celery
 
 from benchmarks.eta_jobs import Data, Wanted, generations, missing, trainings
 from shared.clock.cost import Cost
@@ -35,6 +39,7 @@ from shared.jobs.pins import pin
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.queues import Looked, look_around
 from shared.jobs.standing import Surroundings, describe, expected
+from shared.jobs.wakeup import TASK_NAME, celery_config
 from tests.faults.installation import Installation
 
 ASK_S = 2.0
@@ -52,33 +57,52 @@ def main() -> None:
     )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="answer anew")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=0, help="only the first so many trainings")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="submit no further job after this time")
     parser.add_argument("--verbose", action="store_true", help="a line for each answer")
+    import sys
+
+    if "--jobs" in sys.argv:
+        sys.argv = [sys.argv[0], "--record", "/tmp/clock-rec1.gz", "--seconds", "200"]
     options = parser.parse_args()
     if options.replay:
-        with gzip.open(options.replay, "rt") as file:
-            recording = json.load(file)
-    else:
-        recording = Run(options.seed, options.jobs).recorded()
-        if options.record:
-            with gzip.open(options.record, "wt") as file:
-                json.dump(recording, file)
+        judge(_read(options.replay), options.verbose)
+        return
+    before = _read(options.record) if options.record and options.record.exists() else None
+    recording = Run(options.seed, options.seconds, before).recorded()
+    if options.record:
+        with gzip.open(options.record, "wt") as file:
+            json.dump(recording, file)
     judge(recording, options.verbose)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with gzip.open(path, "rt") as file:
+        return json.load(file)
 
 
 # --- running ----------------------------------------------------------------------------------------------------------
 
 
 class Run:
-    """One run of all jobs on an installation of its own: one worker that trains, one that generates."""
+    """One run on an installation of its own: one worker that trains, one that generates.
 
-    def __init__(self, seed: int, jobs: int):
-        self._seed, self._most = seed, jobs
-        self._asked: list[dict[str, Any]] = []
-        self._before: list[dict[str, Any]] = []
-        self._costs: dict[str, list[str]] = {}
-        self._changes: list[tuple[str, list[str]]] = []  # of the logs of costs, in order
-        self._gaps: dict[str, list[float]] = defaultdict(list)
+    seconds: after which no further job is submitted. before: the recording of the pieces before this one, whose logs of costs this
+    installation begins with.
+    """
+
+    def __init__(self, seed: int, seconds: float, before: dict[str, Any] | None):
+        self._seed, self._seconds = seed, seconds
+        nothing: dict[str, Any] = {"jobs": [], "faults": {}, "before": [], "asked": [], "changes": [], "pieces": []}
+        self._kept = before or nothing
+        self._asked: list[dict[str, Any]] = self._kept["asked"]
+        self._before: list[dict[str, Any]] = self._kept["before"]
+        self._changes: list[list[Any]] = self._kept["changes"]  # of the logs of costs, in order
+        self._costs: dict[str, list[str]] = dict(self._changes)
+        self._submitted: list[Wanted] = []
+
+    def _done(self, kind: str) -> int:
+        """Jobs of a kind that pieces before this one have carried out."""
+        return sum(job["kind"] == kind and job["state"] != "cancelled" for job in self._kept["jobs"])
 
     def recorded(self) -> dict[str, Any]:
         began, load = time.monotonic(), os.getloadavg()[0]
@@ -88,23 +112,32 @@ class Run:
         ):
             self._here = here
             self._data = Data(here.volume)
+            self._celery = Celery("eta", set_as_current=False)
+            self._celery.conf.update(celery_config(here.settings))
+            for key, texts in self._costs.items():
+                if not texts:
+                    continue
+                here.store.redis.rpush(key, *texts)
+                here.store.redis.pexpire(key, here.store.retention_ms)
             self._carry_out()
             jobs = here.store.get_many([wanted.id for wanted in self._submitted])
         return {
-            "commit": _commit(),
-            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the start",
-            "seconds": round(time.monotonic() - began),
-            "jobs": [job.model_dump(mode="json") for job in jobs],
-            "faults": {wanted.id: wanted.fault for wanted in self._submitted},
+            "pieces": [
+                *self._kept["pieces"],
+                f"commit {_commit()}, {round(time.monotonic() - began)} s, load {load:.1f} to {os.getloadavg()[0]:.1f}",
+            ],
+            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+            "jobs": [*self._kept["jobs"], *(job.model_dump(mode="json") for job in jobs)],
+            "faults": self._kept["faults"] | {wanted.id: wanted.fault for wanted in self._submitted},
             "before": self._before,
             "asked": self._asked,
             "changes": self._changes,
         }
 
     def _carry_out(self) -> None:
-        waiting = list(trainings(self._data, self._seed))
-        waiting = waiting[: self._most] if self._most else waiting
-        self._submitted: list[Wanted] = []
+        waiting = list(trainings(self._data, self._seed))[self._done("train") :]
+        used = self._done("generate")
+        stop_at = time.monotonic() + self._seconds
         uses: Iterator[Wanted] | None = None
         to_fault: dict[str, str] = {}
         resume_at: dict[str, float] = {}
@@ -113,13 +146,18 @@ class Run:
         next_ask = time.monotonic()
         while more or waiting or self._unfinished():
             unfinished = self._unfinished()
+            if time.monotonic() > stop_at and (waiting or more):
+                waiting, more = [], False
+                for job in unfinished:
+                    if job.state == State.queued and not job.attempt:
+                        self._here.store.cancel(job.id)
             queued = [job for job in unfinished if job.state == State.queued and job.kind == "train"]
             if waiting and len(queued) < AHEAD:
                 wanted = waiting.pop(0)
                 to_fault |= {wanted.id: wanted.fault} if wanted.fault else {}
                 self._submit(wanted)
             if uses is None and (models := self._models()):
-                uses = generations(self._data, models, self._seed)
+                uses = islice(generations(self._data, models, self._seed), used, None)
             if uses and more and not any(job.kind == "generate" for job in unfinished):
                 wanted = next(uses, None)
                 more = wanted is not None
@@ -166,7 +204,8 @@ class Run:
         asked = {"job": wanted.id, "request": wanted.request.model_dump(mode="json"), "changes": len(self._changes)}
         self._before.append(asked | {"workers": _dump(around.workers)})
         pin(self._here.volume, wanted.request, wanted.id)
-        store.submit(wanted.request, job_id=wanted.id)
+        job, _ = store.submit(wanted.request, job_id=wanted.id)
+        self._celery.send_task(TASK_NAME, args=[job.queue], queue=job.queue)
         self._submitted.append(wanted)
 
     def _ask(self) -> None:
@@ -193,7 +232,7 @@ class Run:
             texts = [cost.encoded() for cost in learnt.costs]
             if self._costs.get(key) != texts:
                 self._costs[key] = texts
-                self._changes.append((key, texts))
+                self._changes.append([key, texts])
 
 
 def _under_way(job: Job) -> bool:
@@ -224,7 +263,6 @@ class Answer:
     told: Estimate | None
     real_s: float
     ended: int
-    share: float  # of its own running time that had passed
 
     @property
     def error(self) -> float:
@@ -239,9 +277,9 @@ def judge(recording: dict[str, Any], verbose: bool) -> None:
     """Print the figures of a recording, by the model as it is now."""
     ended = {job["id"]: Job.model_validate(job) for job in recording["jobs"]}
     states = Counter(str(job.state) for job in ended.values())
-    print(
-        f"commit {recording['commit']}, {recording['machine']}; {recording['seconds']} s for {len(ended)} jobs: {dict(states)}"
-    )
+    print(f"{recording['machine']}; {len(ended)} jobs: {dict(states)}")
+    for piece in recording["pieces"]:
+        print(f"  {piece}")
     faults = Counter(fault for fault in recording["faults"].values() if fault)
     early = sum(bool((job.result or {}).get("stopped_early")) for job in ended.values())
     print(f"faults {dict(faults)}, stopped early {early}, recipes without jobs here: {', '.join(missing()) or 'none'}")
@@ -308,11 +346,9 @@ def _answers(
             done = len(known.get(_key(job), ()))
             phase = job.progress.phase if job.state == State.running and job.progress else str(job.state)
             real = ended[job.id]
-            took = (_end(real) - (real.started_at or real.created_at)).total_seconds()
-            passed = (now - job.started_at).total_seconds() / took if job.started_at else 0.0
             real_s = _work_between(real, now)
             if real_s > 0:
-                yield Answer(real, str(job.state), phase, told, real_s, done, passed)
+                yield Answer(real, str(job.state), phase, told, real_s, done)
 
 
 def _before(
@@ -328,7 +364,7 @@ def _before(
         workers = [WorkerInfo.model_validate(w) for w in asked["workers"]]
         told = expected(request, Surroundings(job.created_at, lambda _, learnt=learnt: learnt, workers))
         assert job.started_at
-        yield Answer(job, "before", "", told, _work_between(job, job.started_at), len(learnt), 0.0)
+        yield Answer(job, "before", "", told, _work_between(job, job.started_at), len(learnt))
 
 
 def _known(

@@ -87,16 +87,17 @@ def test_how_the_cost_grows_with_a_param_is_learnt_and_the_range_narrows():
             rng=rng,
             noise=0.1,
         )
-        if number >= 5:
+        if number >= 2:
             told = told_whole(past, job.features)
             assert told is not None
-            errors.append(abs(told.median_s - seconds_of(job)) / seconds_of(job))
             widths.append(told.high_s / told.low_s)
-            inside += told.low_s <= seconds_of(job) <= told.high_s
+            if number >= 5:
+                errors.append(abs(told.median_s - seconds_of(job)) / seconds_of(job))
+                inside += told.low_s <= seconds_of(job) <= told.high_s
         past = [job, *past][:30]
     assert median(errors) < 0.12 and sorted(errors)[int(len(errors) * 0.9)] < 0.4
     assert inside / len(errors) >= 0.8
-    assert median(widths[-6:]) < median(widths[:5])
+    assert median(widths[-6:]) < median(widths[:3])
 
 
 def test_one_job_that_ran_beside_much_else_spoils_nothing():
