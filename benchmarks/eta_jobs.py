@@ -17,7 +17,7 @@ from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
 
 TRAININGS, GENERATIONS = 34, 12
-SHORTEST_S, LONGEST_S = 3.0, 22.0  # roughly how long trainings are meant to take, drawn evenly in the logarithm
+SHORTEST_S, LONGEST_S = 1.0, 9.0  # of stepping on a quiet machine, roughly, drawn evenly in the logarithm
 
 
 @dataclass
@@ -130,7 +130,7 @@ def trainings(data: Data, seed: int) -> Iterator[Wanted]:
         ratio = LONGEST_S / SHORTEST_S
         seconds = SHORTEST_S * ratio ** rng.random()
         if number in faults:
-            seconds = max(seconds, 12.0)
+            seconds = max(seconds, 6.0)
         params, dataset = TRAINED[recipe](rng, data, seconds)
         if (number // len(names)) % 3 == 2 and number not in faults:
             params |= {"early_stopping_patience": 2, "learning_rate": 0.02}

@@ -87,7 +87,7 @@ class _Rest:
         if length is None:
             return
         log_s, spread, exp = length.log_s, length.spread, math.exp
-        often = [times] * DRAWS if isinstance(times, float) else times
+        often = times if isinstance(times, list) else [times] * DRAWS
         self.seconds = [s + n * exp(log_s + spread * z) for s, n, z in zip(self.seconds, often, _zs(what), strict=True)]
 
     def add_left(self, what: str, elapsed_s: float, own: Length | None = None) -> None:

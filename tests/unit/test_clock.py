@@ -118,7 +118,7 @@ def test_epochs_count_by_the_rows_of_the_dataset():
     def of(rows: int, epochs: int) -> Cost:
         steps = epochs * math.ceil(rows * 0.9 / 4)
         cost = a_cost(steps=steps)
-        numbers = {"epochs": epochs, "batch_size": 4, "width": 8, "size.rows": rows}
+        numbers: dict[str, float] = {"epochs": epochs, "batch_size": 4, "width": 8, "size.rows": rows}
         return Cost(Features(numbers, cost.features.words), cost.phases, steps, steps, False, "cpu")
 
     told = told_whole([of(100, 10), of(400, 10), of(100, 30)], of(400, 30).features)
