@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -47,6 +47,7 @@ from tests.faults.installation import Installation
 ASK_S = 2.0
 PAUSED_S = 6.0
 AHEAD = 3  # trainings kept waiting
+KEEP_S = 60.0
 LATE_S = 60.0  # how much longer a piece waits for its last jobs
 LEAST_S = 1.0  # of the real time an error is measured by
 KEYS = Keys("eta")
@@ -68,10 +69,14 @@ def main() -> None:
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))  # and all it started with it
     before = _read(options.record) if options.record and options.record.exists() else None
-    recording = Run(options.seed, options.seconds, before).recorded()
-    if options.record:
-        with gzip.open(options.record, "wt") as file:
-            json.dump(recording, file)
+
+    def keep(recording: dict[str, Any]) -> None:
+        if options.record:
+            with gzip.open(options.record, "wt") as file:
+                json.dump(recording, file)
+
+    recording = Run(options.seed, options.seconds, before, keep).recorded()
+    keep(recording)
     judge(recording, options.verbose)
 
 
@@ -87,11 +92,13 @@ class Run:
     """One run on an installation of its own: one worker that trains, one that generates.
 
     seconds: after which no further job is submitted. before: the recording of the pieces before this one, whose logs of costs this
-    installation begins with.
+    installation begins with. keep: takes the recording so far, now and then.
     """
 
-    def __init__(self, seed: int, seconds: float, before: dict[str, Any] | None):
-        self._seed, self._seconds = seed, seconds
+    def __init__(
+        self, seed: int, seconds: float, before: dict[str, Any] | None, keep: Callable[[dict[str, Any]], None]
+    ):
+        self._seed, self._seconds, self._keep = seed, seconds, keep
         nothing: dict[str, Any] = {"jobs": [], "faults": {}, "before": [], "asked": [], "changes": [], "pieces": []}
         self._kept = before or nothing
         self._asked: list[dict[str, Any]] = self._kept["asked"]
@@ -105,7 +112,7 @@ class Run:
         return sum(job["kind"] == kind and job["state"] in ("succeeded", "failed") for job in self._kept["jobs"])
 
     def recorded(self) -> dict[str, Any]:
-        began, load = time.monotonic(), os.getloadavg()[0]
+        self._began, self._load = time.monotonic(), os.getloadavg()[0]
         with (
             tempfile.TemporaryDirectory() as folder,
             Installation(Path(folder), queues=("train", "generate"), key_prefix=KEYS.prefix, **PERIODS) as here,
@@ -120,11 +127,16 @@ class Run:
                 here.store.redis.rpush(key, *texts)
                 here.store.redis.pexpire(key, here.store.retention_ms)
             self._carry_out()
-            jobs = here.store.get_many([wanted.id for wanted in self._submitted])
+            return self._recording()
+
+    def _recording(self) -> dict[str, Any]:
+        """All until now."""
+        jobs = self._here.store.get_many([wanted.id for wanted in self._submitted])
+        seconds, load = round(time.monotonic() - self._began), os.getloadavg()[0]
         return {
             "pieces": [
                 *self._kept["pieces"],
-                f"commit {_commit()}, {round(time.monotonic() - began)} s, load {load:.1f} to {os.getloadavg()[0]:.1f}",
+                f"commit {_commit()}, {seconds} s, load {self._load:.1f} at the start, {load:.1f} at the end",
             ],
             "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
             "jobs": [*self._kept["jobs"], *(job.model_dump(mode="json") for job in jobs)],
@@ -143,7 +155,7 @@ class Run:
         resume_at: dict[str, float] = {}
         fault_thread: threading.Thread | None = None
         more = True
-        next_ask = time.monotonic()
+        next_ask, next_keep = time.monotonic(), time.monotonic() + KEEP_S
         while (more or waiting or self._unfinished()) and time.monotonic() < stop_at + LATE_S:
             unfinished = self._unfinished()
             if time.monotonic() > stop_at and (waiting or more):
@@ -182,6 +194,9 @@ class Run:
             if time.monotonic() >= next_ask:
                 next_ask += ASK_S
                 self._ask()
+            if time.monotonic() >= next_keep:
+                next_keep += KEEP_S
+                self._keep(self._recording())
             threading.Event().wait(0.1)  # between two looks; asking has its own time
         if fault_thread:
             fault_thread.join()
