@@ -65,8 +65,12 @@ def cost_of(job: Job, *, now: datetime, device: str, stopped_early: bool) -> Cos
     if progress is None or progress.spent is None or not job.attempts:
         return None
     phases = spent_by(job)
+    open_s = progress.silent_s or 0.0  # of its last phase, of which nothing more was heard
+    last = phases.get(progress.phase, PhaseSpent())
+    first_s = open_s if last.first_times and last.times == last.first_times else 0.0
+    phases[progress.phase] = last.plus(PhaseSpent(seconds=open_s, first_seconds=first_s))
     whole = (now - job.attempts[-1].started_at).total_seconds()
-    ending = max(whole - sum(spent.seconds for spent in progress.spent.values()), 0.0)
+    ending = max(whole - open_s - sum(spent.seconds for spent in progress.spent.values()), 0.0)
     phases["ending"] = PhaseSpent(seconds=round(ending, 3), times=1)
     features = features_of(job)
     if job.kind == "generate":

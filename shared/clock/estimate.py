@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from shared.clock.lengths import quantile
 
-LOW, HIGH = 0.08, 0.92  # meant to hold four times out of five, with room for what no model foresees
+LOW, HIGH = 0.05, 0.95  # meant to hold four times out of five, with room for what no model foresees
 
 
 class Estimate(BaseModel):

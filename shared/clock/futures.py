@@ -19,7 +19,7 @@ from shared.clock.plan import planned_evaluations, planned_steps
 from shared.jobs.job import Job, PhaseSpent, Progress, State
 
 DRAWS = 100
-_COMMON = 0.5  # share of the variance that all phases of a job have in common: how busy the machine is. A guess
+_COMMON = 0.9  # share of the variance that all phases of a job have in common: how busy the machine is. A guess
 
 # Where no job of the recipe has ended yet: lengths in seconds that are no more than an order of magnitude, from the small jobs of
 # benchmarks/eta.py. What a step costs is never guessed.
@@ -42,6 +42,7 @@ _RATE_SPREAD, _FIRST_SPREAD = (
     0.06,
     0.35,
 )  # of the own pace: of what is left however long it was measured, and after a second
+_UNREST = 0.8  # share of how far jobs differ by which the pace of one changes on its way. A guess
 _PARTS_SPREAD = 0.3  # of a phase's own parts, after the first of them
 _OTHERS_SPREAD = 0.4  # of what other jobs say of a step beside the own pace, at least: the machine may be busier now
 _CHUNK_S = 1.0  # of stepping: about how often progress is told
@@ -164,7 +165,7 @@ def left(learnt: Learnt, features: Features, job: Job, since_s: float) -> Future
         for phase in _AFTER[_AFTER.index(progress.phase) + 1 :]:
             rest.add(phase)
         return rest.seconds, rest.guessed
-    others, own = learnt.length("training", features), _own_step(job, progress)
+    others, own = learnt.length("training", features), _own_step(job, progress, learnt.unrest())
     step = _beside(others, own)
     if step is None:
         return None
@@ -337,18 +338,19 @@ def _own(here: Mapping[str, PhaseSpent], phase: str) -> Length | None:
     return Length.about(spent.seconds / spent.times, 0.25)
 
 
-def _own_step(job: Job, progress: Progress) -> Length | None:
+def _own_step(job: Job, progress: Progress, unrest: float) -> Length | None:
     """Seconds of a step by this job's own pace: of this attempt, and less surely of those before, which may have run elsewhere."""
+    rate_spread = max(_RATE_SPREAD, _UNREST * unrest)
     spent = (progress.spent or {}).get("training")
     found = []
     if spent and spent.times and spent.seconds > 0:
         whole_s = spent.seconds / spent.times
         recent_s = 1 / progress.steps_per_s if progress.steps_per_s else whole_s
         mean = math.exp((math.log(whole_s) + math.log(recent_s)) / 2)
-        found.append(Length.about(mean, _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + _RATE_SPREAD))
+        found.append(Length.about(mean, _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + rate_spread))
     before = [a.spent["training"] for a in job.attempts if a.ended_at and a.spent and "training" in a.spent]
     for spent in before[-1:]:
         if spent.times and spent.seconds > 0:
-            spread = _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + 3 * _RATE_SPREAD
+            spread = _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + 2 * rate_spread
             found.append(Length.about(spent.seconds / spent.times, spread))
     return together(*found)

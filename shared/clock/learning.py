@@ -18,7 +18,7 @@ Row = list[float]
 
 # Guesses, in logarithms: how far the level is unknown before the first job; how far jobs deviate smoothly from powers of their
 # features, and over which distance; how far equal jobs differ; and how much more so an entry of 30 jobs ago.
-LEVEL, BEND, NOISE, AGED = 2.0, 0.35, 0.12, 1.0
+LEVEL, BEND, NOISE, AGED = 2.0, 0.4, 0.25, 1.0
 REACH = 1.0
 COUNT, RATE, WORD, DEVICE = (
     0.35,
@@ -97,6 +97,11 @@ class Learnt:
             fit = self._fit(what)
             self._said[key] = fit.length(features) if fit else None
         return self._said[key]
+
+    def unrest(self) -> float:
+        """How far, as a logarithm, jobs of the same size differ here: other work on the machine, mostly."""
+        fits = [fit for what in ("training", "compiling", "generating") if (fit := self._fit(what))]
+        return max((NOISE * fit.scale for fit in fits), default=NOISE)
 
     def likely(self, phase: str) -> bool:
         """Whether most jobs had this phase."""
@@ -189,14 +194,14 @@ class _Fit:
             errors = _left_out(self._factor, rest)
         self._weights = _solve(self._factor, rest)
         squares = [min((error / spread) ** 2, 9.0) for error, spread in errors]
-        self._scale = math.sqrt((sum(squares) + 4.0) / (len(squares) + 4.0))
+        self.scale = math.sqrt((sum(squares) + 4.0) / (len(squares) + 4.0))
 
     def length(self, features: Features) -> Length:
         *all_like, itself = self._alike.to(features)
         like = [all_like[i] for i in self._rows]
         mean = self._guess(features) + self._level + sum(a * b for a, b in zip(like, self._weights, strict=True))
         variance = itself + NOISE**2 - sum(value**2 for value in _forward(self._factor, like))
-        return Length(mean, self._scale * math.sqrt(max(variance, NOISE**2)))
+        return Length(mean, self.scale * math.sqrt(max(variance, NOISE**2)))
 
     def _guess(self, features: Features) -> float:
         known = features.numbers
