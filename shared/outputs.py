@@ -124,11 +124,12 @@ class Mask(_Output):
 
 
 class Line(_Part):
-    """One line of a series: y over x, None where it has no value."""
+    """One line of a series: y over x, None where it has no value. points: each value by itself, no line from one to the next."""
 
     name: str
     x: list[Place]
     y: list[float | None]
+    points: bool = False
 
 
 class Band(_Part):

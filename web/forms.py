@@ -16,6 +16,7 @@ from shared.datasets.report import ColumnReport
 from shared.errors import Problem
 from shared.recipes.base import TrainParams
 from shared.volume.files import FileInfo
+from web.cells import Cell
 
 _ACRONYMS = {"l1": "L1", "xla": "XLA", "bpe": "BPE", "id": "ID", "gpu": "GPU"}
 _LONG_TEXT = 200  # a guess: strings that may be longer than this get several lines
@@ -34,9 +35,10 @@ class ColumnChoice:
 class FormField:
     """One input. value is the text shown in it (a bool for "flag"); problems are shown beside it.
 
-    widget: "number", "choice", "flag", "text", "lines" (long text), "list" (one item a line), "column" or "files".
+    widget: "number", "choice", "flag", "text", "lines" (long text), "list" (one item a line), "column", "rows" or "files".
     limits: the legal range in words, "" when there is none. short: shown in the small form beside a model.
     columns: what a picker of columns of the dataset in a role offers, None while no dataset is chosen; many: several at once.
+    cells: of "rows", the one row that is asked for cell by cell (web/cells.py), None where its columns are not known.
     files: those uploaded already; accepts: media types; most_files: how many it takes.
     """
 
@@ -63,6 +65,7 @@ class FormField:
     kinds: tuple[str, ...] = ()
     many: bool = False
     columns: list[ColumnChoice] | None = None
+    cells: list[Cell] | None = None
     accepts: tuple[str, ...] = ()
     most_files: int = 1
     files: list[FileInfo] = field(default_factory=list)
@@ -243,7 +246,7 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
 
 
 def _widget(part: dict[str, Any]) -> str:
-    if part.get("widget") in ("column", "files", "lines", "text"):
+    if part.get("widget") in ("column", "files", "lines", "rows", "text"):
         return part["widget"]
     if "enum" in part or "const" in part:
         return "choice"

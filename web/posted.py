@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from shared.errors import Problem, TooLarge
 from shared.volume.files import FileInfo
+from web.cells import read_cells
 from web.forms import FormField, build_form
 
 Save = Callable[[str, IO[bytes]], FileInfo]
@@ -45,6 +46,9 @@ def _value(item: FormField, form: Any) -> Any:
         typed = [line.strip() for text in _all(form, item.typed_path) for line in text.splitlines()]
         names = [name for name in dict.fromkeys([*texts, *typed]) if name]
         return (names if item.many else names[-1]) if names else None
+    if item.widget == "rows":
+        typed = texts[-1] if texts and texts[-1].strip() else None
+        return typed or read_cells(form, item.name)
     if not texts:
         return None
     text = texts[-1]  # a flag sends "false" first and "true" only when ticked

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from typing import Any
 
@@ -11,23 +12,35 @@ from shared.jobs.queues import placed
 from shared.jobs.standing import Standing
 from shared.outputs import MOST_INLINE_BYTES, dump_outputs
 from shared.volume import readback
+from shared.volume.large_params import with_params
 from web.services import Services
+
+log = logging.getLogger(__name__)
 
 API = "/api/v1"
 _PARTS = ("events", "metrics", "log", "outputs", "artifacts", "checkpoints", "samples")
 
 
+def whole(here: Services, job: Job) -> Job:
+    """A job with its params; without them when their file is gone or damaged: everything else about it can still be seen."""
+    try:
+        return with_params(here.volume, job)
+    except NotFound as err:
+        log.warning("%s", err)
+        return job
+
+
 def job_json(here: Services, job: Job) -> dict[str, Any]:
     """A job as JSON: as given, or newer. Raises NotFound when it has just been deleted."""
     job, place = placed(here.store, job)
-    return job_shown(job, place)
+    return job_shown(here, job, place)
 
 
-def job_shown(job: Job, place: Standing) -> dict[str, Any]:
+def job_shown(here: Services, job: Job, place: Standing) -> dict[str, Any]:
     """The same of a job whose standing is known."""
     url = f"{API}/jobs/{job.id}"
     links = {"self": url} | {part: f"{url}/{part}" for part in _PARTS} | {"page": f"/jobs/{job.id}"}
-    return record_json(job, place) | {
+    return record_json(whole(here, job), place) | {
         "standing": place.model_dump(mode="json"),
         "links": links,
     }

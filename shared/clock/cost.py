@@ -13,7 +13,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Cost:
-    """phases: seconds and times over all attempts; "ending" is what followed the last word of the process.
+    """phases: seconds and times of its last attempt, steps of all; "ending" is what followed the last word of the process.
 
     steps: taken, of the total_steps that were meant; fewer where it stopped early. evaluations, stages: 0 where it has none.
     """
@@ -24,6 +24,7 @@ class Cost:
     total_steps: int
     stopped_early: bool
     device: str
+    whole: bool = True  # False: of earlier attempts only the steps are known
 
     @property
     def fraction(self) -> float:
@@ -40,7 +41,7 @@ class Cost:
             "n": self.features.numbers,
             "w": self.features.words,
             "p": phases,
-            "s": [self.steps, self.total_steps, int(self.stopped_early)],
+            "s": [self.steps, self.total_steps, int(self.stopped_early), int(self.whole)],
             "d": self.device,
         }
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -55,8 +56,8 @@ class Cost:
             name: PhaseSpent(seconds=s, times=n, first_seconds=first_s, first_times=first)
             for name, (s, n, first_s, first) in entry["p"].items()
         }
-        steps, total, early = entry["s"]
-        return cls(Features(entry["n"], entry["w"]), phases, steps, total, bool(early), entry["d"])
+        steps, total, early, whole = entry["s"]
+        return cls(Features(entry["n"], entry["w"]), phases, steps, total, bool(early), entry["d"], bool(whole))
 
 
 def cost_of(job: Job, *, now: datetime, device: str, stopped_early: bool) -> Cost | None:
@@ -76,11 +77,11 @@ def cost_of(job: Job, *, now: datetime, device: str, stopped_early: bool) -> Cos
     if job.kind == "generate":
         features = features.with_words(cold=cold_word("loading" in phases))
     total = progress.total_steps or 0
-    return Cost(features, phases, min(progress.step, total), total, stopped_early, device)
+    return Cost(features, phases, min(progress.step, total), total, stopped_early, device, job.attempt == 1)
 
 
 def spent_by(job: Job) -> dict[str, PhaseSpent]:
-    """By phase, over all attempts of a job; earlier ones may have run elsewhere."""
+    """By phase, of the newest attempt of a job, with the steps of those before, which may have run elsewhere."""
     found: dict[str, PhaseSpent] = {}
     parts = [attempt.spent or {} for attempt in job.attempts if attempt.number != job.attempt]
     parts.append((job.progress.spent if job.progress else None) or {})

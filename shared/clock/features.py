@@ -8,6 +8,7 @@ from shared.jobs.job import JobRequest
 
 _IGNORED = {"seed"}  # it changes what comes out, not what it costs
 _LONGEST_WORD = 40  # characters; longer texts are told by their length
+_PARAM = "param."  # before the names of params among the sizes
 SIZE = "size."  # before the names of sizes of inputs, so that they are no params
 
 
@@ -30,13 +31,25 @@ def features_of(request: JobRequest) -> Features:
         if name not in _IGNORED:
             _add(name, value, numbers, words)
     for name, value in request.sizes.items():
-        _add(f"{SIZE}{name}", value, numbers, words)
+        if name.startswith(_PARAM):
+            _add(name.removeprefix(_PARAM), int(value) if value == int(value) else value, numbers, words)
+        else:
+            _add(f"{SIZE}{name}", value, numbers, words)
     for role, ref in request.inputs.items():
         if ref.dataset_id:
             words[f"input.{role}"] = ref.dataset_id[:8]
         elif ref.checkpoint:
             words[f"input.{role}"] = ref.checkpoint.job_id[-8:]
     return Features(numbers, words)
+
+
+def sizes_of_params(params: Mapping[str, Any]) -> dict[str, float]:
+    """What is kept among the sizes of a job whose params lie elsewhere, so that its cost can still be told."""
+    numbers: dict[str, float] = {}
+    for name, value in params.items():
+        if name not in _IGNORED:
+            _add(name, value, numbers, {})
+    return {f"{_PARAM}{name}": value for name, value in numbers.items()}
 
 
 def _add(name: str, value: Any, numbers: dict[str, float], words: dict[str, str]) -> None:

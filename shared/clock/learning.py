@@ -59,7 +59,7 @@ def seen(what: str, cost: Cost) -> float | None:
     if what == "steps":
         return cost.total_steps / planned_steps(cost.features) if cost.total_steps else None
     if what == "evaluations":
-        times = cost.phases["evaluating"].times if "evaluating" in cost.phases else 0
+        times = cost.phases["evaluating"].times if cost.whole and "evaluating" in cost.phases else 0
         return times / cost.fraction / planned_evaluations(cost.features) if times else None
     first = what.startswith("first ")
     spent = cost.phases.get(what.removeprefix("first "))

@@ -21,11 +21,20 @@ def list_examples() -> list[dict[str, str]]:
     ]
 
 
-def import_example(volume: Volume, name: str, *, owner: str, limits: HasLimits) -> Imported:
-    """Import an example; the same every time. limits: as for an upload. Raises NotFound, TooLarge."""
+def example_params(name: str) -> dict[str, str]:
+    """Params of the training an example is meant for that have no default. Raises NotFound."""
+    return dict(_known(name)[1].params)
+
+
+def _known(name: str) -> tuple[Format, Example]:
     known = _examples()
     if name not in known:
         raise NotFound(f"no example {name!r:.40}; there are {', '.join(known)}")
-    format, example = known[name]
+    return known[name]
+
+
+def import_example(volume: Volume, name: str, *, owner: str, limits: HasLimits) -> Imported:
+    """Import an example; the same every time. limits: as for an upload. Raises NotFound, TooLarge."""
+    format, example = _known(name)
     files = [(file, io.BytesIO(data)) for file, data in example.make()]
     return import_dataset(volume, limits, files, name=example.title, owner=owner, format=format.name)

@@ -36,3 +36,12 @@ def Files(description: str, *, accepts: tuple[str, ...], most: int = 1, short: b
     if default is ...:
         return Field(max_length=most, min_length=1, description=description, json_schema_extra=about)
     return Field(default_factory=list, max_length=most, description=description, json_schema_extra=about)
+
+
+def Rows(description: str, *, max_length: int = 1_000_000) -> Any:
+    """A param that holds rows of a table typed in, str: one as a JSON object, several as lines of JSON or as CSV.
+
+    Where it is known which columns a row has (RecipeSpec.row_columns), a form asks for one row cell by cell.
+    """
+    about = {"widget": "rows", "short": True}
+    return Field(min_length=1, max_length=max_length, description=description, json_schema_extra=about)

@@ -9,7 +9,18 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
+from shared.recipes.base import (
+    BY_EPOCHS,
+    BatchParams,
+    ExportParams,
+    Input,
+    Params,
+    RecipeSpec,
+    TrainParams,
+    Use,
+    advanced,
+    with_defaults,
+)
 from shared.recipes.fields import FileId, Files
 
 _AUGMENT: dict[str, Any] = {"group": "Augmentation"}
@@ -19,11 +30,7 @@ MAX_IMAGES = 32  # of one generation; more belong into a dataset
 _Base = with_defaults(
     TrainParams,
     batch_size=(64, "Pictures per step."),
-    learning_rate=2e-3,
-    final_learning_rate=1e-5,
-    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
-    weight_decay=(0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
-    beta_2=0.999,
+    **BY_EPOCHS,
     keep="last",
 )
 
@@ -126,7 +133,7 @@ class ImageClassifierGenerate(Params):
     )
 
 
-class ImageClassifierBatch(Params):
+class ImageClassifierBatch(BatchParams):
     """Which pictures of a dataset to label."""
 
     part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
@@ -176,5 +183,6 @@ SPEC = RecipeSpec(
     "Szegedy et al. 2014, arXiv:1409.4842; class-activation maps: Zhou et al. 2016, arXiv:1512.04150",
     limits="It says one of its classes for any picture, also for one that shows none of them, and sees it at the size it was "
     "trained with: what is small in a large picture is lost.",
+    shape=("architecture", "width", "depth"),
     check=check,
 )

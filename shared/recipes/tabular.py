@@ -13,23 +13,31 @@ from pydantic import Field, field_validator
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, RecipeSpec, TrainParams, Use, advanced, with_defaults
-from shared.recipes.fields import Column
+from shared.recipes.base import (
+    BY_EPOCHS,
+    BatchParams,
+    ExportParams,
+    Input,
+    Params,
+    RecipeSpec,
+    TrainParams,
+    Use,
+    advanced,
+    with_defaults,
+)
+from shared.recipes.fields import Column, Rows
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
 TARGET_KINDS = ("number", "category", "boolean", "text")
 MOST_CLASSES = 1_000
+LARGEST = 1e100  # of a number to predict
 FEW_NUMBERS = 10  # a guess: of so many whole numbers people mean classes, of more an amount
 MOST_ROWS = 1_000  # typed in; more belong into a dataset
 
 _Base = with_defaults(
     TrainParams,
     batch_size=(256, "Rows per step; of small tables fewer are taken, so that there are 16 steps in an epoch."),
-    learning_rate=2e-3,
-    final_learning_rate=1e-5,
-    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
-    weight_decay=(0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
-    beta_2=0.999,
+    **BY_EPOCHS,
 )
 
 
@@ -128,12 +136,9 @@ class TabularTrain(_Base):
 class TabularGenerate(Params):
     """Rows to answer, typed in."""
 
-    rows: str = Field(
-        min_length=1,
-        max_length=1_000_000,
-        description='One row as {"age": 39, "job": "State-gov"}, or several as lines of JSON or as CSV with a first line of '
-        "names. What is left out counts as missing.",
-        json_schema_extra={"short": True, "widget": "lines"},
+    rows: str = Rows(
+        'One row as {"age": 39, "job": "State-gov"}, or several as lines of JSON or as CSV with a first line of names. '
+        "What is left out counts as missing."
     )
     explain: bool = Field(
         True,
@@ -143,7 +148,7 @@ class TabularGenerate(Params):
     top_k: int = Field(5, ge=1, le=MOST_CLASSES, description="How many classes are told with their probability.")
 
 
-class TabularBatch(Params):
+class TabularBatch(BatchParams):
     """What the table that comes back holds."""
 
     keep_columns: bool = Field(True, description="Also the columns of the table itself.")
@@ -195,6 +200,10 @@ def target_problem(params: Any, column: ColumnReport, rows: int) -> str:
     if known < 4:
         return f"column {name!r} has a value in {known} rows: there must be four at least"
     if task_of(params, column) == "numbers":
+        ends = [end for end in (column.low, column.high) if isinstance(end, int | float)]
+        if any(abs(end) > LARGEST for end in ends):
+            shown = " to ".join(f"{end:g}" for end in ends)
+            return f"column {name!r} holds numbers of {shown}: their squares cannot be told; at most {LARGEST:g}, take logarithms"
         if column.kind == "number" or (column.kind == "boolean" and isinstance(column.low, int | float)):
             return ""
         return f"column {name!r} holds words, not numbers: set params.task to classes"
@@ -277,6 +286,11 @@ SPEC = RecipeSpec(
         "export": Use(ExportParams, "Export", help="Weights, columns and settings as one zip."),
     },
     source="TabM: Gorishniy et al. 2024, arXiv:2410.24210; piecewise linear encoding: 2022, arXiv:2203.05556; ResNet for "
-    "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002",
+    "tables: 2021, arXiv:2106.11959; focal loss: Lin et al. 2017, arXiv:1708.02002; permutation importance: Breiman 2001, Fisher "
+    "et al. 2019, arXiv:1801.01489; occlusion: Zeiler, Fergus 2013, arXiv:1311.2901",
+    limits="It knows rows like those it learnt from: of other times, places or ways of measuring its answers get worse without "
+    "a sign. A probability is worth what the calibration says; what spoke for an answer is no cause of anything.",
+    shape=("target", "features", "task", "network", "width", "layers", "members"),
     check=check,
+    row_columns=lambda params, report: features_of(params, report)[0],
 )

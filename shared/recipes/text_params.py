@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from shared.errors import Problem
-from shared.recipes.base import ExportParams, Input, Params, TrainParams, Use, advanced
+from shared.recipes.base import BatchParams, ExportParams, Input, Params, TrainParams, Use, advanced
 from shared.recipes.fields import Column
 
 
@@ -93,12 +93,13 @@ class TextGenerate(Params):
         return value
 
 
-class TextBatch(TextGenerate):
+class TextBatch(BatchParams, TextGenerate):
     """How to continue every row of a table."""
 
     prompt: str = Column("Column whose texts are gone on from.", kinds=("text", "category", "id"))
 
 
+TEXT_SHAPE = ("vocabulary", "vocabulary_size")
 TEXT = Input("data", "Text", "What it learns to continue.", formats=("text",))
 TEXT_USES = {
     "generate": Use(TextGenerate, "Generate", streams=True),

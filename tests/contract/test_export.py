@@ -42,7 +42,14 @@ TRAINED = {
     "char_lstm": {"steps": 20},
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
+    "tabular": {"epochs": 2},
 }
+ROWS = """note,extra,since,married,job,hours,age
+"likes tea, and cake 7",x,2020-03-11,yes,baker,50,40
+喜歡茶 3,y,2021-12-31T23:30:00-02:00,no,書記,1e1,20.0
+,,,,,,
+?,z,2020-02-29 06:15,YES, clerk ,-3.5,+33
+"""
 PROMPTS = ("The lazy", "dog; the")
 # Runs examples one after the other: {folder: [arguments]} in, {folder: what it wrote} out. This project must not be there.
 ALONE = """
@@ -117,6 +124,11 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "tabular":
+            path = volume.root / "rows.csv"
+            path.write_text(ROWS, encoding="utf-8-sig")
+            asked[str(unpacked)] = [str(path)]
+            _, _, service, _ = _run(volume, recipe, "generate", model, {"rows": ROWS, "explain": False}, warm)
         else:
             asked[str(unpacked)] = [PROMPTS[0]]
             wanted = {"prompt": PROMPTS[0], "temperature": 0, "max_tokens": 40}
@@ -164,12 +176,24 @@ def test_pictures_of_any_size_are_labelled_as_the_service_does(taken):
         assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 
+def test_rows_of_a_file_are_answered_as_the_service_does(taken):
+    lines = [line.split("\t") for line in taken["tabular"].said.splitlines()]
+    answers = [output for output in taken["tabular"].service if isinstance(output, Scores)]
+    assert len(answers) == len(lines) == 4
+    for (label, share), answer in zip(lines, answers, strict=True):
+        assert label == answer.items[0].name and float(share) == pytest.approx(answer.items[0].value, abs=2e-6)
+    assert len({share for _, share in lines}) == 4
+
+
 @exported
 def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
     held = taken[recipe].held
     again: Any = keras.saving.load_model(taken[recipe].folder / "model.keras")
     if recipe == "image_classifier":
         x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
+    elif recipe == "tabular":
+        shown = {name.removeprefix("shown_"): array for name, array in held.assets.arrays.items() if "shown_" in name}
+        x = {name: tf.constant(shown[name].astype("f4" if name == "numbers" else "i4")) for name in again.input}
     else:
         x = tf.constant(np.arange(12).reshape(2, 6) % 20, tf.int32)
     np.testing.assert_allclose(again(x, training=False), held.model(x, training=False), atol=1e-5)

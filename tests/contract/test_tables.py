@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.errors import DatasetInvalid, RecipeFailed
-from shared.outputs import Scores, Table
+from shared.errors import DatasetInvalid, Paused, RecipeFailed
+from shared.ids import new_id
+from shared.outputs import Scores, Table, dump_outputs
 from shared.recipes.base import validate_params
 from shared.recipes.tabular import SPEC
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
+from tests.support.tables import table
 from tests.support.tiny_datasets import given, import_files, imported
-from worker.artifacts import Files
+from worker.artifacts import Files, publishing
 from worker.context import Context
 from worker.recipe import build_model, code_of
 
@@ -47,11 +49,13 @@ def people(tmp_path_factory):
 
 def _odd_rows():
     """Cells at the ends of what numbers can be, columns without numbers, a word that occurs once."""
-    lines = ["big,none,text,few,earns"]
+    lines = ["big,none,text,few,earns,far,when,never"]
     for number in range(40):
         big = ("1e300", "-1e300", "1e-300", "", "0")[number % 5]
         none, answer = "7" if number == 3 else "", ("yes", "no", "no")[number % 3]
-        lines.append(f"{big},{none},{'word ' * (number % 3)}{number},{'ab'[number % 2]},{answer}")
+        when = ("0001-01-01", "9999-12-31 23:59", "", "2020-02-29")[number % 4]
+        words, far = f"{'word ' * (number % 3)}{number}", f"{(number - 20) ** 9}e80"
+        lines.append(f"{big},{none},{words},{'ab'[number % 2]},{answer},{far},{when},")
     return [("odd.csv", "\n".join(lines).encode())]
 
 
@@ -60,6 +64,15 @@ def _odd_rows():
     [
         {"precision": "bfloat16", "dropout": 0.99, "loss": "focal", "class_weights": "resampled", "batch_size": 65_536},
         {"precision": "float16", "network": "resnet", "width": 4, "layers": 6, "test_fraction": 0.5},
+        {"target": "far", "network": "resnet", "layers": 2, "epochs": 2, "cost_of_missing": 1e9, "folds": 2},
+        {
+            "target": "far",
+            "members": 1,
+            "dropout": 0.0,
+            "learning_rate": 10.0,
+            "class_weights": "resampled",
+            "loss": "focal",
+        },
         {
             "members": 64,
             "width": 4,
@@ -78,7 +91,8 @@ def test_any_legal_extreme_trains_and_is_measured(tmp_path, values):
     (tmp_path / "shown").mkdir()
     report = code_of(SPEC).report(model, data, params, Context(), Files(tmp_path / "shown"), [])
     assert report.metrics and all(math.isfinite(value) for value in report.metrics.values())
-    assert report.predictions.shape == (report.rows, 2)
+    assert len(report.predictions) == report.rows and np.isfinite(report.predictions).all()
+    dump_outputs(report.outputs)  # which JSON can hold
 
 
 def test_batches_depend_on_seed_and_step_alone(people):
@@ -156,6 +170,72 @@ def test_a_table_is_answered_row_by_row_whatever_its_types(people, tmp_path):
         Context(), Files(tmp_path / "made"),
     )  # fmt: skip
     assert answer.items[0].value == pytest.approx(max(shares), abs=1e-6), "typed in it gets the same answer"
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
+def test_a_batch_stopped_anywhere_goes_on_and_is_the_same(people, tmp_path, monkeypatch, file_format):
+    code: Any = code_of(SPEC)
+    params = _params()
+    data = code.load(people, params, Context())
+    predictor = code.open_generator(build_model(code, params, data.assets, {}), params, data.assets)
+    monkeypatch.setattr("worker.families.tables.batching._AT_ONCE", 16)
+    volume = Volume(tmp_path)
+    volume.ensure()
+    use = validate_params(SPEC.use("batch").params, {"format": file_format})
+
+    class Stopping(Context):
+        pieces = 2
+
+        def check(self) -> None:
+            self.pieces -= 1
+            if self.pieces < 0:
+                raise Paused("asked to stop")
+
+    def attempt(job_id: str, number: int, kind: type[Context]) -> tuple[Any, Any]:
+        context = kind(volume.start_attempt(job_id, number), volume, job_id, number)
+        made = tmp_path / f"made-{job_id}-{number}"
+        with publishing(volume, made) as (files, outputs):
+            report = predictor.batch(use, people, context, files)
+            outputs += report.outputs
+        return report, (made / f"rows.{file_format}").read_bytes()
+
+    whole, wanted = attempt(new_id(), 1, Context)
+    job_id, number = new_id(), 0
+    while True:
+        number += 1
+        try:
+            report, found = attempt(job_id, number, Stopping)
+            break
+        except Paused:
+            assert number < 20
+    assert number > 2, "it was stopped on the way"
+    assert found == wanted and report.outputs == whole.outputs and report.metrics == pytest.approx(whole.metrics)
+    assert whole.outputs[0].count == 120 and "accuracy" in whole.metrics
+
+
+def test_more_rows_than_are_explained_are_a_table_with_a_file_of_all(people, tmp_path):
+    code: Any = code_of(SPEC)
+    params = _params()
+    data = code.load(people, params, Context())
+    predictor = code.open_generator(build_model(code, params, data.assets, {}), params, data.assets)
+    use = validate_params(SPEC.use("generate").params, {"rows": "age\n" + "40\n" * 150})
+    (table,) = predictor.generate(use, Context(), Files(tmp_path))
+    assert isinstance(table, Table) and table.count == 150 and len(table.rows) == 100 and table.file == "rows.csv"
+    assert len(_rows_of(tmp_path)) == 150
+
+
+@pytest.mark.parametrize("how", ["drop", "text"])
+def test_a_number_column_with_one_word_in_it_is_refused_by_its_place_or_taken_as_chosen(tmp_path, how):
+    body = "age,answer\n" + "".join(f"{20 + i % 30},{'yn'[i % 3 == 0]}\n" for i in range(60)) + "forty,y\n"
+    volume = Volume(tmp_path)
+    volume.ensure()
+    with pytest.raises(DatasetInvalid, match=r"(?s)62.*forty|forty.*62"):
+        table(volume, body)
+    dataset = table(volume, body, bad_rows=how)
+    code: Any = code_of(SPEC)
+    data = code.load(given(volume, dataset), _params(target="answer", features=["age"]), Context())
+    assert data.kinds["age"] == ("number" if how == "drop" else "category")
+    assert sum(data.split.values()) == (60 if how == "drop" else 61)
 
 
 def test_a_table_of_other_columns_is_refused_with_all_that_it_lacks(people, tmp_path):

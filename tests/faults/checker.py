@@ -4,6 +4,7 @@ Reads Redis and the volume in the raw (hash fields, JSON files, hashes of bytes)
 the store's or the volume's own reading code cannot hide itself. What was accepted and when comes from the harness' record.
 """
 
+import csv
 import hashlib
 import json
 import os
@@ -19,13 +20,14 @@ class History:
     """What the harness saw from outside. Times are seconds of time.time().
 
     accepted: job id -> what was asked. cancelled: job id -> when the cancel was accepted. deleted: ids of ended jobs whose owner
-    was told that they are gone. checkpoints: job id -> (attempt, step) of every checkpoint it has told of, which Redis forgets
-    soon after its end (follower.py).
+    was told that they are gone. rows: job id -> how many rows its file must hold, numbered from 1. checkpoints: job id ->
+    (attempt, step) of every checkpoint it has told of, which Redis forgets soon after its end (follower.py).
     """
 
     accepted: dict[str, dict] = field(default_factory=dict)
     cancelled: dict[str, float] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    rows: dict[str, int] = field(default_factory=dict)
     checkpoints: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
     faults: list[dict] = field(default_factory=list)
 
@@ -83,6 +85,8 @@ class _Check:
         self.one_outcome(job_id, state, attempt, events)
         if state == "succeeded":
             self.usable(job_id, fields)
+            if job_id in self.history.rows:
+                self.every_row_once(job_id, folder=self.data / "jobs" / job_id)
         claims = [int(e["attempt"]) for e in events if e["type"] == "claimed"]
         if claims != sorted(set(claims)):
             self.say("I3", job_id, f"claims carry the attempts {claims}")
@@ -144,6 +148,22 @@ class _Check:
             path = f"attempt-{ref['attempt']}/checkpoints/{ref['step']:08d}/manifest.json"
             if not (self.data / "jobs" / ref["job_id"] / path).exists():
                 self.say("I2", job_id, f"succeeded, and {path}, which it names, is not there")
+
+    def every_row_once(self, job_id: str, folder: Path) -> None:
+        """I2, I5: the file of a batch holds each row once, in order, however often it was begun."""
+        found = sorted(folder.glob("attempt-*/artifacts/rows.csv"), key=lambda path: _number(path.parents[1]))
+        if not found:
+            self.say("I2", job_id, "succeeded, and its rows are not there")
+            return
+        with found[-1].open(encoding="utf-8-sig", newline="") as file:
+            numbers = [int(row["row"]) for row in csv.DictReader(file)]
+        if numbers != list(range(1, self.history.rows[job_id] + 1)):
+            twice = len(numbers) - len(set(numbers))
+            missing = self.history.rows[job_id] - len(set(numbers))
+            self.say("I2", job_id, f"its file lacks {missing} rows and holds {twice} twice")
+        self.figures["batches"] = self.figures.get("batches", 0) + 1
+        if left := [path for path in folder.glob("attempt-*/rows") if path.is_dir() and any(path.iterdir())]:
+            self.say("I9", job_id, f"has left {left[0].relative_to(self.data)}")
 
     def attempt_folder(self, job_id: str, folder: Path) -> None:
         """I4: every published folder still holds the bytes its manifest was written for."""

@@ -24,12 +24,20 @@ from tests.faults.volume_faults import SmallVolume
 
 TEXT = "The quick brown fox jumps over the lazy dog. 床前明月光，疑是地上霜。\n" * 60
 PARAMS = {"context": 16, "width": 16, "embedding": 8, "batch_size": 4, "eval_every": 100_000}
+TABLE_PARAMS = {"target": "answer", "width": 8, "layers": 1, "members": 2, "batch_size": 32}
+LEARNT, ANSWERED = 600, 60_000  # rows: of the table that is learnt from, of the one that is answered
 DONE_WITHIN_S = 600  # after the last fault everything must end in this time
 AT_ONCE = 6  # unfinished trainings: some run, some wait
 # A cancelled job may be met by another fault before its worker hears of it: a lease, a frozen machine, a restart of Redis.
 CANCEL_BOUND_S = PERIODS["lease_s"] + 2 * PERIODS["stop_grace_s"] + 20
 
 Fault = Callable[[], str]
+
+
+def _table(rows: int) -> bytes:
+    """Two columns, one of which decides the answer."""
+    lines = (f"{n},{n * 7919 % 101},{'yes' if n * 7919 % 101 > 50 else 'no'}" for n in range(rows))
+    return "\n".join(["place,number,answer", *lines]).encode()
 
 
 class Storm:
@@ -39,6 +47,10 @@ class Storm:
         self.here, self.volume, self.chance, self.log = here, volume, random.Random(seed), log
         self.history = History()
         self.dataset = import_dataset(here.volume, Limits(), [("t.txt", io.BytesIO(TEXT.encode()))]).id
+        self.table, self.rows = (
+            import_dataset(here.volume, Limits(), [("t.csv", io.BytesIO(_table(rows)))]).id
+            for rows in (LEARNT, ANSWERED)
+        )
         self._paused: list[str] = []
         self._clocks = [f"worker-{n}" for n in range(len(here.workers))] + ["reaper", "web"]
 
@@ -76,17 +88,39 @@ class Storm:
         body = {"kind": "train", "recipe": "char_lstm", "inputs": {"data": self.dataset}, "params": params}
         return self.submit(body | more, mark)
 
-    def generate(self) -> str | None:
-        trained = [job for job in self.jobs() if job.kind == "train" and job.checkpoint is not None]
+    def train_table(self) -> str | None:
+        """A training from a table, now and then with folds before it."""
+        chance = self.chance
+        params = TABLE_PARAMS | {"epochs": chance.choice((20, 100)), "seed": chance.randrange(100)}
+        body = {"kind": "train", "recipe": "tabular", "inputs": {"data": self.table}}
+        return self.submit(body | {"params": params | {"folds": chance.choice((0, 0, 3))}})
+
+    def _trained(self, recipe: str) -> list[str]:
+        return [j.id for j in self.jobs() if j.kind == "train" and j.recipe == recipe and j.checkpoint is not None]
+
+    def batch(self) -> str | None:
+        """Every row of a table answered into one file."""
+        trained = self._trained("tabular")
         if not trained:
             return None
-        model = {"job_id": self.chance.choice(trained).id}
+        inputs = {"model": {"job_id": self.chance.choice(trained)}, "data": self.rows}
+        job_id = self.submit({"kind": "generate", "use": "batch", "inputs": inputs, "params": {}})
+        if job_id:
+            self.history.rows[job_id] = ANSWERED
+        return job_id
+
+    def generate(self) -> str | None:
+        trained = self._trained("char_lstm")
+        if not trained:
+            return None
+        model = {"job_id": self.chance.choice(trained)}
         params = {"prompt": "The ", "max_tokens": self.chance.choice((1, 20, 200))}
         return self.submit({"kind": "generate", "inputs": {"model": model}, "params": params})
 
     def generate_after(self) -> str | None:
         """A generation that waits for a training which has not ended."""
-        open_ones = [job.id for job in self.jobs() if job.kind == "train" and not job.state.terminal]
+        trainings = [job for job in self.jobs() if job.kind == "train" and not job.state.terminal]
+        open_ones = [job.id for job in trainings if job.recipe == "char_lstm"]
         if not open_ones:
             return None
         training = self.chance.choice(open_ones)
@@ -150,13 +184,14 @@ class Storm:
         """Submit until enough is under way; now and then whatever else users do."""
         with contextlib.suppress(redis.RedisError):
             while sum(not job.state.terminal for job in self.jobs()) < AT_ONCE + len(self._paused):
-                if self.train() is None:
+                if (self.train_table() if self.chance.random() < 0.3 else self.train()) is None:
                     break
             for what, odds in (("cancel", 0.05), ("pause", 0.08), ("resume", 0.15)):
                 if self.chance.random() < odds:
                     self.control(what)
             for also, odds in (
                 (self.generate, 0.6),
+                (self.batch, 0.3),
                 (self.generate_after, 0.1),
                 (self.train_in_time, 0.1),
                 (self.retry, 0.1),

@@ -91,6 +91,24 @@ def test_a_deleted_job_needs_no_record_and_no_file(world):
     assert world.violations() == []
 
 
+@pytest.mark.parametrize(
+    ("numbers", "said"), [([1, 2, 3], []), ([1, 2], ["1 rows"]), ([1, 2, 2, 3], ["1 twice"]), ([1, 3, 2], ["0 twice"])]
+)
+def test_a_batch_must_hold_every_row_once_and_in_order(world, numbers, said):
+    world.history.rows[world.job] = 3
+    world.file(world.job, "attempt-2/artifacts/rows.csv", "\ufeffrow,x\n" + "".join(f"{n},a\n" for n in numbers))
+    found = world.violations()
+    assert len(found) == len(said) and all(part in found[0] for part in said)
+
+
+def test_a_batch_without_a_file_or_with_what_an_attempt_has_kept_is_accused(world):
+    world.history.rows[world.job] = 1
+    assert "not there" in world.violations()[0]
+    world.file(world.job, "attempt-2/artifacts/rows.csv", "row\n1\n")
+    world.file(world.job, "attempt-1/rows/rows.part", "row\n")
+    assert [v[:2] for v in world.violations()] == ["I9"]
+
+
 def lose_the_record(world):
     world.client.delete(f"{P}:job:{world.job}")
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.clock.cost import Cost, cost_of
 from shared.clock.estimate import estimate_of
-from shared.clock.features import Features, features_of
+from shared.clock.features import Features, features_of, sizes_of_params
 from shared.clock.futures import left, whole
 from shared.clock.learning import Learnt
 from shared.clock.lengths import Length, together
@@ -250,6 +250,17 @@ def test_features_are_the_same_for_every_recipe():
     features = features_of(request)
     assert features.numbers == {"steps": 10, "columns.count": 2, "prompt.length": 99, "size.rows": 500}
     assert features.words == {"dropout": "0.0", "network": "deep", "flip": "True", "input.data": "abababab"}
+
+
+def test_params_too_large_for_a_record_leave_what_the_cost_goes_by():
+    params = {"steps": 10, "width": 4, "prompt": "x" * 2_000, "schedule": "cosine"}
+    whole_request = JobRequest(kind="train", recipe="any", params=params)
+    kept = JobRequest(kind="train", recipe="any", params={}, sizes=sizes_of_params(params))
+    assert (
+        features_of(kept).numbers
+        == features_of(whole_request).numbers
+        == {"steps": 10, "width": 4, "prompt.length": 2_000}
+    )
 
 
 # --- lengths ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from worker.families.evaluation.classes import (
     class_outputs,
     worst_mistakes,
 )
+from worker.families.evaluation.intervals import class_figures, interval_output, intervals, number_figures
 from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
 from worker.families.evaluation.series import horizon_output, seasonal_scale, series_judge, series_metrics
 from worker.verdict import judge
@@ -154,3 +155,47 @@ def test_a_comparison_can_be_ended_as_it_goes(rows):
 
 def test_nothing_to_compare_with_gives_no_verdict():
     assert judge(class_judge(np.array([0, 1])), _two([0.1, 0.9]), [], 2) is None
+
+
+def test_intervals_hold_the_figures_and_are_as_wide_as_chance_makes_them():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 400)
+    shares = _two(np.clip(labels * 0.3 + rng.uniform(0, 0.7, 400), 0, 1))
+    measured = class_metrics(labels, shares)
+    figures = class_figures(labels, shares)
+    everything = figures(np.arange(400))
+    assert everything == {name: pytest.approx(measured[name]) for name in everything}
+    assert set(everything) > {"accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc", "average_precision"} - {
+        "f1"
+    }
+    found = intervals(figures, 400, 2)
+    assert all(low < measured[name] < high for name, (low, high) in found.items())
+    low, high = found["accuracy"]
+    expected = 2 * 1.96 * np.sqrt(measured["accuracy"] * (1 - measured["accuracy"]) / 400)
+    assert high - low == pytest.approx(expected, rel=0.2)
+    assert intervals(figures, 400, 2) == found, "the same seed, the same interval"
+    (table,) = [interval_output(measured, found, 400, "test")]
+    assert isinstance(table, Table) and table.count == len(found) and dump_outputs([table])
+
+
+def test_intervals_of_more_classes_and_of_numbers():
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 300)
+    shares = np.full((300, 3), 0.2)
+    shares[np.arange(300), np.where(rng.uniform(size=300) < 0.8, labels, (labels + 1) % 3)] = 0.6
+    measured = class_metrics(labels, shares)
+    assert class_figures(labels, shares)(np.arange(300)) == {
+        name: pytest.approx(measured[name]) for name in ("accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc")
+    }
+    truth = rng.normal(size=300)
+    said = truth + rng.normal(size=300) / 2
+    low, high = intervals(number_figures(truth, said), 300)["rmse"]
+    assert low < number_metrics(truth, said)["rmse"] < high and high - low < 0.15
+
+
+def test_what_is_defined_in_few_draws_has_no_interval():
+    labels = np.array([0] * 200 + [1])
+    shares = _two(np.linspace(0, 1, 201))
+    assert "accuracy" in intervals(class_figures(labels, shares), 201, 2)
+    alone = intervals(lambda rows: {"seldom": 1.0} if rows[0] == 0 else {}, 50)
+    assert alone == {}

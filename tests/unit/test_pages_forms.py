@@ -1,6 +1,7 @@
 """Forms made from params models, and posts turned back into values; what pages say of a model and of a report."""
 
 import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from shared.datasets.manifest import DatasetManifest
 from shared.datasets.report import ColumnReport, DatasetReport, Dropped
+from shared.datasets.tables.typed import one_row
 from shared.errors import Problem
 from shared.jobs.job import CheckpointRef
 from shared.recipes import RECIPES
@@ -16,6 +18,7 @@ from shared.recipes.base import Criterion
 from shared.volume.files import FileInfo
 from shared.volume.volume import CheckpointInfo
 from tests.support.picky_spec import SPEC, PickyTrain, PickyUse
+from web.cells import cells_of, read_cells
 from web.forms import build_form
 from web.pages.judging import best_checkpoint, best_said, key_metrics
 from web.pages.report_view import report_view
@@ -174,3 +177,28 @@ def test_a_report_is_told_in_words():
     assert view.facts == [("Width", "8"), ("By part", "train 1,200"), ("Grey", "yes")]
     assert view.columns[0].span == "2024-01-01 to 2024-02-01 10:00:00" and view.columns[0].missing == "1 (100.0 %)"
     assert [(b.name, b.width, b.note) for b in view.classes.items] == [("cat", 100, "75.0 %"), ("狗", 33.33, "25.0 %")]
+
+
+ROW = [
+    ColumnReport(name="price", kind="number"),
+    ColumnReport(name="a.b 城市", kind="category", values={"北京": 3, "Köln": 2}),
+    ColumnReport(name="sure", kind="boolean", values={"yes": 2, "no": 1}),
+]
+
+
+@pytest.mark.parametrize("text", ['{"price": 3.5, "a.b 城市": "Köln", "sure": null}', "a.b 城市,price,sure\nKöln,3.5,"])
+def test_one_row_goes_into_cells_and_comes_back_as_json(text):
+    row = one_row(text)
+    cells = cells_of("rows", ROW, row or {})
+    assert [(c.column, c.value) for c in cells] == [("price", "3.5"), ("a.b 城市", "Köln"), ("sure", "")]
+    assert cells[1].suggested == ("北京", "Köln")
+    posted = MultiDict({c.path: c.value for c in cells} | {"params.top_k": "3", "params.rows": ""})
+    values, problems = read_values(RECIPES["tabular"].use("generate").params, posted)
+    assert not problems and json.loads(values["rows"]) == {"price": "3.5", "a.b 城市": "Köln"}
+
+
+def test_rows_typed_as_text_count_before_cells_and_several_stay_text():
+    posted = MultiDict({"cells.rows.price": "1", "params.rows": '{"price": 2}'})
+    assert read_values(RECIPES["tabular"].use("generate").params, posted)[0]["rows"] == '{"price": 2}'
+    assert one_row('{"a": 1}\n{"a": 2}') is None and one_row("{broken") is None and one_row(" ") is None
+    assert read_cells({"cells.rows.price": " "}, "rows") is None

@@ -181,3 +181,12 @@ def test_a_thousand_columns_are_taken(volume):
     dataset = table(volume, f"{names}\n{rows}")
     assert len(dataset.report.columns) == 1000 and column_of(volume, dataset, "c999")[1] == 999 % 97
     assert len(dataset.model_dump_json()) < 1_000_000
+
+
+def test_spaces_at_the_ends_of_texts_are_kept_where_that_is_asked_for_and_nowhere_else(volume):
+    written = 'prompt,number,day\n" once upon ", 1.5 , 2020-01-31 \n"two  ",2,2020-02-01\n"  ",3,\n'
+    for spaces, wanted in (("trim", ["once upon", "two", None]), ("keep", [" once upon ", "two  ", None])):
+        dataset = table(volume, written, spaces=spaces)
+        assert column_of(volume, dataset, "prompt") == wanted
+        assert column_of(volume, dataset, "number") == [1.5, 2.0, 3.0]
+        assert [day and day.day for day in column_of(volume, dataset, "day")] == [31, 1, None]

@@ -104,6 +104,7 @@ HEADERS = {
     "sentences": ("Hi there.,Hallo.\nHow are you?,Wie geht es?\nGo.,Geh.\n", False),
     "usual names over texts": ("text,label\nit is good,yes\nit is bad,no\n", True),
     "short names over long texts": ("abstract,verdict\n" + "many words in a row here,a longer verdict too\n" * 3, True),
+    "questions as names": ("age," + "how much do you agree that " * 4 + ",on\n1,2,2020-01-01\n3,4,2020-01-02\n", True),
     "a value that repeats below": ("red,blue\nred,green\nblue,green\n", False),
 }
 

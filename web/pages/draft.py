@@ -13,6 +13,7 @@ from shared.recipes.base import Input
 from web import access
 from web.job_body import MOST_AHEAD
 from web.pages.roles import choice_of, key_of, recipe_of
+from web.posted import read_values
 
 _MOST_HOURS = MOST_AHEAD // timedelta(hours=1)
 
@@ -65,7 +66,7 @@ def draft_asked_for(args: Mapping[str, str]) -> Draft | None:
     """The form that an address names; None where it names none. Raises NotFound, InvalidParams, UnknownRecipe.
 
     ?from=JOB, or ?kind=train&recipe=NAME, or ?model=ID or ?source=JOB/ATTEMPT/STEP, with &use= and inputs: dataset=ID for the
-    first role that takes datasets, inputs.ROLE= for any.
+    first role that takes datasets, inputs.ROLE= for any; params.NAME= fill in params.
     """
     if args.get("from"):
         return draft_of_job(access.job(args["from"]))
@@ -81,6 +82,7 @@ def draft_asked_for(args: Mapping[str, str]) -> Draft | None:
         main = next((taken for taken in draft.inputs if taken.formats and taken.role not in keys), None)
         if main is not None and _has_format(args["dataset"], main):
             draft.keys[main.role] = args["dataset"]
+    draft.values, _ = read_values(draft.params_model, args)
     return draft
 
 

@@ -23,6 +23,7 @@ from web.pages.draft import Draft, body_of, draft_asked_for, once
 from web.pages.formatting import plural
 from web.pages.reach import pages, services, store
 from web.pages.roles import Role, offers, roles, words_of
+from web.pages.row_form import fill_cells
 from web.pages.uploading import examples, most_bytes, offered_formats, take_upload
 from web.posted import read_values
 from web.problems import from_validation
@@ -95,7 +96,11 @@ def new_job_inputs() -> str:
 
 def _form(draft: Draft, shown: list[Role]) -> Form:
     columns = {role.taken.role: role.picked.report.columns for role in shown if role.picked}
-    return build_form(draft.params_model, draft.values, draft.problems, columns=columns, find_file=find_file)
+    form = build_form(draft.params_model, draft.values, draft.problems, columns=columns, find_file=find_file)
+    for item in form.fields:
+        if item.widget == "rows" and draft.keys.get(MODEL):
+            fill_cells(draft.spec, draft.keys[MODEL], item)
+    return form
 
 
 def find_file(file_id: str) -> FileInfo | None:
@@ -126,7 +131,11 @@ def _show(draft: Draft) -> str:
         model_name=name,
         model_about=about,
         formats={role.taken.role: offered_formats(role.taken.formats) for role in shown if role.taken.formats},
-        examples={role.taken.role: examples(role.taken.formats) for role in shown if role.taken.formats},
+        examples={
+            role.taken.role: examples(role.taken.formats, draft.spec.name if draft.kind == "train" else "")
+            for role in shown
+            if role.taken.formats
+        },
         most_bytes=most_bytes(),
         unfinished=_unfinished(),
         queue_note=_queue_note(draft.kind),

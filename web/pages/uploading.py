@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 
-from shared.datasets.examples import list_examples
+from shared.datasets.examples import example_params, list_examples
 from shared.datasets.formats import FORMATS
 from shared.datasets.importer import Imported, import_dataset
 from shared.errors import Choice, ClientError, DatasetInvalid, InvalidParams, Problem
@@ -59,9 +59,14 @@ def most_bytes() -> str:
     return size(settings().max_upload_bytes)
 
 
-def examples(formats: tuple[str, ...] = ()) -> list[dict[str, str]]:
-    """Datasets that need no upload, those of the formats first or alone: name, title, format, recipe."""
-    return [example for example in list_examples() if not formats or example["format"] in formats]
+def examples(formats: tuple[str, ...] = (), recipe: str = "") -> list[dict[str, Any]]:
+    """Datasets that need no upload, of the formats where some are named: name, title, format, recipe, and for a training of the
+    recipe it is meant for the params that it needs."""
+    return [
+        {**example, "params": example_params(example["name"]) if example["recipe"] == recipe else {}}
+        for example in list_examples()
+        if not formats or example["format"] in formats
+    ]
 
 
 def take_upload(field_name: str, name: str = "", format: str = "") -> Imported:

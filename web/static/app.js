@@ -34,7 +34,6 @@ const on = (selector, script) => { if (document.querySelector(selector)) import(
 on("[data-form], [data-try]", "./form.js");
 on("[data-inputs]", "./picking.js");
 on("[data-expected]", "./expected.js");
-on("[data-form]", "./kept.js");
 on("[data-files]", "./files.js");
 on("[data-upload]", "./upload.js");
 on("[data-try]", "./try.js");

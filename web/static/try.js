@@ -81,9 +81,20 @@ function readParams(form) {
     if (input.type === "file" || input.closest("[data-files]")) continue;
     const name = input.name.slice("params.".length);
     if (input.type === "checkbox") params[name] = input.checked;
-    else if (input.type !== "hidden" && input.value !== "") params[name] = input.dataset.list !== undefined ? input.value.split("\n").filter((line) => line.trim()) : input.value;
+    else if ((input.type !== "hidden" || "kept" in input.dataset) && input.value !== "") params[name] = input.dataset.list !== undefined ? input.value.split("\n").filter((line) => line.trim()) : input.value;
   }
+  for (const [name, row] of Object.entries(readCells(form))) params[name] ??= JSON.stringify(row);
   return params;
+}
+
+// Rows that are asked for cell by cell, by param; web/cells.py reads them where there is no script.
+function readCells(form) {
+  const rows = {};
+  for (const input of form.querySelectorAll('[name^="cells."]')) {
+    const [, param, ...column] = input.name.split(".");
+    if (input.value.trim()) (rows[param] ??= {})[column.join(".")] = input.value;
+  }
+  return rows;
 }
 
 function note(place, text) {

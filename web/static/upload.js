@@ -1,6 +1,8 @@
 // Uploads of datasets, started as soon as files are chosen or dropped; a refusal may offer ways on with the same files.
 
 import { call } from "./api.js";
+import { onFiles } from "./dropping.js";
+import { update } from "./picking.js";
 import { send } from "./sending.js";
 
 export function start() {
@@ -16,6 +18,7 @@ async function example(event, button) {
   button.disabled = true;
   try {
     pick(area, await call(`${area.dataset.api}/examples/${button.dataset.example}`, { method: "POST" }));
+    await fill(area.closest("form"), JSON.parse(button.dataset.params || "{}"));
   } catch (error) {
     refused(area, error, []);
   } finally {
@@ -23,16 +26,18 @@ async function example(event, button) {
   }
 }
 
+// What a training of an example has to be told besides, such as the column to predict.
+async function fill(form, params) {
+  if (!form || !Object.keys(params).length) return;
+  await update(form);
+  for (const [name, value] of Object.entries(params)) {
+    const input = form.querySelector(`[name="params.${CSS.escape(name)}"]`);
+    if (input) input.value = value;
+  }
+}
+
 function wire(area) {
   const input = area.querySelector('input[type="file"]');
-  input.addEventListener("change", () => { if (input.files.length) take([...input.files]); });
-  area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("over"); });
-  area.addEventListener("dragleave", () => area.classList.remove("over"));
-  area.addEventListener("drop", (event) => {
-    event.preventDefault();
-    area.classList.remove("over");
-    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
-  });
   area.addEventListener("submit", (event) => {
     event.preventDefault();
     if (input.files.length) take([...input.files]);
@@ -43,7 +48,7 @@ function wire(area) {
   format?.addEventListener("change", showOptions);
   window.addEventListener("pageshow", showOptions); // a browser may bring back the format that was chosen
   showOptions();
-  if (input.files.length) take([...input.files]); // chosen before this script was there
+  onFiles(area, input, take);
 
   async function take(files, chosen = {}) {
     const status = area.querySelector("[data-upload-status]");

@@ -9,15 +9,15 @@ _TOLD_EVERY_S = 0.5
 
 
 class Going:
-    """Counts what has been done of `total`.
+    """Counts what has been done of `total`. begun: how much of it an earlier attempt has left done.
 
     phase: "loading" tells parts, since the steps of a training are others. Any other tells steps.
     """
 
-    def __init__(self, context: Context, phase: str, total: float):
+    def __init__(self, context: Context, phase: str, total: float, begun: float = 0.0):
         self._context, self._phase, self._total = context, phase, total
         self._began = self._told_at = time.monotonic()
-        self._done = 0.0
+        self._done = self._begun = begun
         self._tell()
 
     def done(self, amount: float) -> None:
@@ -33,7 +33,7 @@ class Going:
 
     def _tell(self) -> None:
         self._told_at = time.monotonic()
-        rate = self._done / max(self._told_at - self._began, 1e-9)
+        rate = (self._done - self._begun) / max(self._told_at - self._began, 1e-9)
         if self._phase == "loading":
             progress = Progress(phase=self._phase, part=int(self._done), parts=int(self._total))
         else:

@@ -3,11 +3,13 @@
 Called by worker/process.py. Thin glue: the recipe's Generator does the work, worker/generation/export.py the exports.
 """
 
+import contextlib
 import functools
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
-from shared.errors import RecipeFailed
+from shared.errors import Cancelled, RecipeFailed
 from shared.jobs.job import MODEL, CheckpointRef, InputRef, Job, Progress
 from shared.jobs.record import source_key
 from shared.outputs import headline
@@ -18,6 +20,7 @@ from worker.context import Context
 from worker.generation.export import export_model
 from worker.inputs import checkpoint_of, open_input, open_inputs
 from worker.recipe import Generator, Report
+from worker.spool import drop
 from worker.training.checkpoint import LoadedModel, load_model
 
 _ON_TOP = (
@@ -81,7 +84,8 @@ def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]
         context.progress(Progress(phase="loading"))
     model = warm.get(ref, context)
     context.check()
-    with publishing(context.volume, context.attempt_dir / "artifacts") as (files, outputs):
+    with _forgotten_when_cancelled(context), publishing(context.volume, context.attempt_dir / "artifacts") as published:
+        files, outputs = published
         if name == "export":
             made = export_model(model.loaded, ref, context, files)
         else:
@@ -90,7 +94,18 @@ def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]
         report = made if isinstance(made, Report) else Report(outputs=made)
         outputs += report.outputs
         artifacts = len(files.names())
+    drop(context)
     metrics = dict(report.metrics)
     on_top = {name: metrics.pop(name) for name in _ON_TOP if name in metrics}
     result = {"headline": headline(outputs), "outputs": len(outputs), "artifacts": artifacts}
     return {**result, "metrics": metrics, **on_top}
+
+
+@contextlib.contextmanager
+def _forgotten_when_cancelled(context: Context) -> Iterator[None]:
+    """Leave nothing of what was to be gone on with."""
+    try:
+        yield
+    except Cancelled:
+        drop(context)
+        raise

@@ -4,7 +4,7 @@ The importer (shared/datasets/importer.py) calls them in this order and does eve
 hashing, quota, publishing. No other file of the code base asks which format a dataset has.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -23,12 +23,16 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Example:
-    """A dataset that needs no upload. recipe: the training it is meant for. make: its files as (name, bytes)."""
+    """A dataset that needs no upload. recipe: the training it is meant for. make: its files as (name, bytes).
+
+    params: of that training, what it needs to be told and has no default for, such as the column to predict.
+    """
 
     name: str
     title: str
     recipe: str
     make: Callable[[], list[tuple[str, bytes]]]
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

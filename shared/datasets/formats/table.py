@@ -44,6 +44,9 @@ class TableOptions(Options):
     sheet: str = Field(
         "", max_length=200, description="Name of a spreadsheet's sheet. Empty: the first that holds anything."
     )
+    spaces: Literal["trim", "keep"] = Field(
+        "trim", description="Spaces at the ends of texts: trim them, or keep them where they count, as in prompts."
+    )
     bad_rows: Literal["refuse", "drop", "text"] = Field(
         "refuse",
         description="Rows with a cell that does not fit: refuse the file, drop them, or take such columns as text.",

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from shared.datasets.tables import date_styles, number_styles
 from shared.datasets.tables.kernels import pc
+from shared.datasets.tables.missing import trimmed
 
 Stored = Literal["number", "date", "boolean", "text"]
 _MOSTLY = 0.99  # of the cells fit: the others are mistakes, not another kind of value
@@ -21,7 +22,8 @@ _ARROW = {"number": pa.float64(), "date": pa.timestamp("us"), "boolean": pa.bool
 class Kind:
     """What a column is converted to. comma: its numbers have a decimal comma. style: of its dates. ambiguous: that was a guess.
 
-    odd: of a text, an example of the few cells that keep it from being numbers or dates, and their share.
+    odd: of a text, an example of the few cells that keep it from being numbers or dates, and their share. spaces: those at the
+    ends of its texts stay.
     """
 
     stored: Stored
@@ -30,6 +32,7 @@ class Kind:
     ambiguous: bool = False
     odd: str = ""
     odd_share: float = 0.0
+    spaces: bool = False
 
     @property
     def type(self) -> pa.DataType:
@@ -37,6 +40,8 @@ class Kind:
 
     def convert(self, cells: pa.Array) -> tuple[pa.Array, pa.Array | None]:
         """(values, a mask of the cells that do not fit, None where all do). Null stays null."""
+        if not (self.spaces and self.stored == "text"):
+            cells = trimmed(cells)
         if self.stored == "number":
             return number_styles.convert(cells, comma=self.comma)
         if self.stored == "date" and self.style is not None:
@@ -81,7 +86,7 @@ class Guess:
 
     def add(self, cells: pa.Array) -> None:
         """Look at more cells, strings with null for missing ones."""
-        cells = cells.drop_null()
+        cells = trimmed(cells.drop_null())
         if self.cells < _SEEN:
             first = cells.slice(0, _SEEN)
             self._add(first)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from shared.datasets.tables.bad_rows import MOST_NAMED, BadRows
 from shared.datasets.tables.columns import Kind
 from shared.datasets.tables.kernels import pc
+from shared.datasets.tables.missing import trimmed
 from shared.datasets.tables.parts import Batch, Part
 from shared.datasets.tables.splits import PART_COLUMN
 from shared.volume.staging import full_is_said
@@ -59,7 +60,7 @@ def _converted(batch: Batch, kinds: Sequence[Kind], bad: BadRows) -> list[pa.Arr
     for number, mask in masks:
         wrong = pc.or_(wrong, mask)
         lines = batch.lines.filter(mask).to_pylist()
-        values = batch.cells[number].filter(mask).slice(0, MOST_NAMED).to_pylist()
+        values = trimmed(batch.cells[number].filter(mask).slice(0, MOST_NAMED)).to_pylist()
         values += [""] * (len(lines) - len(values))
         why = kinds[number].wanted()
         cells += [

@@ -62,13 +62,20 @@ def examples() -> tuple[Example, ...]:
         return ()
 
     def example(name: str, title: str, file: str, columns: tuple[str, ...], target: str) -> Example:
-        return Example(name, title, "tabular", lambda: [(f"{name}.csv", _classes(folder, file, columns, target))])
+        params = {"target": target}
+        return Example(
+            name, title, "tabular", lambda: [(f"{name}.csv", _classes(folder, file, columns, target))], params
+        )
 
     return (
         example("breast_cancer", "Breast cancer (569 tumours)", "breast_cancer.csv", _CANCER, "diagnosis"),
         example("wine", "Wine (178 bottles, 3 growers)", "wine_data.csv", _WINE, "grower"),
         example("iris", "Iris (150 flowers, 3 species)", "iris.csv", _IRIS, "species"),
         Example(
-            "diabetes", "Diabetes (442 patients, a number)", "tabular", lambda: [("diabetes.csv", _diabetes(folder))]
+            "diabetes",
+            "Diabetes (442 patients, a number)",
+            "tabular",
+            lambda: [("diabetes.csv", _diabetes(folder))],
+            {"target": "progression"},
         ),
     )

@@ -11,6 +11,7 @@ _YEAR = re.compile(r"(19|20)[0-9]{2}")
 _SENTENCE = re.compile(r"[.!?,;。！？，；、]\s*$|[。！？，；]")
 _LONGEST_NAME = 60
 _MOST_WORDS = 4
+_SURELY = 2  # columns of numbers or dates that begin with a word: no row does
 
 
 def is_value(cell: str) -> bool:
@@ -28,12 +29,13 @@ def begins_with_names(first: Sequence[str], below: Sequence[Sequence[str]]) -> b
     names = [cell for cell in cells if cell and not is_value(cell)]
     if not names or any(is_missing(cell) for cell in cells if cell):
         return False
-    if any(len(name) > _LONGEST_NAME for name in names):
-        return False
     columns = [[row[number].strip() for row in below if number < len(row)] for number in range(len(cells))]
     if any(cell and cell in column for cell, column in zip(cells, columns, strict=True)):
         return False
-    if values or any(_holds_values(column) for column in columns):
+    over_values = sum(_holds_values(column) for column in columns)
+    if any(len(name) > _LONGEST_NAME for name in names):
+        return over_values >= _SURELY  # a whole text in one column; a question as a survey asks it, in another
+    if values or over_values:
         return True
     return _like_names(names)
 

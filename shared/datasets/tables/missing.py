@@ -1,4 +1,4 @@
-"""What people write where they have no value, and cells as they are taken: trimmed, missing ones null."""
+"""What people write where they have no value, and cells as they are taken: missing ones null, others as they stand."""
 
 from collections import Counter
 
@@ -20,17 +20,22 @@ def is_missing(cell: str | None) -> bool:
     return cell is None or cell.strip() in MISSING
 
 
-def taken(cells: pa.Array, marks: Counter[str]) -> pa.Array:
-    """The cells trimmed, with null for missing ones. marks: counts what stood there, empty cells as "".
+def trimmed(cells: pa.Array) -> pa.Array:
+    """Without spaces at the ends: what a cell says, but for texts of which they are a part."""
+    return pc.utf8_trim_whitespace(cells)
 
-    cells: strings. Returns strings of the same length.
+
+def taken(cells: pa.Array, marks: Counter[str]) -> pa.Array:
+    """The cells with null for missing ones. marks: counts what stood there, empty cells as "".
+
+    cells: strings. Returns strings of the same length, spaces at their ends included.
     """
-    cells = pc.utf8_trim_whitespace(cells)
-    gone = pc.is_in(cells, value_set=_MISSING)
+    bare = trimmed(cells)
+    gone = pc.is_in(bare, value_set=_MISSING)
     if not pc.any(gone).as_py():
         marks[""] += cells.null_count
         return cells
-    for found in pc.value_counts(cells.filter(gone)).to_pylist():
+    for found in pc.value_counts(bare.filter(gone)).to_pylist():
         marks[found["values"] or ""] += found["counts"]
     marks[""] += cells.null_count
     return pc.if_else(gone, _NULL, cells)

@@ -4,7 +4,7 @@ Called by formats/table.py. Memory is bounded by a batch of rows, not by the tab
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,8 @@ def take_table(sources: Sequence[Received], target: Path, limits: HasLimits, opt
         semicolons=any(part.delimiter == ";" for part in parts),
         strict=options.bad_rows == "text",
     )
+    if options.spaces == "keep":
+        taken.kinds = [replace(kind, spaces=True) for kind in taken.kinds]
     labels = _parts_by_file(parts, taken.names, taken.notes)
     taken.rows = convert(parts, taken.kinds, labels, target / TABLE, taken.bad)
     if taken.bad.count and (options.bad_rows != "drop" or taken.rows < 2):

@@ -252,6 +252,7 @@ def _series() -> list[Case]:
     tiny = Line(name="误差", x=[0, 1, 2, 3, 4], y=[0.00031, 0.00018, None, 0.00009, 0.00007])
     hours: list[Place] = [f"2024-03-{9 + h // 24:02d}T{h % 24:02d}:00:00Z" for h in range(60)]
     load: list[float | None] = [50 + 30 * math.sin(h / 24 * 2 * math.pi) for h in range(60)]
+    spots: list[Place] = [n / 9 for n in range(90)]
     return [
         Case("A forecast with gaps in what is known", [forecast]),
         Case("5,000 points", [Series(x_title="seconds", y_title="counts", lines=[Line(name="sensor 7", x=wave, y=noise)])]),
@@ -266,6 +267,12 @@ def _series() -> list[Case]:
             ],
         ),
         Case("Words below", [Series(lines=[Line(name="高度", x=["春", "夏", "autumn", "winter"], y=[3, -4, 2, 0])])]),
+        Case("Points beside a line", [
+            Series(x_title="true", y_title="said", lines=[
+                Line(name="the model", x=spots, y=[n / 9 + math.sin(n * 12.9) for n in range(90)], points=True),
+                Line(name="as it should be", x=[0, 10], y=[0, 10]),
+            ])
+        ]),
         Case("One point; the same value throughout", [
             Series(title="One", lines=[Line(name="one", x=[3], y=[7.0])]),
             Series(title="Flat", lines=[Line(name="flat", x=[1, 2, 3], y=[5.0, 5.0, 5.0])]),

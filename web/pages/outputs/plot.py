@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from shared.outputs import Place, Series
+from shared.outputs import Line, Place, Series
 from web.pages.formatting import metric
 
 SIDE = 1000
 _MOST_POINTS = 1_500  # of a line that are drawn: more than a screen has columns
 _MOST_ROWS = 200  # of the figures below
 _X_TICKS, _Y_TICKS = 6, 6
+_TINY = 1e-300  # below, the logarithm of a distance is no number
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _TIME_STEPS = (
@@ -36,12 +37,16 @@ class Tick:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line ready to draw. path: of an SVG in the square; dots: values that stand alone; number: picks colour and dashes."""
+    """A line ready to draw. path: of an SVG in the square; dots: values that stand alone; number: picks colour and dashes.
+
+    points: nothing but values that stand alone.
+    """
 
     name: str
     path: str
     dots: str
     number: int
+    points: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def plot(series: Series) -> Plot:
     split = series.split
     return Plot(
         curves=[
-            Curve(line.name, *_paths([(across(x), y) for x, y in zip(line.x, line.y, strict=False)], down), number)
+            Curve(line.name, *_paths(_points(line, across), down), number, line.points)
             for number, line in enumerate(series.lines)
         ],
         band=_area([across(x) for x in band.x], [down(y) for y in band.low], [down(y) for y in band.high])
@@ -150,6 +155,12 @@ def _said(series: Series, axis: _Axis, places: Sequence[Place]) -> str:
     first, last = min(places, key=axis.number), max(places, key=axis.number)
     lines = ", ".join(line.name for line in series.lines) or (series.band.name if series.band else "")
     return f"Lines {lines} from {axis.said(first)} to {axis.said(last)}; the figures are in the table below."
+
+
+def _points(line: Line, across: Callable[[Place], float]) -> list[tuple[float, float | None]]:
+    """(across, value) of each place; of a line that is points a gap after each."""
+    found: list[tuple[float, float | None]] = [(across(x), y) for x, y in zip(line.x, line.y, strict=False)]
+    return [one for x, y in found for one in ((x, y), (x, None))] if line.points else found
 
 
 def _paths(points: list[tuple[float, float | None]], down: Callable[[float], float]) -> tuple[str, str]:
@@ -187,8 +198,8 @@ def _area(xs: list[float], low: list[float], high: list[float]) -> str:
 
 def _round_steps(low: float, high: float, most: int) -> list[float]:
     """Round numbers from at most low to at least high, at most about `most` of them."""
-    if low == high:
-        low, high = (low - abs(low) * 0.1, high + abs(high) * 0.1) if low else (-1.0, 1.0)
+    if high - low < _TINY:
+        low, high = (low - abs(low) * 0.1, high + abs(high) * 0.1) if abs(low) > _TINY else (-1.0, 1.0)
     rough = (high - low) / (most - 1)
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough * 0.999)

@@ -37,7 +37,7 @@ def number_outputs(truth: np.ndarray, said: np.ndarray, name: str) -> list[Outpu
         x_title=f"true {name}",
         y_title=f"said {name}",
         lines=[
-            Line(name="the model", x=list(xs), y=[float(y) for y in said[drawn]]),
+            Line(name="the model", x=list(xs), y=[float(y) for y in said[drawn]], points=True),
             Line(name="as it should be", x=[min(xs), max(xs)], y=[min(xs), max(xs)]),
         ],
     )
@@ -46,7 +46,7 @@ def number_outputs(truth: np.ndarray, said: np.ndarray, name: str) -> list[Outpu
         x_title=f"true {name}",
         y_title="said minus true",
         lines=[
-            Line(name="error", x=list(xs), y=[float(y) for y in (said - truth)[drawn]]),
+            Line(name="error", x=list(xs), y=[float(y) for y in (said - truth)[drawn]], points=True),
             Line(name="none", x=[min(xs), max(xs)], y=[0.0, 0.0]),
         ],
     )

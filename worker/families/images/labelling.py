@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from shared.datasets.pictures.decoding import Unreadable, opened_picture, upright
@@ -122,7 +123,7 @@ class Labeller:
         return names, np.stack(found)
 
     def batch(self, params: ImageClassifierBatch, inputs: Inputs, context: Context, files: Files) -> Report:
-        """Label every picture of a dataset, in its order, into rows.csv. Its accuracy is told where its classes are known."""
+        """Label every picture of a dataset, in its order, into a file. Its accuracy is told where its classes are known."""
         pictures = open_pictures(inputs["data"].folder, inputs["data"].dataset)
         wanted = [i for i, part in enumerate(pictures.parts) if params.part in ("all", part)]
         if not wanted:
@@ -132,10 +133,14 @@ class Labeller:
         columns = ["file", "label", "probability"]
         columns += [f"{name} {n}" for n in further for name in ("label", "probability")]
         columns += [*(["true label"] if truth else []), "error"]
-        going = Going(context, "generating", len(wanted))
-        right = readable = 0
-        with row_table(files, columns) as table, ThreadPoolExecutor(AT_ONCE) as pool:
-            for part in _batched(wanted):
+        types = {name: pa.float64() for name in columns if name.startswith("probability")}
+        with (
+            row_table(files, columns, context=context, file_format=params.format, types=types) as table,
+            ThreadPoolExecutor(AT_ONCE) as pool,
+        ):
+            going = Going(context, "generating", len(wanted), begun=table.count)
+            right, readable = (table.state.get(name, 0) for name in ("right", "readable"))
+            for part in _batched(wanted[table.count :]):
                 read = list(pool.map(lambda i: self._read(pictures, i), part))
                 good = [pixels for pixels in read if isinstance(pixels, np.ndarray)]
                 said = iter(self._label(np.stack(good), params.top_k) if good else [])
@@ -152,6 +157,7 @@ class Labeller:
                     table.add([pictures.names[i], *cells, *known, None])
                     readable += 1
                     right += bool(truth) and truth[i] == self._classes[one.best[0]]
+                table.keep({"right": right, "readable": readable})
                 going.done(len(part))
             going.end()
             output = table.output(f"{len(wanted):,} pictures labelled")

@@ -1,5 +1,7 @@
 """Makes a table ready for a training: split, learnt from its training part, turned into batches by seed and step."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,9 @@ from worker.families.classification import balanced_class_weights
 from worker.families.tables.encoded import PART_NAMES, Encoded, encode_table
 from worker.families.tables.features import Features, edge_table
 from worker.families.tables.hashing import TOKENS
+from worker.families.tables.leaking import MOST_ROWS, columns_giving_away
 from worker.families.tables.splitting import Split, fold_rows, split_rows
-from worker.recipe import Assets, Data, Inputs
+from worker.recipe import Assets, Data, Inputs, Lazily
 
 AUTO_STEPS, AUTO_EPOCHS = 1_800, (5, 100)  # measured on Adult (16 epochs); the ends are a guess
 STEPS_AN_EPOCH = 16  # at least, where there are rows enough for batches of 8
@@ -188,7 +191,7 @@ def load_table(inputs: Inputs, params: Any, context: Context) -> TableData:
     data = split_table(encoded, params, task, kinds)
     how = "classes of" if task == "classes" else "numbers of"
     data.notes[:0] = [f"predicts {how} {params.target!r} from {len(kinds)} columns", *notes]
-    data.notes += _warnings(report, params.target, used)
+    data.notes += _given_away(data, report, params.target)
     return data
 
 
@@ -232,26 +235,32 @@ def _refuse(encoded: Encoded, split: Split, target: str) -> None:
         raise DatasetInvalid("; ".join(wrong[:5]), problems=problems)
 
 
-def _warnings(report: Any, target: str, used: list[str]) -> list[str]:
-    """What the report says of columns that give the target away."""
-    found = []
-    for warned in report.warnings:
-        if warned.code != "gives_away":
-            continue
-        for name in used:
-            if repr(name) in warned.message and repr(target) in warned.message:
-                found.append(
-                    f"column {name!r} gives {target!r} away: leave it out of the features unless it is known before the answer is"
-                )
-    return list(dict.fromkeys(found))
+def _given_away(data: TableData, report: Any, target: str) -> list[str]:
+    """What is to be said of columns that give the target away: as the report found them, or in rows of the training part."""
+    told = [
+        warned.message for warned in report.warnings if warned.code == "gives_away" and repr(target) in warned.message
+    ]
+    names = [name for name in data.kinds if any(repr(name) in message for message in told)]
+    train = data.rows["train"]
+    sample = train[:: -(-len(train) // MOST_ROWS)]
+    features = {"numbers": data.features.numbers, "categories": data.features.categories}
+    found = columns_giving_away(data.take(sample), data.encoded.targets[sample], len(data.classes), features)
+    return [
+        f"column {name!r} gives {target!r} away: leave it out of the features unless it is known before the answer is"
+        for name in dict.fromkeys([*names, *found])
+    ]
 
 
-def fold_stages(data: TableData) -> list[TableData]:
-    """k folds of everything that is not the test part, and the training as a whole."""
+def fold_stages(data: TableData) -> Sequence[Data]:
+    """k folds of everything that is not the test part, each made when its turn comes, and the training as a whole."""
     params = data.params
     if not params.folds:
         return [data]
     rows = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
     labels = data.encoded.targets[rows].astype(np.int64) if data.classes else None
     splits = fold_rows(rows, labels, params.folds, params.validation_fraction, params.seed)
-    return [TableData(data.encoded, split, params, data.task, data.kinds, fold=True) for split in splits] + [data]
+
+    def fold(split: Split) -> TableData:
+        return TableData(data.encoded, split, params, data.task, data.kinds, fold=True)
+
+    return Lazily([*(partial(fold, split) for split in splits), lambda: data])

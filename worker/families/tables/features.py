@@ -19,7 +19,8 @@ from worker.families.tables.cells import DATE_PARTS, as_categories, as_dates, as
 from worker.families.tables.hashing import TOKENS, hashed_texts
 
 MOST_CATEGORIES = 5_000  # of one column; rarer ones count as never seen
-BINS = 64  # of a number
+BINS = 64  # of a number, at most
+ROWS_A_BIN = 40
 _LARGEST = 1e30  # borders beyond it cannot be subtracted in float32
 
 Columns = Mapping[str, pa.Array | pa.ChunkedArray]
@@ -29,7 +30,7 @@ Columns = Mapping[str, pa.Array | pa.ChunkedArray]
 class Features:
     """What was learnt of the columns. numbers, categories, texts: names in order; a date's parts are "<name>.<part>".
 
-    known: categories by column, commonest first.
+    known: categories by column, commonest first. sources: of each number, (column, part of a date or "").
     """
 
     numbers: list[str] = field(default_factory=list)
@@ -70,17 +71,17 @@ class Features:
 
     def __post_init__(self) -> None:
         parts = {f"{name}.{part}": (name, part) for name in self.dates for part in DATE_PARTS}
-        self._sources = [parts.get(name, (name, "")) for name in self.numbers]
+        self.sources = [parts.get(name, (name, "")) for name in self.numbers]
         self._places = {name: {value: i + 2 for i, value in enumerate(known)} for name, known in self.known.items()}
 
     @property
     def columns(self) -> list[str]:
         """Every column of the table that is read, each once."""
-        return list(dict.fromkeys([*(name for name, _ in self._sources), *self.dates, *self.categories, *self.texts]))
+        return list(dict.fromkeys([*(name for name, _ in self.sources), *self.dates, *self.categories, *self.texts]))
 
     def places(self, column: str) -> list[tuple[str, int]]:
         """Where a column's features are: (kind, index within the kind)."""
-        found = [("numbers", i) for i, (name, _) in enumerate(self._sources) if name == column]
+        found = [("numbers", i) for i, (name, _) in enumerate(self.sources) if name == column]
         for kind, names in (("categories", self.categories), ("texts", self.texts)):
             found += [(kind, names.index(column))] if column in names else []
         return found
@@ -97,7 +98,7 @@ class Features:
         if self.numbers:
             dates = {name: date_parts(as_dates(name, columns[name], wrong)) for name in self.dates}
             found["numbers"] = np.stack(
-                [dates[name][part] if part else as_numbers(name, columns[name], wrong) for name, part in self._sources],
+                [dates[name][part] if part else as_numbers(name, columns[name], wrong) for name, part in self.sources],
                 axis=1,
             )
         if self.categories:
@@ -147,6 +148,7 @@ def edge_table(numbers: np.ndarray) -> np.ndarray:
 
     numbers: float (rows, numbers).
     """
-    rows = [bin_edges(numbers[:, place]) for place in range(numbers.shape[1])]
+    most = min(BINS, max(4, len(numbers) // ROWS_A_BIN))
+    rows = [bin_edges(numbers[:, place], most) for place in range(numbers.shape[1])]
     longest = max(len(row) for row in rows)
     return np.stack([np.pad(row, (0, longest - len(row)), mode="edge") for row in rows])

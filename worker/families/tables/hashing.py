@@ -11,9 +11,9 @@ from worker.families.tables.cells import Cells, as_array, as_category
 
 TOKENS = 64  # of a text: what comes later is cut
 BUCKETS = 8_192  # of hashed tokens
-_MOST_CHARACTERS = 4_000  # read of one cell: far more than TOKENS words need
-_UNPARTED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # scripts without spaces: a character is a word
-_WORD = re.compile(rf"[^\W{_UNPARTED}]+|[{_UNPARTED}]")
+MOST_CHARACTERS = 4_000  # read of one cell: far more than TOKENS words need
+UNPARTED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # scripts without spaces: a character is a word
+_WORD = re.compile(rf"[^\W{UNPARTED}]+|[{UNPARTED}]")
 
 
 def hashed_texts(cells: Cells) -> np.ndarray:
@@ -25,7 +25,7 @@ def hashed_texts(cells: Cells) -> np.ndarray:
     found = np.zeros((len(values), TOKENS), np.uint16)
     for row, value in enumerate(values):
         if value:
-            tokens = hashed_tokens(value[:_MOST_CHARACTERS])[:TOKENS]
+            tokens = hashed_tokens(value[:MOST_CHARACTERS])[:TOKENS]
             found[row, : len(tokens)] = tokens
     return found
 

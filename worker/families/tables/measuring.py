@@ -18,6 +18,7 @@ from worker.families.evaluation.classes import (
     class_outputs,
     worst_mistakes,
 )
+from worker.families.evaluation.intervals import class_figures, interval_output, intervals, number_figures
 from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
 from worker.families.tables.answering import Answering
 from worker.families.tables.data import TableData
@@ -45,13 +46,13 @@ def judged_part(data: TableData) -> str:
     return next(part for part in _PARTS if len(data.rows[part]))
 
 
-def evaluate_table(model: Any, data: TableData, look: Callable[[int], None]) -> dict[str, float]:
-    """The validation part's loss and figures; in a fold also the figures of the part it has not seen. {} without a part."""
+def evaluate_table(model: Any, data: TableData, look: Callable[[int], None]) -> dict[str, float] | None:
+    """The validation part's loss and figures; in a fold also the figures of the part it has not seen. None without a part."""
     answering = Answering(model, data.assets, data.params)
     looks = iter(range(1, 1 << 60))
     watched = data.rows["val"] if len(data.rows["val"]) else data.rows["test"] if data.is_fold else data.rows["val"]
     if not len(watched):
-        return {}
+        return None
     said = answering.answers(data.take(watched), lambda: look(next(looks)))
     found = {"val_loss": _loss(data, answering, watched, said)}
     figures = ("accuracy", "roc_auc") if data.classes else ("rmse", "r2")
@@ -111,12 +112,15 @@ def report_table(
             metrics |= _threshold(data, params, said, shown)
         worst = worst_mistakes(labels, answers, _MISTAKES)
         judge = class_judge(labels)
-        predictions = answers
+        predictions, again = answers, class_figures(labels, answers)
     else:
         outputs = number_outputs(truth, answers[:, 0], params.target)
         worst = np.argsort(-np.abs(answers[:, 0] - truth), kind="stable")[:_MISTAKES]
-        judge, predictions = number_judge(truth), answers[:, 0]
-    outputs = [*outputs, *_mistakes(data, rows[worst], answers[worst]), *importance(answering, data, rows, context)]
+        judge, predictions, again = number_judge(truth), answers[:, 0], number_figures(truth, answers[:, 0])
+    spread = intervals(again, len(rows), len(data.classes), params.seed, context.check)
+    measured = {name: metrics[f"{shown}_{name}"] for name in spread if f"{shown}_{name}" in metrics}
+    outputs += [interval_output(measured, spread, len(rows), shown), *_over_folds_output(metrics)]
+    outputs += [*_mistakes(data, rows[worst], answers[worst]), *importance(answering, data, rows, context)]
     return Report(metrics, outputs, predictions=predictions, judge=judge, rows=len(rows))
 
 
@@ -129,6 +133,17 @@ def _over_folds(folds: list[dict[str, float]]) -> dict[str, float]:
             found[f"fold_{name.removeprefix('test_')}"] = float(np.mean(values))
             found[f"fold_{name.removeprefix('test_')}_deviation"] = float(np.std(values, ddof=1))
     return found
+
+
+def _over_folds_output(metrics: dict[str, float]) -> list[Output]:
+    """Mean and deviation over the folds as a table."""
+    names = [name.removesuffix("_deviation") for name in metrics if name.endswith("_deviation")]
+    rows: list[list[Cell]] = [
+        [name.removeprefix("fold_").replace("_", " "), round(metrics[name], 6), round(metrics[f"{name}_deviation"], 6)]
+        for name in names
+    ]
+    title = "Over the folds, each measured on the part it had not seen"
+    return [Table(title=title, columns=["figure", "mean", "deviation"], rows=rows, count=len(rows))] if rows else []
 
 
 def _threshold(data: TableData, params: Any, said: dict[str, np.ndarray], shown: str) -> dict[str, float]:
@@ -184,5 +199,7 @@ def importance(answering: Answering, data: TableData, rows: np.ndarray, context:
     scores.sort(key=lambda score: -score.value)
     left = len(data.kinds) - len(columns)
     of = f"; the first {len(columns)} of {len(data.kinds)} columns" if left else ""
-    title = f"What each column is worth: loss added when it is shuffled, on {len(rows):,} rows{of}"
+    title = (
+        f"What each column is worth: loss added when it is shuffled, on {len(rows):,} rows{of} (permutation importance)"
+    )
     return [Scores(title=title, unit="number", items=scores)]

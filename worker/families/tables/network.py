@@ -18,8 +18,11 @@ ops: Any = keras.ops  # its declared types say None where there is none
 EMBEDDING = 16  # numbers of a number's, and at most of a category's, vector
 _THINNEST = 1e-30  # a bin that is thinner is none: some hardware takes it for zero
 _LARGEST = 3e38  # beyond it is infinite
+_FAR = 1e6  # times the spread: its square can still be told
+PLAIN = True
 
 
+@keras.saving.register_keras_serializable("trainyard")
 class PiecewiseLinear(layers.Layer):
     """float32 (rows, numbers), NaN for missing -> (rows, numbers, EMBEDDING).
 
@@ -60,6 +63,34 @@ class PiecewiseLinear(layers.Layer):
         return ops.relu(encoded + self.bias)
 
 
+@keras.saving.register_keras_serializable("trainyard")
+class Standardised(layers.Layer):
+    """float32 (rows, numbers), NaN for missing -> (rows, numbers): beside the bins, what is the same all along.
+
+    edges: as PiecewiseLinear takes them; their middle becomes 0, the middle half of them 1 wide. Far ones come no further than 3;
+    missing ones are in the middle. Source: Holzmüller et al. 2024, arXiv:2407.04491 (robust scaling, smooth clipping).
+    """
+
+    def __init__(self, edges: np.ndarray, **options: Any):
+        super().__init__(**{"dtype": "float32", **options})
+        self._edges = np.asarray(edges, np.float32)
+        rows = [np.unique(row.astype(np.float64)) for row in self._edges]
+        low, middle, high = np.transpose([np.quantile(row, (0.25, 0.5, 0.75)) for row in rows])
+        whole = np.array([row[-1] - row[0] for row in rows]) / 2
+        self._middle = middle.astype(np.float32)
+        self._spread = np.maximum(np.where(high > low, high - low, whole), _THINNEST).astype(np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "edges": self._edges.tolist()}
+
+    def call(self, x: Any) -> Any:
+        missing = ops.isnan(x)
+        known = ops.where(missing, self._middle, ops.clip(x, -_LARGEST, _LARGEST))
+        far = ops.clip((known - self._middle) / self._spread, -_FAR, _FAR)
+        return far / ops.sqrt(1.0 + ops.square(far / 3.0))
+
+
+@keras.saving.register_keras_serializable("trainyard")
 class Members(layers.Layer):
     """A dense layer of several members: one shared matrix, and scales of its inputs and outputs of each member's own.
 
@@ -85,6 +116,7 @@ class Members(layers.Layer):
         return ops.matmul(x * self.scale_in, self.kernel) * self.scale_out + self.bias
 
 
+@keras.saving.register_keras_serializable("trainyard")
 class Heads(layers.Layer):
     """The last layer of each member, of its own. (rows, members, inputs) -> float32 (rows, members, outputs)."""
 
@@ -127,6 +159,8 @@ def table_network(
         assert edges is not None
         inputs["numbers"] = keras.Input((len(features.numbers),), name="numbers")
         parts.append(layers.Flatten()(PiecewiseLinear(edges, name="piecewise")(inputs["numbers"])))
+        if PLAIN:
+            parts.append(Standardised(edges, name="standardised")(inputs["numbers"]))
     if features.categories:
         categories: Any = keras.Input((len(features.categories),), dtype="int32", name="categories")
         inputs["categories"] = categories

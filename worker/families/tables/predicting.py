@@ -1,30 +1,25 @@
 """Uses of a table's model: typed rows answered and explained, whole tables answered row by row."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from shared.datasets.tables.reading import TableReader, open_table
-from shared.datasets.tables.shown import shown_cell
 from shared.errors import RecipeFailed
-from shared.outputs import Cell, Output, Score, Scores, Table
+from shared.outputs import Output, Score, Scores, Table
 from shared.recipes.tabular import TabularBatch, TabularGenerate
 from worker.artifacts import Files
 from worker.context import Context
-from worker.families.going import Going
 from worker.families.row_table import row_table
 from worker.families.tables.answering import Answering
-from worker.families.tables.cells import as_categories, as_numbers
+from worker.families.tables.batching import answer_columns, heads_of, predict_table
 from worker.families.tables.features import empty_rows
 from worker.families.tables.losses import HIGH, LOW
 from worker.families.tables.typed import typed_rows
 from worker.recipe import Assets, Inputs, Report
 
 EXPLAINED = 8  # rows of one job
-MOST_SHARES = 20  # classes that get a column each
-_AT_ONCE = 4_096  # rows of a table
 _INTERVAL = f"{HIGH - LOW:.0%} interval"
 
 
@@ -45,7 +40,7 @@ class Predictor:
             raise RecipeFailed(told, code="bad_rows")
         said = answering.answers(arrays, context.check)
         if len(said) > EXPLAINED:
-            return [self._as_table(said)]
+            return [self._as_table(said, files)]
         outputs: list[Output] = []
         for row in range(len(said)):
             subject = f"row {row + 1}" if len(said) > 1 else ""
@@ -67,14 +62,12 @@ class Predictor:
             subject=subject, unit="number", items=[Score(name=answering.target, value=float(said[0]), note=note)]
         )
 
-    def _as_table(self, said: np.ndarray) -> Table:
-        rows: list[list[Cell]] = [[i + 1, *self._cells(said[i], False)] for i in range(len(said))]
-        return Table(
-            title=f"{len(rows):,} rows predicted",
-            columns=["row", *self._heads(False)],
-            rows=rows[:100],
-            count=len(rows),
-        )
+    def _as_table(self, said: np.ndarray, files: Files) -> Table:
+        heads = ["row", *heads_of(self._answering, shares=False)]
+        arrays = [pa.array(range(1, len(said) + 1)), *answer_columns(self._answering, said, shares=False)]
+        with row_table(files, heads) as written:
+            written.add_batch(pa.RecordBatch.from_arrays(arrays, names=heads))
+            return written.output(f"{written.count:,} rows predicted")
 
     def _explained(
         self, one: Mapping[str, np.ndarray], cells: Mapping[str, Any], said: np.ndarray, subject: str, context: Context
@@ -102,59 +95,13 @@ class Predictor:
             for i in order
         ]
         what = f"{answering.target} = {answering.classes[best]}" if answering.classes else answering.target
-        how = f"how far it falls when a value is replaced by the typical one ({len(names)} further answers)"
+        how = f"how far it falls when a value is replaced by the typical one (occlusion, {len(names)} further answers)"
         title = f"What spoke for {what}: {how}"
         return Scores(title=title, subject=subject, unit="number", items=items)
 
     def batch(self, params: TabularBatch, inputs: Inputs, context: Context, files: Files) -> Report:
-        """Answer every row of a table, in its order, into rows.csv. Its figures are told where it holds the truth."""
-        answering = self._answering
-        with open_table(inputs["data"].folder) as table:
-            _refuse_other(table, answering)
-            kept = table.columns if params.keep_columns else []
-            shares = params.probabilities and 0 < len(answering.classes) <= MOST_SHARES
-            heads = [_free(head, kept) for head in (*self._heads(shares), "error")]
-            going = Going(context, "generating", table.num_rows)
-            measured = _Measured(answering, table)
-            with row_table(files, ["row", *kept, *heads]) as written:
-                for start in range(0, table.num_rows, _AT_ONCE):
-                    stop = min(start + _AT_ONCE, table.num_rows)
-                    columns = table.arrays(start, stop)
-                    said, wrong = self.answer(columns)
-                    cells = [[_shown(value) for value in columns[name].to_pylist()] for name in kept]
-                    blank: list[Cell] = [None] * (len(heads) - 1)
-                    for i in range(stop - start):
-                        told = blank if i in wrong else self._cells(said[i], shares)
-                        written.add([start + i + 1, *(column[i] for column in cells), *told, wrong.get(i)])
-                    measured.add(columns, said, wrong)
-                    going.done(stop - start)
-            going.end()
-            output = written.output(f"{written.count:,} rows predicted")
-        return Report(measured.figures(), [output])
-
-    def answer(self, columns: Mapping[str, Any]) -> tuple[np.ndarray, dict[int, str]]:
-        """Answers to rows of a table, and what is wrong with those that cannot be used, by row. Raises RecipeFailed."""
-        try:
-            arrays, wrong = self._answering.features.encode(columns)
-        except ValueError as err:
-            raise RecipeFailed(str(err), code="other_columns") from err
-        return self._answering.answers(arrays), wrong
-
-    def _heads(self, shares: bool) -> list[str]:
-        target, classes = self._answering.target, self._answering.classes
-        if not classes:
-            return [f"predicted {target}", "low", "high"]
-        return [
-            f"predicted {target}",
-            "probability",
-            *(f"probability of {name}" for name in (classes if shares else [])),
-        ]
-
-    def _cells(self, said: np.ndarray, shares: bool) -> list[Cell]:
-        if not self._answering.classes:
-            return [float(number) for number in said]
-        best = int(said.argmax())
-        return [self._answering.classes[best], float(said[best]), *(said.tolist() if shares else [])]
+        """Answer every row of a table, in its order, into a file. Its figures are told where it holds the truth."""
+        return predict_table(self._answering, params, inputs["data"], context, files)
 
 
 def _typical(answering: Answering, assets: Assets) -> dict[str, np.ndarray]:
@@ -164,62 +111,3 @@ def _typical(answering: Answering, assets: Assets) -> dict[str, np.ndarray]:
         if kind in found:
             found[kind][0] = assets.arrays[f"typical_{kind}"]
     return found
-
-
-def _refuse_other(table: TableReader, answering: Answering) -> None:
-    """Raise RecipeFailed naming every column that the model needs and the table has not, with what it may be called there."""
-    missing = [name for name in answering.features.columns if name not in table.columns]
-    if not missing:
-        return
-    spare = [name for name in table.columns if name not in answering.features.columns]
-    told = []
-    for name in missing[:20]:
-        near = difflib.get_close_matches(name, spare, 1)
-        told.append(repr(name) + (f" (is {near[0]!r} meant?)" if near else ""))
-    more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
-    message = f"the table lacks {len(missing)} of the columns that the model learnt from: {', '.join(told)}{more}"
-    raise RecipeFailed(message, code="other_columns")
-
-
-def _free(name: str, taken: list[str]) -> str:
-    while name in taken:
-        name = f"{name} (model)"
-    return name
-
-
-def _shown(value: Any) -> Cell:
-    """A cell as it goes into a CSV."""
-    if value is None or isinstance(value, str | bool):
-        return value
-    return shown_cell(value)
-
-
-class _Measured:
-    """How often a batch was right, or how far off, where the table holds the column that is predicted."""
-
-    def __init__(self, answering: Answering, table: TableReader):
-        self._answering = answering
-        self._known = answering.target in table.columns and (
-            bool(answering.classes) or table.kinds[answering.target] == "number"
-        )
-        self._sum = self._count = 0.0
-
-    def add(self, columns: Mapping[str, Any], said: np.ndarray, wrong: Mapping[int, str]) -> None:
-        if not self._known:
-            return
-        cells, classes = columns[self._answering.target], self._answering.classes
-        if classes:
-            truth = as_categories(cells, {name: i + 2 for i, name in enumerate(classes)})
-            usable, score = truth > 0, said.argmax(1) == truth - 2
-        else:
-            numbers = as_numbers(self._answering.target, cells, {})
-            usable, score = np.isfinite(numbers), np.abs(said[:, 0] - np.where(np.isfinite(numbers), numbers, 0))
-        usable = usable.copy()
-        usable[list(wrong)] = False
-        self._sum += float(score[usable].sum())
-        self._count += int(usable.sum())
-
-    def figures(self) -> dict[str, float]:
-        if not self._count:
-            return {}
-        return {"accuracy" if self._answering.classes else "mae": self._sum / self._count}

@@ -25,16 +25,20 @@ class Writer(Protocol):
 
 
 def continue_rows(writer: Writer, params: TextBatch, opened: OpenInput, context: Context, files: Files) -> Report:
-    """Write rows.csv: the prompt, its continuations, and why there is none, for each row of the table in its order.
+    """Write the prompt, its continuations, and why there is none, for each row of the table in its order.
 
-    A row is what a generation with this prompt and these params would give, whatever stands beside it.
+    A row is what a generation with this prompt and these params would give, whatever stands beside it. Begins after the rows that
+    an earlier attempt has written.
     """
     several = [f" {n + 1}" for n in range(params.samples)] if params.samples > 1 else [""]
     columns = ["prompt", *(f"text{number}" for number in several), "error"]
-    tokens = 0
-    with open_table(opened.folder) as table, row_table(files, columns) as written:
-        going = Going(context, "generating", table.num_rows)
-        for prompt in _prompts(table, params.prompt):
+    with (
+        open_table(opened.folder) as table,
+        row_table(files, columns, context=context, file_format=params.format) as written,
+    ):
+        going = Going(context, "generating", table.num_rows, begun=written.count)
+        tokens = written.state.get("tokens", 0)
+        for prompt in _prompts(table, params.prompt, written.count):
             cells: list[Cell] = [None for _ in several]
             error: str | None = None
             try:
@@ -44,19 +48,20 @@ def continue_rows(writer: Writer, params: TextBatch, opened: OpenInput, context:
             except RecipeFailed as err:
                 error = err.message
             written.add([prompt, *cells, error])
+            written.keep({"tokens": tokens})
             going.done(1)
         going.end()
         output: Table = written.output(f"{written.count:,} prompts continued")
     return Report({"tokens": tokens}, [output])
 
 
-def _prompts(table: TableReader, column: str) -> Iterator[str]:
-    """The cells of a column as texts, "" for missing ones."""
+def _prompts(table: TableReader, column: str, first: int) -> Iterator[str]:
+    """The cells of a column from row `first` on as texts, "" for missing ones."""
     if column not in table.columns:
         raise RecipeFailed(
             f"the table has no column {column!r}; it has {', '.join(table.columns[:20])}", code="no_column"
         )
-    for start in range(0, table.num_rows, _READ_AT_ONCE):
+    for start in range(first, table.num_rows, _READ_AT_ONCE):
         for cell in table.column(column, start, min(start + _READ_AT_ONCE, table.num_rows)):
             yield _said(cell)
 
