@@ -15,8 +15,11 @@ from cli.inputs import training, use_of
 from cli.params import read_params
 from cli.paths import folder
 from cli.results import verdict_said
-from cli.screen import ago, columns, plain, seconds, size, table
+from cli.screen import ago, columns, plain, size, table
+from cli.time_left import time_said
 from cli.uploads import upload_file
+from shared.clock.estimate import Estimate
+from shared.clock.words import left_said
 
 _STATES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 
@@ -89,8 +92,8 @@ def _about(job: dict[str, Any]) -> str:
     progress = job.get("progress") or {}
     if job["state"] == "running" and progress.get("total_steps"):
         parts.append(f"{progress['step'] / progress['total_steps']:.0%}")
-        if progress.get("remaining_s") is not None:
-            parts.append(f"{seconds(progress['remaining_s'])} left")
+    if job["state"] == "running" and progress.get("eta"):
+        parts.append(left_said(Estimate.model_validate(progress["eta"])))
     headline = (job.get("result") or {}).get("headline")
     if headline and job["kind"] == "generate":
         parts.append(headline)
@@ -108,8 +111,7 @@ def _one(job: dict[str, Any]) -> str:
     standing = job["standing"]
     if standing["why"]:
         lines.append(standing["why"])
-    if standing["eta_s"] is not None:
-        lines.append(f"done in about {seconds(standing['eta_s'])}: {standing['eta_basis']}")
+    lines += [line for line in time_said(standing, job["state"]) if line]
     if job.get("error"):
         lines.append(f"{job['error']['message']} ({job['error']['code']})")
     before = 0
@@ -180,7 +182,9 @@ def retry(options: argparse.Namespace) -> int:
         upload = lambda path: upload_file(client, path)["id"]  # noqa: E731
         body["params"] = read_params(job.schema, options.param, options.rest, upload=upload)
     job = client.call("POST", f"/jobs/{old['id']}/retry", body)
-    print(f"{job['id']} {job['state']}: {job['standing']['why']}")
+    print(
+        f"{job['id']} {job['state']}: {'; '.join([job['standing']['why'], *time_said(job['standing'], job['state'])])}"
+    )
     return 0
 
 

@@ -9,6 +9,7 @@ from cli import inputs
 from cli.client import Client
 from cli.connect import find_source, server_of
 from cli.params import read_params
+from cli.time_left import expected_said, time_said
 from cli.uploads import upload_file
 from cli.watch import watch_job
 from shared.errors import ClientError
@@ -51,6 +52,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--priority", type=int, default=0, metavar="N", help="-10 to 10; higher goes first")
     add("--after", action="append", default=[], metavar="JOB", help="wait until this job has succeeded")
     add("--hours", type=float, metavar="N", help="cancel it if it has not ended so many hours from now")
+    add("--expected", action="store_true", help="say how long it would take; nothing is submitted")
     add("--wait", action="store_true", help="watch it to its end; the exit code tells how that was")
     parser.set_defaults(run=submit, takes_params=True)
 
@@ -61,8 +63,13 @@ def submit(options: argparse.Namespace) -> int:
     body = {"name": options.name, "priority": options.priority, "after": options.after}
     if options.hours is not None:
         body["deadline_at"] = _in_hours(options.hours)
-    job = client.submit(body | _request(client, options))
-    print(f"{job['id']} {job['state']}: {job['standing']['why']}", flush=True)
+    body |= _request(client, options)
+    if options.expected:
+        print(expected_said(client.call("POST", "/jobs/expected", body)["eta"]))
+        return 0
+    job = client.submit(body)
+    said = "; ".join([job["standing"]["why"], *time_said(job["standing"], job["state"])])
+    print(f"{job['id']} {job['state']}: {said}", flush=True)
     if not options.wait:
         print(f"watch it: trainyard watch {job['id']}   or {client.url}{job['links']['page']}")
         return 0

@@ -9,6 +9,9 @@ from cli.client import Client
 from cli.outputs import in_folder, show
 from cli.results import verdict_said
 from cli.screen import bar, char_width, colour, columns, cut, one_line, plain, seconds, sparkline
+from cli.time_left import time_said
+from shared.clock.estimate import Estimate
+from shared.clock.words import left_said, phase_said
 from shared.outputs import Output
 
 _SAMPLE_LINES = 6
@@ -62,11 +65,7 @@ class View:
         """It is queued: position, when it starts, why it waits."""
         standing = job["standing"]
         self.progress = {}
-        text = standing["why"]
-        if standing.get("starts_in_s"):
-            text += f"; starts in about {seconds(standing['starts_in_s'])}"
-        if standing.get("eta_s") is not None:
-            text += f"; done in about {seconds(standing['eta_s'])} ({standing['eta_basis']})"
+        text = "; ".join([standing["why"], *time_said(standing, job["state"])])
         if text != self.why:
             self.why = text
             self.draw()
@@ -156,15 +155,15 @@ class View:
         if not self.progress:
             return []
         p = self.progress
-        parts = [p["phase"]]
+        parts = [phase_said(p["phase"])]
         if p.get("total_steps") and p["phase"] == "training":
             parts = [f"step {p['step']:,} of {p['total_steps']:,}"]
             if p.get("epoch") is not None and p.get("total_epochs"):
                 parts.append(f"epoch {p['epoch']} of {p['total_epochs']}")
         if p.get("steps_per_s"):
             parts.append(f"{p['steps_per_s']:.3g} steps/s")
-        if p.get("remaining_s") is not None:
-            parts.append(f"{seconds(p['remaining_s'])} left")
+        if p.get("eta"):
+            parts.append(left_said(Estimate.model_validate(p["eta"])))
         return [", ".join(parts)]
 
 

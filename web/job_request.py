@@ -6,6 +6,7 @@ Every problem of a request is named at once. Nothing here knows any recipe.
 from collections.abc import Mapping
 from typing import Any
 
+from shared.clock.features import sizes_of
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import InvalidParams, NotFound, Problem, UnknownRecipe
 from shared.jobs.job import MODEL, START_FROM, JobRequest, utc_now
@@ -67,6 +68,7 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
         retry_of=retry_of,
         after=list(dict.fromkeys(body.after)),
         deadline_at=body.deadline_at,
+        sizes=sizes_of(found.datasets),
     )
 
 

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 from shared.errors import NotFound
-from shared.jobs.job import Job
+from shared.jobs.job import Job, State
 from shared.jobs.queues import placed
+from shared.jobs.standing import Standing
 from shared.outputs import MOST_INLINE_BYTES, dump_outputs
 from shared.volume import readback
 from shared.volume.large_params import with_params
@@ -32,12 +33,25 @@ def whole(here: Services, job: Job) -> Job:
 def job_json(here: Services, job: Job) -> dict[str, Any]:
     """A job as JSON: as given, or newer. Raises NotFound when it has just been deleted."""
     job, place = placed(here.store, job)
+    return job_shown(here, job, place)
+
+
+def job_shown(here: Services, job: Job, place: Standing) -> dict[str, Any]:
+    """The same of a job whose standing is known."""
     url = f"{API}/jobs/{job.id}"
     links = {"self": url} | {part: f"{url}/{part}" for part in _PARTS} | {"page": f"/jobs/{job.id}"}
-    return whole(here, job).model_dump(mode="json") | {
+    return record_json(whole(here, job), place) | {
         "standing": place.model_dump(mode="json"),
         "links": links,
     }
+
+
+def record_json(job: Job, place: Standing) -> dict[str, Any]:
+    """A record as JSON; of a running job, when it is expected to end stands in its progress too."""
+    body = job.model_dump(mode="json")
+    if job.progress and place.eta and job.state == State.running:
+        body["progress"]["eta"] = place.eta.model_dump(mode="json")
+    return body
 
 
 def outputs_json(here: Services, job: Job) -> dict[str, Any]:

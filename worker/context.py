@@ -42,6 +42,10 @@ class Context:
     def check(self) -> None:
         """Raise the Interrupted that was asked for, if any. Called at step borders: must cost microseconds."""
 
+    def look(self, done: int, of: int) -> None:
+        """check(), and take note that `done` of `of` parts of what is going on are done: what is left is told by it."""
+        self.check()
+
     def progress(self, progress: Progress) -> None:
         """Take the newest progress; called at most about twice a second, and on every change of phase."""
 

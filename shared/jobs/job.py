@@ -93,25 +93,60 @@ class InputRef(_Model):
 DATA, START_FROM, MODEL = "data", "start_from", "model"
 
 
+class PhaseSpent(_Model):
+    """What one phase of an attempt has cost so far.
+
+    times: how often it was entered; of phases that go by steps (training, generating) the steps that were timed. first_seconds,
+    first_times: the part of both that was its first occurrence in an attempt, which compiles.
+    """
+
+    seconds: float = 0.0
+    times: int = 0
+    first_seconds: float = 0.0
+    first_times: int = 0
+
+    def rounded(self) -> "PhaseSpent":
+        rounded = {"seconds": round(self.seconds, 3), "first_seconds": round(self.first_seconds, 3)}
+        return self.model_copy(update=rounded)
+
+    def plus(self, other: "PhaseSpent") -> "PhaseSpent":
+        return PhaseSpent(
+            seconds=self.seconds + other.seconds,
+            times=self.times + other.times,
+            first_seconds=self.first_seconds + other.first_seconds,
+            first_times=self.first_times + other.first_times,
+        )
+
+
 class Progress(_Model):
     """What the running attempt is doing now.
 
-    phase: "starting", "loading", "compiling", "training", "evaluating", "generating" or "saving".
-    part: how far it is within a step of the phase (batches evaluated, files read); another one is a sign of life.
-    steps_per_s and remaining_s are measured over the last seconds; None until there is something to measure.
+    phase: "starting", "loading", "compiling", "training", "evaluating", "sampling", "saving", "reporting", "baselines" or
+    "generating". part: how far it is within the phase (batches evaluated, files read); another one is a sign of life. parts: of
+    how many; None where that is not known.
+    evaluations_left, stages_left: how often it will still evaluate, how many further stages begin; None where a training does
+    not tell. steps_per_s: measured over the last seconds; None until there is something to measure.
     metrics: the newest value of each series ("loss", "val_loss", "learning_rate", ...).
+
+    Measured by the supervisor, None before it: spent: of this attempt, by phase, until this was told; phase_s: seconds in the
+    phase; silent_s: seconds since it was told.
     """
 
     phase: str = "starting"
     step: int = 0
     part: int = 0
+    parts: int | None = None
     total_steps: int | None = None
     epoch: int | None = None
     total_epochs: int | None = None
+    evaluations_left: int | None = None
+    stages_left: int | None = None
     steps_per_s: float | None = None
-    remaining_s: float | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     at: datetime = Field(default_factory=utc_now)
+    spent: dict[str, PhaseSpent] | None = None
+    phase_s: float | None = None
+    silent_s: float | None = None
 
 
 class Attempt(_Model):
@@ -127,6 +162,7 @@ class Attempt(_Model):
     cause: str | None = None
     outcome: str | None = None
     message: str | None = None
+    spent: dict[str, PhaseSpent] | None = None  # by phase; of an attempt that did not end the job
 
 
 class JobErrorInfo(_Model):
@@ -154,6 +190,7 @@ class JobRequest(_Model):
     after: list[str] = Field(default_factory=list)  # jobs that must have succeeded before this one is ready
     deadline_at: datetime | None = None  # cancelled when it has not ended by then
     recipe_version: int = 1
+    sizes: dict[str, float] = Field(default_factory=dict)  # of its inputs (rows, bytes ...): what its cost goes by
 
     @property
     def source(self) -> CheckpointRef | None:

@@ -104,9 +104,10 @@ class Keys:
         """Prefix of the rate limits, each a STRING made by the library `limits`. Dies within two minutes."""
         return f"{self.prefix}:rate"
 
-    def durations(self, kind: str, recipe: str) -> str:
-        """LIST, seconds of the last 20 succeeded jobs, newest first: the basis of ETAs. Dies after retention_s."""
-        return f"{self.prefix}:durations:{kind}:{recipe}"
+    def costs(self, kind: str, recipe: str, use: str) -> str:
+        """LIST of JSON, what each of the last MOST_COSTS succeeded jobs of a recipe and use cost, newest first: the basis of
+        ETAs (shared/clock/cost.py). Dies after retention_s."""
+        return f"{self.prefix}:costs:{kind}:{recipe}" + (f":{use}" if use else "")
 
     def worker(self, worker_id: str) -> str:
         """STRING, a WorkerInfo as JSON. Dies a few beats after its worker fell silent."""

@@ -29,6 +29,11 @@ class WorkerInfo(BaseModel):
     seen_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     version: str = ""
 
+    @property
+    def device_kind(self) -> str:
+        """What makes jobs cost the same on two devices: "cpu", or a GPU's model."""
+        return "cpu" if self.device == "cpu" else self.device_name or "gpu"
+
 
 class Presence:
     """Workers and device slots in Redis."""

@@ -1,18 +1,22 @@
 """Reads over several jobs at once: where one stands, how long each queue is. Uses JobStore and Presence, writes nothing."""
 
-from collections.abc import Sequence
-from statistics import median
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import BaseModel
 
-from shared.jobs.job import QUEUES, Job, State, utc_now
+from shared.clock.estimate import Estimate
+from shared.clock.learning import Learnt
+from shared.jobs.job import QUEUES, Job, JobRequest, State
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.record import from_ms
-from shared.jobs.standing import Standing, describe
+from shared.jobs.standing import Standing, Surroundings, describe
+from shared.jobs.standing import expected as told_of
 from shared.jobs.store import JobStore
 
 _OLDEST_LOOKED_AT = 1_000
-_LOOK_AHEAD = 200  # jobs before a job whose usual length is looked up for its ETA; further ahead the ETA is not told
+_LOOK_AHEAD = 200  # jobs before a job that are looked up for its ETA; further back the ETA is not told
 
 
 class QueueInfo(BaseModel):
@@ -26,44 +30,59 @@ class QueueInfo(BaseModel):
     workers: list[str]
 
 
-def _durations(store: JobStore, pairs: set[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
-    order = sorted(pairs)
-    with store.redis.pipeline(transaction=False) as pipe:
-        for kind, recipe in order:
-            pipe.lrange(store.keys.durations(kind, recipe), 0, 19)
-        rows = pipe.execute()
-    return {pair: [float(value) for value in row] for pair, row in zip(order, rows, strict=True)}
+@dataclass(frozen=True)
+class Looked:
+    """What was read of all that is around some jobs. position: by id of a queued job. ahead: by queue, the first ready jobs.
+
+    learnt: by the key of a log of costs. at_limit: by owner.
+    """
+
+    now: datetime
+    workers: list[WorkerInfo]
+    running: list[Job]
+    position: dict[str, int | None]
+    ahead: dict[str, list[Job]]
+    at_limit: dict[str, int]
+    learnt: dict[str, Learnt]
+
+    def around(self, job: JobRequest, key_of: Callable[[JobRequest], str]) -> Surroundings:
+        place = self.position.get(job.id) if isinstance(job, Job) else None
+        ahead = self.ahead[job.queue][:place] if isinstance(job, Job) and place and place <= _LOOK_AHEAD else []
+        limit = self.at_limit.get(job.owner)
+        return Surroundings(self.now, lambda r: self.learnt[key_of(r)], self.workers, self.running, ahead, limit)
+
+
+def look_around(store: JobStore, requests: Sequence[JobRequest], jobs: Sequence[Job]) -> Looked:
+    """Read what is around some requests and jobs: a few reads for all of them, not atomic."""
+    queued = [job for job in jobs if job.state == State.queued]
+    position = _positions(store, queued)
+    ahead = _ahead(store, queued, position)
+    workers = store.presence.workers()
+    busy = [i for w in workers for i in w.jobs] if queued else []
+    running = [job for job in store.get_many(busy) if job.state == State.running]
+    line = [job for some in ahead.values() for job in some]
+    learnt = store.costs.learnt([*requests, *jobs, *running, *line])
+    at_limit = _at_limit(store, {job.owner for job in queued})
+    return Looked(from_ms(_server_ms(store)), workers, running, position, ahead, at_limit, learnt)
 
 
 def standings(store: JobStore, jobs: Sequence[Job]) -> list[Standing]:
-    """Where each of some jobs stands now: a few reads for all of them, not atomic; the next call may say otherwise."""
-    own = {(job.kind, job.recipe) for job in jobs if job.state in (State.queued, State.running)}
-    now = from_ms(_server_ms(store)) if own else utc_now()
-    queued = [job for job in jobs if job.state == State.queued]
-    workers = store.presence.workers() if queued else []
-    position = _positions(store, queued)
-    ahead = _ahead(store, queued, position)
-    durations = _durations(store, own | {(job.kind, job.recipe) for line in ahead.values() for job in line})
-    usual = {pair: median(values) if values else None for pair, values in durations.items()}
-    at_limit = _at_limit(store, {job.owner for job in queued})
-    running = [job for job in store.get_many([i for w in workers for i in w.jobs]) if job.state == State.running]
+    """Where each of some jobs stands now; the next call may say otherwise."""
+    waiting = [job for job in jobs if not job.state.terminal]
+    if not waiting:
+        return [Standing() for _ in jobs]
+    found = look_around(store, (), waiting)
+    return [
+        Standing()
+        if job.state.terminal
+        else describe(job, found.position.get(job.id), found.around(job, store.costs.key_of))
+        for job in jobs
+    ]
 
-    def one(job: Job) -> Standing:
-        place = position.get(job.id)
-        before = ahead[job.queue][:place] if place is not None and place <= _LOOK_AHEAD else []
-        serving = {i for w in workers if job.queue in w.queues for i in w.jobs}
-        return describe(
-            job,
-            now=now,
-            position=place,
-            workers=workers,
-            running=[r for r in running if r.id in serving],
-            durations=durations.get((job.kind, job.recipe), []),
-            ahead_durations=[usual[(j.kind, j.recipe)] for j in before],
-            at_limit=at_limit.get(job.owner),
-        )
 
-    return [one(job) for job in jobs]
+def expected(store: JobStore, request: JobRequest) -> Estimate | None:
+    """How long a job would take that has not been submitted; None: not yet known. Waiting is not counted."""
+    return told_of(request, look_around(store, [request], ()).around(request, store.costs.key_of))
 
 
 def _positions(store: JobStore, queued: Sequence[Job]) -> dict[str, int | None]:

@@ -1,140 +1,193 @@
-"""Where a job stands: position in its queue, an honest ETA with its basis, and why it waits. Pure.
+"""Where a job stands: position in its queue, when it starts and ends (shared/clock/), and why it waits. Pure.
 
-The numbers come from JobStore.standing; nothing here talks to Redis.
+The facts come from shared/jobs/queues.py; nothing here talks to Redis.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import median
 
 from pydantic import BaseModel
 
-from shared.jobs.job import Job, State
+from shared.clock.cost import cold_word
+from shared.clock.estimate import Estimate, estimate_of
+from shared.clock.features import Features, features_of
+from shared.clock.futures import DRAWS, Futures, left, whole
+from shared.clock.learning import Learnt
+from shared.jobs.job import Job, JobRequest, State
 from shared.jobs.presence import WorkerInfo
+from shared.jobs.record import source_key
 
 
 class Standing(BaseModel):
-    """position: 0 is next. eta_s: seconds until the job ends (None: not known). eta_basis: what the ETA rests on.
+    """position: 0 is next. why: one sentence on why it waits or what it does.
 
-    starts_in_s: for a queued job, seconds until a worker takes it, when that can be told.
-    why: one sentence on why it waits or what it does.
+    eta: seconds until it has ended; of a paused job, of work that is left. starts_in: seconds until a worker takes a queued one.
+    Both None where that is not known; unknown then says what is missing.
     """
 
     position: int | None = None
     ahead: int | None = None
-    starts_in_s: float | None = None
-    eta_s: float | None = None
-    eta_basis: str = ""
+    starts_in: Estimate | None = None
+    eta: Estimate | None = None
+    unknown: str = ""
     why: str = ""
 
 
-def describe(
-    job: Job,
-    *,
-    now: datetime,
-    position: int | None,
-    workers: Sequence[WorkerInfo],
-    running: Sequence[Job],
-    durations: Sequence[float],
-    ahead_durations: Sequence[float | None] = (),
-    at_limit: int | None = None,
-) -> Standing:
-    """Say where a job stands.
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around a job. workers: all live ones. running: the jobs they are on. learnt: what is known of jobs like one.
 
-    workers: all live workers. running: the jobs those that serve this queue are on, of any queue.
-    durations: seconds of recent jobs of this kind and recipe, newest first.
-    ahead_durations: usual seconds of each of the jobs before this one, None where unknown; at most a first part of them.
-    at_limit: how many jobs of its owner run, when no further one may.
+    ahead: the jobs before it in its queue, or at most a first part of them. at_limit: how many jobs of its owner run, when no
+    further one may.
     """
+
+    now: datetime
+    learnt: Callable[[JobRequest], Learnt]
+    workers: Sequence[WorkerInfo] = ()
+    running: Sequence[Job] = ()
+    ahead: Sequence[Job] = field(default_factory=tuple)
+    at_limit: int | None = None
+
+
+def describe(job: Job, position: int | None, around: Surroundings) -> Standing:
+    """Say where a job stands."""
     if job.state == State.running:
-        return _running(job, durations, now)
+        return _running(job, around)
     if job.state == State.paused:
-        return Standing(why="paused; resume it to put it back into the queue")
+        found = work_left(job, around)
+        return Standing(
+            eta=_told(found, job, around),
+            unknown="" if found else _unknown(job, around),
+            why="paused; resume it to put it back into the queue",
+        )
     if job.state != State.queued:
         return Standing(why="")
     if job.waits_for:  # for other jobs before it has ever run, after a fault later
         return Standing(why=f"{'held back for a moment:' if job.attempt else 'waits for'} {job.waits_for}")
-    here = _queued(job, now, position, workers, running, durations, ahead_durations)
-    if at_limit is not None:
-        why = f"{at_limit} of its owner's jobs run, which is the limit: it starts when one of them has ended"
-        return Standing(position=here.position, ahead=here.ahead, why=why, eta_basis="unknown: the owner's limit")
+    here = _queued(job, position, around)
+    if around.at_limit is not None:
+        why = f"{around.at_limit} of its owner's jobs run, which is the limit: it starts when one of them has ended"
+        return Standing(position=here.position, ahead=here.ahead, why=why, unknown="when it may start")
     return here
 
 
-def _running(job: Job, durations: Sequence[float], now: datetime) -> Standing:
+def expected(request: JobRequest, around: Surroundings) -> Estimate | None:
+    """Seconds of work of a job that has not been submitted; None: not yet known."""
+    learnt = around.learnt(request)
+    found = whole(learnt, _features(request, around))
+    return estimate_of(found[0], jobs=len(learnt), guessed=found[1]) if found else None
+
+
+def work_left(job: Job, around: Surroundings) -> Futures | None:
+    """Seconds of work until a job will have ended, by draw, not counting what it waits for; None: not yet known."""
+    learnt, features = around.learnt(job), _features(job, around)
+    if job.state == State.running or job.attempt:
+        return left(learnt, features, job, max((around.now - job.updated_at).total_seconds(), 0.0))
+    return whole(learnt, features)
+
+
+def _features(request: JobRequest, around: Surroundings) -> Features:
+    """What a job's cost goes by, where it runs or is likely to."""
+    worker = request.worker if isinstance(request, Job) else ""
+    serving = [w for w in around.workers if w.id == worker] or [w for w in around.workers if request.kind in w.queues]
+    kinds = [w.device_kind for w in serving] or ["cpu"]
+    features = features_of(request).with_words(device=max(kinds, key=kinds.count))
+    if request.kind != "generate":
+        return features
+    warm = any(source_key(request.source) in w.warm for w in serving)
+    if isinstance(request, Job) and request.state == State.running and request.progress:
+        phases = {request.progress.phase, *(request.progress.spent or {})}
+        warm = "loading" not in phases and (warm or "generating" in phases)
+    return features.with_words(cold=cold_word(not warm))
+
+
+def _told(found: Futures | None, job: Job, around: Surroundings) -> Estimate | None:
+    if found is None:
+        return None
+    spent = (job.progress.spent if job.progress else None) or {}
+    own_s = sum(part.seconds for part in spent.values())
+    return estimate_of(found[0], jobs=len(around.learnt(job)), own_s=own_s, guessed=found[1])
+
+
+def _unknown(job: Job, around: Surroundings) -> str:
+    """What an ETA waits for."""
+    verb = "training" if job.kind == "train" else "generation"
+    return (
+        f"no {job.recipe} {verb} has ended here yet to tell by"
+        if not len(around.learnt(job))
+        else "no pace measured yet"
+    )
+
+
+def _running(job: Job, around: Surroundings) -> Standing:
     if job.request == "cancel":
         return Standing(why="stopping: it is being cancelled")
     if job.request == "pause":
         return Standing(why="stopping: it is being paused after a checkpoint")
-    progress = job.progress
-    where = progress.phase if progress else "starting"
-    if progress and progress.remaining_s is not None:
-        return Standing(eta_s=progress.remaining_s, eta_basis="its own rate over the last seconds", why=where)
-    if durations and job.attempts:
-        left = median(durations) - (now - job.attempts[-1].started_at).total_seconds()
-        if left > 0:
-            return Standing(eta_s=left, eta_basis=_history(job, durations), why=where)
-    return Standing(eta_basis=f"unknown: no rate measured yet and no {job.recipe} job to compare with", why=where)
+    where = job.progress.phase if job.progress else "starting"
+    found = work_left(job, around)
+    return Standing(eta=_told(found, job, around), unknown="" if found else _unknown(job, around), why=where)
 
 
-def _queued(
-    job: Job,
-    now: datetime,
-    position: int | None,
-    workers: Sequence[WorkerInfo],
-    running: Sequence[Job],
-    durations: Sequence[float],
-    ahead_durations: Sequence[float | None],
-) -> Standing:
+def _queued(job: Job, position: int | None, around: Surroundings) -> Standing:
     ahead = position or 0
-    serving = [w for w in workers if job.queue in w.queues and w.state != "draining"]
+    serving = [w for w in around.workers if job.queue in w.queues and w.state != "draining"]
     before = f"{ahead} job{'' if ahead == 1 else 's'} ahead on {job.queue}" if ahead else f"next on {job.queue}"
     here = Standing(position=position, ahead=ahead)
     if not serving:
         here.why = f"no worker serves queue {job.queue}; start one to run it" + (f" ({before})" if ahead else "")
-        here.eta_basis = "unknown: no worker"
+        here.unknown = "when a worker will come"
         return here
 
-    by_id = {r.id: r for r in running}
+    by_id = {r.id: r for r in around.running}
     busy = [[by_id[i] for i in w.jobs if i in by_id] for w in serving]
     idle = sum(1 for jobs in busy if not jobs)
-    free_in = [_longest(jobs) for jobs in busy]
-    known = [seconds for seconds in free_in if seconds is not None]
+    free_in = [_longest(jobs, around) for jobs in busy]
+    known = [estimate_of(futures, jobs=0).median_s for futures in free_in if futures is not None]
     if idle and idle > ahead:
         here.why = f"{before}, a worker is free: it starts at once"
     else:
         taken = len(serving) - idle
         here.why = f"{before}, {taken} worker{'' if taken == 1 else 's'} busy"
         if known:
-            soonest = now + timedelta(seconds=min(known))
+            soonest = around.now + timedelta(seconds=min(known))
             here.why += f" until about {soonest:%H:%M} UTC"
-
-    if len(known) == len(free_in) and len(ahead_durations) >= ahead and None not in ahead_durations[:ahead]:
-        ends = list(known)
-        heapq.heapify(ends)
-        for seconds in ahead_durations[:ahead]:
-            heapq.heappush(ends, heapq.heappop(ends) + (seconds or 0.0))
-        here.starts_in_s = ends[0]
-        if durations:
-            here.eta_s = ends[0] + median(durations)
-            here.eta_basis = _history(job, durations) + (" and the rates of the running jobs" if max(known) > 0 else "")
-        else:
-            here.eta_basis = f"start known from the jobs ahead; no {job.recipe} job has ended yet to tell its length"
+    starts = _starts(free_in, around.ahead, ahead, around)
+    own = work_left(job, around)
+    if starts is None:
+        here.unknown = "how long the jobs before it take"
+        return here
+    here.starts_in = estimate_of(starts, jobs=0) if max(starts) > 0 else None
+    if own is None:
+        here.unknown = _unknown(job, around)
     else:
-        here.eta_basis = "unknown: a job ahead has no measured rate and no earlier job to compare with"
+        ends = [start + seconds for start, seconds in zip(starts, own[0], strict=True)]
+        here.eta = estimate_of(ends, jobs=len(around.learnt(job)), guessed=own[1])
     return here
 
 
-def _longest(jobs: Sequence[Job]) -> float | None:
-    """Seconds until a worker's jobs have ended; 0 when it has none, None when one of them cannot tell."""
-    left = [j.progress.remaining_s if j.progress else None for j in jobs]
-    if None in left:
+def _starts(
+    free_in: Sequence[list[float] | None], before: Sequence[Job], ahead: int, around: Surroundings
+) -> list[float] | None:
+    """Seconds until a worker is free for a job, by draw; None where a job before it cannot be told."""
+    lengths = [work_left(other, around) for other in before[:ahead]]
+    if None in free_in or None in lengths or len(lengths) < ahead:
         return None
-    return max((seconds for seconds in left if seconds is not None), default=0.0)
+    found = []
+    for draw in range(DRAWS):
+        ends = [futures[draw] for futures in free_in if futures is not None]
+        heapq.heapify(ends)
+        for length in lengths:
+            heapq.heappush(ends, heapq.heappop(ends) + (length[0][draw] if length else 0.0))
+        found.append(ends[0])
+    return found
 
 
-def _history(job: Job, durations: Sequence[float]) -> str:
-    verb = "training" if job.kind == "train" else "generation"
-    count = len(durations)
-    return f"median of the last {count} {job.recipe} {verb} job{'' if count == 1 else 's'}"
+def _longest(jobs: Sequence[Job], around: Surroundings) -> list[float] | None:
+    """Seconds until a worker's jobs have ended, by draw; zeros when it has none, None when one of them cannot tell."""
+    found = [work_left(job, around) for job in jobs]
+    if None in found:
+        return None
+    return [max((f[0][draw] for f in found if f), default=0.0) for draw in range(DRAWS)]

@@ -13,8 +13,10 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from shared import redis_url
+from shared.clock.cost import MOST_COSTS, Cost, cost_of
 from shared.errors import LeaseLost, SchemaMismatch
 from shared.jobs import record
+from shared.jobs.costs import CostLog
 from shared.jobs.disk_usage import Kept
 from shared.jobs.events import WORKER_EVENTS
 from shared.jobs.history import History
@@ -67,6 +69,7 @@ class JobStore(Listing, History, Copies, Kept, Submitting):
         self.redis = client
         self.keys = Keys(prefix)
         self.presence = Presence(client, self.keys)
+        self.costs = CostLog(client, self.keys)
         self.lease_ms = int(lease_s * 1000)
         self.retention_ms = int(retention_s * 1000)
         self.idempotency_ttl_ms = int(idempotency_ttl_s * 1000)
@@ -195,15 +198,27 @@ class JobStore(Listing, History, Copies, Kept, Submitting):
         job = self.get(job_id)
         error, result = small_error(error) if error else None, small_result(result) if result is not None else None
         told = small_message(error.message) if error else ""
+        cost = self._cost_of(job, result or {}) if state == State.succeeded and job.attempt == fence else None
         reply = self._run(
             "finish", job_id, fence, str(state),
             record.to_json(result) if result is not None else "",
             error.model_dump_json() if error else "",
             record.to_json(end_data(error, result)), self.events_kept, self.retention_ms,
-            self.keys.durations(job.kind, job.recipe), self.lease_ms, told,
+            self.costs.key_of(job), self.lease_ms, told, cost.encoded() if cost else "", MOST_COSTS,
         )  # fmt: skip
         self._refuse_if_lost(reply, job_id, fence)
         return self.get(job_id)
+
+    def _cost_of(self, job: Job, result: dict[str, Any]) -> Cost | None:
+        """What a job that succeeds now cost."""
+        attempt = job.attempts[-1] if job.attempts else None
+        device = attempt.device if attempt else ""
+        if attempt and device != "cpu":
+            kinds = {worker.id: worker.device_kind for worker in self.presence.workers()}
+            device = kinds.get(attempt.worker, "gpu")
+        seconds, micros = self.redis.time()  # type: ignore[misc]
+        now = record.from_ms(seconds * 1000 + micros / 1000)
+        return cost_of(job, now=now, device=device, stopped_early=bool(result.get("stopped_early")))
 
     def release(
         self, job_id: str, fence: int, cause: str, message: str = "", *, delay_s: float = 0, error_code: str = ""

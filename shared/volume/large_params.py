@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 
+from shared.clock.features import sizes_of_params
 from shared.errors import NotFound
 from shared.jobs import record
 from shared.jobs.job import Job, JobRequest
@@ -24,8 +25,9 @@ def set_aside(volume: Volume, request: JobRequest) -> JobRequest:
     if len(data) <= MOST_BYTES:
         return request
     saved = save_file(volume, _NAME, io.BytesIO(data), owner=request.owner, max_bytes=len(data))
+    sizes = request.sizes | sizes_of_params(request.params)
     files = list(dict.fromkeys([*request.files, saved.id]))
-    return request.model_copy(update={"params": {}, "params_file": saved.id, "files": files})
+    return request.model_copy(update={"params": {}, "params_file": saved.id, "files": files, "sizes": sizes})
 
 
 def with_params(volume: Volume, job: Job) -> Job:

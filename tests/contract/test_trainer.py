@@ -130,7 +130,7 @@ def test_a_model_remembers_what_it_was_made_of(volume):
     assert model.metrics["fold_hits"] == pytest.approx(sum(stage["val_hits"] for stage in model.stages[:3]) / 3)
 
 
-@pytest.mark.parametrize("phase", ["loading", "evaluating"])
+@pytest.mark.parametrize("phase", ["loading", "reporting"])
 def test_a_stop_is_heard_while_data_are_loaded_and_while_it_reports(volume, monkeypatch, phase):
     job = _job(volume, "tiny_gan")
     context = Telling(volume, job)
@@ -139,7 +139,7 @@ def test_a_stop_is_heard_while_data_are_loaded_and_while_it_reports(volume, monk
     else:
 
         def report(model, data, params, inner, files, stages):
-            context.stop_in = "evaluating"
+            context.stop_in = "reporting"
             files.write("half.txt", b"half")
             inner.check()
             raise AssertionError("went on")
@@ -162,7 +162,33 @@ def test_a_long_report_shows_signs_of_life(volume, monkeypatch):
     monkeypatch.setattr(tiny_gan, "report", report)
     _, context = _run(volume, _job(volume, "tiny_gan"))
     last = [(told.phase, told.step, told.part) for told in context.told[-6:]]
-    assert len(set(last)) == 6 and {phase for phase, _, _ in last} == {"evaluating"}
+    assert len(set(last)) == 6 and {phase for phase, _, _ in last} == {"reporting"}
+
+
+def test_what_a_loop_says_of_its_parts_is_told_and_baselines_are_a_phase_of_their_own(volume, monkeypatch):
+    monkeypatch.setattr("worker.training.reporting.INTERVAL_S", 0.0)
+
+    def report(model, data, params, context, files, stages):
+        for done in range(3):
+            context.look(done + 1, 3)
+        return Report({"test_distance": 1.0})
+
+    def baselines(data, params, context):
+        context.check()
+        return []
+
+    monkeypatch.setattr(tiny_gan, "report", report)
+    monkeypatch.setattr(tiny_gan, "baselines", baselines, raising=False)
+    _, context = _run(volume, _job(volume, "tiny_gan"))
+    told = [(told.phase, told.part, told.parts) for told in context.told]
+    assert told[told.index(("reporting", 0, None)) :] == [
+        ("reporting", 0, None),
+        *[("reporting", done, 3) for done in (1, 2, 3)],
+        ("baselines", 0, None),
+        ("baselines", 1, None),
+    ]
+    assert {"loading", "compiling", "training", "evaluating", "sampling", "saving"} <= {phase for phase, _, _ in told}
+    assert next(t for t in context.told if t.phase == "training").evaluations_left is not None
 
 
 def test_samples_never_change_a_training(volume, monkeypatch):

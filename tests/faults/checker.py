@@ -235,7 +235,7 @@ class _Check:
             "fair:",
             "owned:",
             "kind:",
-            "durations:",
+            "costs:",
             "rate:",
             "session:",
             "worker:",

@@ -22,7 +22,7 @@ def main() -> None:
         if order["do"] == "stop":
             return say(ev="interrupted", reason=order["reason"])
         say(ev="started")
-        unknown = dict.fromkeys(("epoch", "total_epochs", "steps_per_s", "remaining_s"))
+        unknown = dict.fromkeys(("epoch", "total_epochs", "steps_per_s"))
         say(ev="progress", phase="training", step=1, total_steps=2, metrics={"loss": 2.0}, **unknown)
         say(ev="event", type="note", data={"level": "info", "message": "half of it is done"})
         if not os.path.exists(os.path.join(order["data"], "hold")):

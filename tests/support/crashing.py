@@ -30,7 +30,7 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     say(ev="started")
     params, attempt = order["job"]["params"], order["job"]["attempt"]
-    progress = dict.fromkeys(("epoch", "total_epochs", "steps_per_s", "remaining_s"))
+    progress = dict.fromkeys(("epoch", "total_epochs", "steps_per_s"))
     say(ev="progress", phase="training", step=13, total_steps=20, metrics={"loss": 2.0}, **progress)
     if params.get("checkpoint"):
         say(ev="checkpoint", step=10 * attempt, data={"metrics": {}})

@@ -16,7 +16,7 @@ KINDS = {
     "job": False, "events": False, "feed": False, "live": False, "schema": False, "jobs": False, "ended": False,
     "ready": False, "delayed": False, "fair": False,
     "leases": False, "owned": False, "kind": False, "after": False, "deadlines": False, "activity": False, "server": False,
-    "idempotency": True, "durations": True, "worker": True, "workers": False, "slot": True,
+    "idempotency": True, "costs": True, "worker": True, "workers": False, "slot": True,
     "session": True, "rate": True, "uncopied": False, "kept": True, "unsettled": False, "deleted": True, "broker": False,
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ def a_job(numbers: list[int]) -> dict:
     return {
         "id": "j", "state": "queued", "kind": "train", "use": "", "recipe": "gpt", "name": "", "attempts": attempts,
         "inputs": {}, "params": {}, "result": None, "error": None,
-        "standing": {"why": "", "eta_s": None, "eta": None, "starts_in": None, "eta_basis": ""},
+        "standing": {"why": "", "eta": None, "starts_in": None, "unknown": ""},
     }  # fmt: skip
 
 

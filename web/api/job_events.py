@@ -15,6 +15,7 @@ from web.api.common import Asked, JobPath, Query, Reply, resource
 from web.api.shapes import EventPage
 from web.identity import Identity, identity, still_valid
 from web.services import Services, services
+from web.told_progress import with_eta
 from web.waiting import SLICE_S
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def _stream(here: Services, who: Identity, job_id: str, after: str) -> Iterator[
                 if len(found) >= _MOST_WAITED:
                     continue  # a full page may end before the progress that came with it
                 for event in found:
-                    yield _frame(event)
+                    yield _frame(with_eta(here, job_id, event))
                 if found:
                     after, spoke_at = found[-1].id, time.monotonic()
                 elif _silent(spoke_at):

@@ -6,6 +6,7 @@ from flask import Response, jsonify, request
 from pydantic import Field
 
 from shared.jobs.job import Job
+from shared.jobs.queues import expected, standings
 from web import access
 from web.api.common import (
     JOB_ID,
@@ -19,12 +20,12 @@ from web.api.common import (
     preferred_wait,
     resource,
 )
-from web.api.shapes import JobPage, JobShape, JobWithOutputs
+from web.api.shapes import ExpectedShape, JobPage, JobShape, JobWithOutputs
 from web.deletion import delete_job
 from web.job_body import JobBody, RetryBody
 from web.job_request import build_request
 from web.problems import documented
-from web.representation import API, etag, job_json, outputs_json
+from web.representation import API, etag, job_json, outputs_json, record_json
 from web.services import services
 from web.submission import retry_request, submit
 from web.waiting import wait_for_change, wait_for_end
@@ -79,7 +80,22 @@ def submit_job(body: JobBody, header: SubmitHeader) -> Reply:
 @blueprint.get("/jobs", summary="List jobs, newest first", responses={"200": JobPage})
 def list_jobs(query: ListQuery) -> Reply:
     page = access.list_jobs(**query.model_dump())
-    return jsonify({"jobs": [job.model_dump(mode="json") for job in page.jobs], "next_cursor": page.next_cursor})
+    shown = [
+        record_json(job, place) for job, place in zip(page.jobs, standings(services().store, page.jobs), strict=True)
+    ]
+    return jsonify({"jobs": shown, "next_cursor": page.next_cursor})
+
+
+@blueprint.post(
+    "/jobs/expected",
+    summary="How long a job would take",
+    description="Of a job as it would be submitted; nothing is. By what jobs like it took here; waiting is not counted.",
+    responses={"200": ExpectedShape, **documented(413, 415)},
+)
+def expected_job(body: JobBody) -> Reply:
+    here = services()
+    eta = expected(here.store, build_request(here, body))
+    return jsonify({"eta": eta.model_dump(mode="json") if eta else None})
 
 
 @blueprint.get(

@@ -4,9 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from shared.clock.estimate import Estimate
 from shared.datasets.manifest import DatasetManifest
 from shared.jobs.events import Event
-from shared.jobs.job import CheckpointRef, Job
+from shared.jobs.job import CheckpointRef, Job, Progress
 from shared.jobs.models import Model
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.queues import QueueInfo
@@ -15,11 +16,29 @@ from shared.outputs import MOST_INLINE_BYTES, Output
 from shared.volume.readback import ArtifactInfo, SampleInfo
 
 
-class JobShape(Job):
+class ProgressShape(Progress):
+    """What a running job is doing. eta: seconds until it has ended, as its standing has it."""
+
+    eta: Estimate | None = None
+
+
+class ListedJob(Job):
+    """A job as lists have it."""
+
+    progress: ProgressShape | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class JobShape(ListedJob):
     """A job with where it stands and where to go from here."""
 
     standing: Standing
     links: dict[str, str]
+
+
+class ExpectedShape(BaseModel):
+    """How long a job would take once it runs. eta: None where that is not yet known."""
+
+    eta: Estimate | None = None
 
 
 class JobWithOutputs(JobShape):
@@ -40,7 +59,7 @@ class OutputList(BaseModel):
 class JobPage(BaseModel):
     """A page of jobs, newest first."""
 
-    jobs: list[Job]
+    jobs: list[ListedJob]
     next_cursor: str | None = None
 
 

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from shared.clock.estimate import Estimate
+from shared.clock.words import basis_said, done_by, estimate_said, left_said, moment_said, phase_said
+
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -94,7 +97,34 @@ def clip(text: str, css: str = "") -> Markup:
     return Markup('<span class="clip {}" title="{}">{}</span>').format(css, text, escape(text))
 
 
+def left(told: Estimate) -> Markup:
+    """What is left of a job, what that is known from as its title."""
+    return Markup('<span class="eta" title="{}">{}</span>').format(basis_said(told) or "", left_said(told))
+
+
+def whole(told: Estimate) -> Markup:
+    """What a job that is not submitted yet will take, and until when."""
+    said = ", ".join(filter(None, [estimate_said(told), basis_said(told)]))
+    return Markup("{}; done by {}").format(said, done(told))
+
+
+def done(told: Estimate) -> Markup:
+    """A <time> element: until when something has happened; web/static/app.js writes it in the reader's time zone."""
+    now = datetime.now(UTC)
+    at = done_by(told, now)
+    iso = at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup('<time class="nowrap" data-clock datetime="{}" title="{}">{}</time>').format(
+        iso, exact(at), moment_said(at, now)
+    )
+
+
 FILTERS = {
+    "left": left,
+    "whole": whole,
+    "done": done,
+    "estimate": estimate_said,
+    "basis": basis_said,
+    "phase": phase_said,
     "ago": ago,
     "exact": exact,
     "duration": duration,

@@ -62,7 +62,6 @@ def job(job_id: str) -> str:
         metrics=key_metrics(spec, (found.result or {}).get("metrics") or {}),
         watched=_watched(found, spec, series["summary"]),
         silent_s=_silent_s(found),
-        beat_s=settings().beat_s,
         lease_s=settings().lease_s,
         verdict=verdict_of(found),
         notes=_notes(events),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from flask import render_template, request
 
+from shared.clock.estimate import Estimate
 from shared.jobs.job import Job, State
 from shared.jobs.models import VerdictInfo
 from shared.jobs.queues import standings
@@ -25,6 +26,7 @@ class Row:
 
     job: Job
     why: str
+    eta: Estimate | None
     took_s: float | None
     summary: str
     verdict: VerdictInfo | None
@@ -59,9 +61,17 @@ def jobs() -> str:
 
 def _rows(found: list[Job]) -> list[Row]:
     now = datetime.now(UTC)
-    queued = [job for job in found if job.state == State.queued]
-    why = {job.id: place.why for job, place in zip(queued, standings(store(), queued), strict=True)}
-    return [Row(job, why.get(job.id, ""), took_s(job, now), _summary(job), verdict_of(job)) for job in found]
+    return [
+        Row(
+            job,
+            place.why if job.state == State.queued else "",
+            place.eta,
+            took_s(job, now),
+            _summary(job),
+            verdict_of(job),
+        )
+        for job, place in zip(found, standings(store(), found), strict=True)
+    ]
 
 
 def _summary(job: Job) -> str:

@@ -1,17 +1,18 @@
 """The submission form: choose what to do, give it what the recipe's spec asks for, submit."""
 
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from flask import redirect, render_template, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
+from shared.clock.estimate import Estimate
 from shared.errors import ClientError, NotFound, Problem
 from shared.ids import new_id
 from shared.jobs.job import MODEL, Job
-from shared.jobs.queues import queues
+from shared.jobs.queues import expected, queues
 from shared.recipes import RECIPES, get_recipe
 from shared.volume.files import FileInfo
 from web import access
@@ -30,6 +31,15 @@ from web.submission import submit
 from web.taking import take_file
 
 _MOST_WAITED_FOR = 30
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How long a job would take. eta: None where that is not yet known."""
+
+    eta: Estimate | None
+
+
 _OWN_FIELDS = {
     "name": "name",
     "priority": "priority",
@@ -129,7 +139,34 @@ def _show(draft: Draft) -> str:
         most_bytes=most_bytes(),
         unfinished=_unfinished(),
         queue_note=_queue_note(draft.kind),
+        expected=_expected(draft),
     )
+
+
+@pages.post("/jobs/new/expected")
+def expected_job() -> str:
+    """Send how long the job in the form would take, for its script; nothing is submitted and no file is taken."""
+    form = request.form
+    kind = "generate" if form.get("kind") == "generate" else "train"
+    draft = Draft(kind, get_recipe(form.get("recipe", "")), form.get("use", "") if kind == "generate" else "")
+    for taken in draft.inputs:
+        draft.keys[taken.role] = form.get(f"inputs.{taken.role}", "")
+    draft.values, problems = read_values(draft.params_model, form, request.files, _no_file)
+    return render_template("new_job_expected.html", expected=_expected(draft) if not problems else None)
+
+
+def _no_file(name: str, stream: IO[bytes]) -> FileInfo:
+    raise NotFound(f"{name} is not sent along when only time is asked for")
+
+
+def _expected(draft: Draft) -> Expected | None:
+    """How long the job would take as it stands; None where it cannot be submitted so."""
+    problems: list[Problem] = []
+    try:
+        wanted = build_request(services(), JobBody.model_validate(body_of(draft, problems)))
+    except (ValidationError, ClientError):
+        return None
+    return None if problems else Expected(expected(store(), wanted))
 
 
 def _ids(form: Form, shown: list[Role], draft: Draft) -> dict[str, str]:

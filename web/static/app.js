@@ -1,7 +1,7 @@
 // Runs on every page: keeps times true, makes forms safer, and starts what the page asks for.
 
 import { startLive } from "./live.js";
-import { tickTimes } from "./format.js";
+import { tickClocks, tickTimes } from "./format.js";
 
 function confirmForms(event) {
   const form = event.target;
@@ -32,6 +32,7 @@ if (who !== undefined) {
 
 document.querySelector("[data-focus]")?.focus();
 tickTimes();
+tickClocks();
 setInterval(tickTimes, 5000);
 
 const main = document.querySelector("main");
@@ -40,6 +41,7 @@ else if (main.dataset.refreshS) startLive(Number(main.dataset.refreshS));
 const on = (selector, script) => { if (document.querySelector(selector)) import(script).then((page) => page.start()); };
 on("[data-form], [data-try]", "./form.js");
 on("[data-inputs]", "./picking.js");
+on("[data-expected]", "./expected.js");
 on("[data-files]", "./files.js");
 on("[data-upload]", "./upload.js");
 on("[data-try]", "./try.js");

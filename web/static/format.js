@@ -21,6 +21,19 @@ export function tickTimes(root = document) {
   }
 }
 
+// Moments to come, in the reader's own time zone; the server writes them in UTC.
+export function tickClocks(root = document) {
+  for (const time of root.querySelectorAll("time[data-clock]")) {
+    const at = new Date(time.dateTime);
+    const now = new Date();
+    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+    const days = Math.round((new Date(at).setHours(0, 0, 0, 0) - now.setHours(0, 0, 0, 0)) / 86400000);
+    const day = days === 0 ? "" : days === 1 ? " tomorrow" : ` on ${at.toLocaleDateString("en", { day: "numeric", month: "long" })}`;
+    const text = clock + day;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
 export function size(bytes) {
   let value = bytes;
   for (const unit of ["B", "kB", "MB", "GB", "TB"]) {

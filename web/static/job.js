@@ -9,10 +9,9 @@ import { startLog } from "./log.js";
 const REFRESH_MS = 900; // least time between two renderings
 
 export function start() {
-  const { job, api, after, beatS } = document.querySelector("[data-job]").dataset;
+  const { job, api, after } = document.querySelector("[data-job]").dataset;
   let due = null;
   let last = 0;
-  let heard = Date.now();
   const soon = () => {
     due ??= setTimeout(async () => {
       due = null;
@@ -32,7 +31,6 @@ export function start() {
     let stop = () => {};
     const open = (after) => {
       stop = follow(api, job, after, (type, event) => {
-        heard = Date.now();
         if (event.id) latest = event.id;
         if (type === "output") {
           write(event.data, event.id);
@@ -54,9 +52,8 @@ export function start() {
     };
     let latest = after;
     open(latest);
-    // A queued job's place, and for how long a worker has been silent, change without any event.
-    const silent = () => state() === "running" && Date.now() - heard > 2000 * Number(beatS);
-    const timer = setInterval(() => { if (!document.hidden && (state() === "queued" || silent())) soon(); }, 3000);
+    // A queued job's place, what is left of a running one, and for how long its worker has been silent change without any event.
+    const timer = setInterval(() => { if (!document.hidden && Date.now() - last > 2000 && ["queued", "running"].includes(state())) soon(); }, 1000);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
     window.addEventListener("pagehide", () => stop());
   }

@@ -3,7 +3,7 @@
 // The server renders everything once, in one place; this only moves new markup into elements marked data-live (each has
 // an id). Focus, selection, scroll position, open <details> and what a person has typed stay as they are.
 
-import { tickTimes } from "./format.js";
+import { tickClocks, tickTimes } from "./format.js";
 
 let running = null;
 
@@ -44,6 +44,7 @@ async function fetchAndTake() {
   if (next?.dataset.refreshS) main.dataset.refreshS = next.dataset.refreshS;
   else delete main.dataset.refreshS;
   tickTimes();
+  tickClocks();
   document.dispatchEvent(new CustomEvent("refreshed"));
   return true;
 }

@@ -11,7 +11,7 @@ _TOLD_EVERY_S = 0.5
 class Going:
     """Counts what has been done of `total`. begun: how much of it an earlier attempt has left done.
 
-    phase: "loading" tells no steps, since those of a training are others; the time left alone. Any other tells both.
+    phase: "loading" tells parts, since the steps of a training are others. Any other tells steps.
     """
 
     def __init__(self, context: Context, phase: str, total: float, begun: float = 0.0):
@@ -34,8 +34,10 @@ class Going:
     def _tell(self) -> None:
         self._told_at = time.monotonic()
         rate = (self._done - self._begun) / max(self._told_at - self._began, 1e-9)
-        progress = Progress(phase=self._phase, remaining_s=max(self._total - self._done, 0) / rate if rate else None)
-        if self._phase != "loading":
-            progress.step, progress.total_steps = int(self._done), int(self._total)
-            progress.steps_per_s = rate or None
+        if self._phase == "loading":
+            progress = Progress(phase=self._phase, part=int(self._done), parts=int(self._total))
+        else:
+            progress = Progress(
+                phase=self._phase, step=int(self._done), total_steps=int(self._total), steps_per_s=rate or None
+            )
         self._context.progress(progress)

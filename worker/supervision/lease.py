@@ -11,6 +11,7 @@ import redis
 
 from shared.jobs.job import CheckpointRef, Job, Progress, Request
 from shared.jobs.store import JobStore
+from worker.supervision.phase_meter import PhaseMeter
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +21,17 @@ _KEPT = 2_000  # events kept while Redis is away; beyond, the oldest go
 
 
 class Lease:
-    """Batches progress, events and checkpoints into beats. Times are of the clock given."""
+    """Batches progress, events and checkpoints into beats. Times are of the clock given.
+
+    Every beat carries the newest progress with what the attempt has spent by then: time left is told in long phases too.
+    """
 
     def __init__(self, store: JobStore, job: Job, *, beat_s: float, clock: Callable[[], float]):
         self._store = store
         self._job_id, self._fence = job.id, job.attempt
         self._beat_s = beat_s
         self._clock = clock
-        self._progress: Progress | None = None
+        self._meter = PhaseMeter(clock())
         self._phases: set[str] = set()
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._checkpoint: CheckpointRef | None = None
@@ -38,7 +42,7 @@ class Lease:
 
     def progress(self, progress: Progress) -> None:
         """Replace the progress to be carried: a phase's first at once, else within a second."""
-        self._progress = progress
+        self._meter.take(progress, self._clock())
         self._want(self._clock() if progress.phase not in self._phases else self._last_beat_at + _PROGRESS_S)
         self._phases.add(progress.phase)
 
@@ -67,7 +71,7 @@ class Lease:
             request = self._store.beat(
                 self._job_id,
                 self._fence,
-                progress=self._progress,
+                progress=self._meter.stamp(self._clock()),
                 events=events,
                 checkpoint=self._checkpoint,
                 resumed_from_step=self._resumed_from_step,
@@ -78,7 +82,7 @@ class Lease:
             self.due_at = self._clock() + self._retry_s
             log.warning("Redis is out of reach, the job goes on: %s", err)
             return None
-        self._progress = self._checkpoint = self._resumed_from_step = None
+        self._checkpoint = self._resumed_from_step = None
         self._retry_s = 0.0
         self._last_beat_at = self._clock()
         self.due_at = self._last_beat_at + self._beat_s

@@ -221,7 +221,9 @@ class Supervisor:
         """On a GPU the import costs the training nothing; on the CPU it waits for the last step, not to slow the others."""
         if self._device == "cpu":
             return progress["total_steps"] is not None and progress["step"] >= progress["total_steps"]
-        return progress["remaining_s"] is not None and progress["remaining_s"] < _SPARE_LEAD_S
+        if not (progress["total_steps"] and progress["steps_per_s"]):
+            return False
+        return (progress["total_steps"] - progress["step"]) / progress["steps_per_s"] < _SPARE_LEAD_S
 
     def _cost(self, job: Job, seconds: float) -> dict[str, Any]:
         """Seconds a device was held: by this attempt and by all of the job's."""

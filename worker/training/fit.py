@@ -243,16 +243,16 @@ class _Run:
         """Evaluate in full, write the row, keep the best, take samples."""
         state, better = self.state, False
         self.telling.phase("evaluating", state)
-        began = time.monotonic()
         values = evaluate(self.code, self.model, self.data, self.runner, self._look)
         if values is not None:
-            self.telling.evaluated(time.monotonic() - began)
+            self.telling.evaluated()
             values = judged(values, self.spec.criterion, state.step, self.params)
             state.pending_row = (state.pending_row or {}) | values
             better = state.take_evaluation(values, self.spec.criterion, self.patience)
         self._write_row()
         if better:
             self.keeper.remember_best(state)
+        self.telling.phase("sampling", state)
         publish_samples(self.code, self.model, self.params, self.assets, state.step, self.context)
 
     def _look(self, batches: int) -> None:
@@ -266,6 +266,7 @@ class _Run:
             message = "nothing was evaluated on the way, so that the last state is kept instead of the best"
             self.context.event("note", {"level": "info", "message": message})
         if keep == "best" and state.best_step not in (None, state.step):
+            self.telling.phase("saving", state)
             if self.keeper.use_best(state):
                 used = state.best_step
             else:

@@ -22,7 +22,8 @@ class Telling:
         self._phase = "starting"
         self._told_at = -INTERVAL_S
         self._compiled = False
-        self._evaluation_s = 0.0
+        self._validation_batches: int | None = None  # as many as the last evaluation had
+        self._batches = 0
         self.pace = Pace()
 
     def phase(self, name: str, state: LoopState) -> None:
@@ -40,13 +41,14 @@ class Telling:
             self.pace.add(steps, seconds)
         self._compiled = True
 
-    def evaluated(self, seconds: float) -> None:
-        """Take note of how long an evaluation took, for the time left."""
-        self._evaluation_s = seconds
-
     def evaluating(self, state: LoopState, batches: int) -> None:
         """Tell how far an evaluation is, as going_on() does."""
+        self._batches = batches
         self.going_on(state, "evaluating", batches)
+
+    def evaluated(self) -> None:
+        """Take note that an evaluation has come to its end: the next is as long."""
+        self._validation_batches, self._batches = self._batches or None, 0
 
     def going_on(self, state: LoopState, phase: str = "training", part: int = 0) -> None:
         """Tell progress if the last telling is long enough ago."""
@@ -62,18 +64,19 @@ class Telling:
         if borders.steps_per_epoch:
             within = min(step, borders.total_steps - 1) // borders.steps_per_epoch + 1
             epoch = stages.epochs_before(state.stage) + within
-        left = stages.total_steps - state.step
-        evaluations = stages.evaluations_left(state.stage, step)
+        evaluating = self._phase == "evaluating"
         self._context.progress(
             Progress(
                 phase=self._phase,
                 step=state.step,
                 part=part,
+                parts=self._validation_batches if evaluating else None,
                 total_steps=stages.total_steps,
                 epoch=epoch,
                 total_epochs=stages.epochs or None,
+                evaluations_left=stages.evaluations_left(state.stage, step),
+                stages_left=len(stages) - 1 - state.stage,
                 steps_per_s=rate,
-                remaining_s=left / rate + evaluations * self._evaluation_s if rate else None,
                 metrics=dict(state.metrics),
             )
         )
@@ -82,7 +85,8 @@ class Telling:
 class Lively(Context):
     """The context of what a recipe does outside the loop (loading, the report): each check() is a sign of life.
 
-    A recipe that tells progress of its own is passed on; the number of looks stands in Progress.part, which the watchdog sees.
+    A recipe that tells progress of its own is passed on; the number of looks, or of the parts that look() names, stands in
+    Progress.part, which the watchdog sees.
     """
 
     def __init__(self, context: Context, progress: Progress):
@@ -91,11 +95,21 @@ class Lively(Context):
         self._told_at, self._looks = time.monotonic(), 0
         context.progress(progress)
 
+    def enter(self, phase: str) -> None:
+        """Go over to another phase and tell it at once."""
+        self._looks = 0
+        self.progress(self._progress.model_copy(update={"phase": phase, "part": 0, "parts": None}))
+
     def check(self) -> None:
         self._context.check()
         self._looks += 1
         if time.monotonic() - self._told_at >= INTERVAL_S:
             self.progress(self._progress)
+
+    def look(self, done: int, of: int) -> None:
+        self._progress = self._progress.model_copy(update={"part": done, "parts": of})
+        self._looks = done - 1
+        self.check()
 
     def progress(self, progress: Progress) -> None:
         self._progress, self._told_at = progress, time.monotonic()

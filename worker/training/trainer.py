@@ -48,7 +48,7 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
         start_from = _start_from(job, context)
     outcome = fit(spec, params, data, context, resume, inputs=inputs, start_from=start_from)
 
-    at = Progress(phase="evaluating", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics)
+    at = Progress(phase="reporting", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics)
     return _conclude(job, spec, params, outcome, Lively(context, at))
 
 
@@ -57,7 +57,7 @@ def _start_from(job: Job, context: Context) -> CheckpointInfo | None:
     return find_checkpoint(checkpoint_of(ref, context), context) if ref else None
 
 
-def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, context: Context) -> dict[str, Any]:
+def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, context: Lively) -> dict[str, Any]:
     """Report, put what there is to see on the volume, compare, name the model, and sum up."""
     assert context.volume is not None and context.attempt_dir is not None
     code = code_of(spec)
@@ -66,6 +66,8 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         metrics = {**outcome.metrics, **report.metrics}
         outputs += report.outputs
         compare = optional(code, "baselines")
+        if compare:
+            context.enter("baselines")
         baselines = list(compare(outcome.data, params, context)) if compare else []
         outputs += _beside(spec.title, metrics, baselines)
         verdict = _verdict(report, baselines, params, context)

@@ -23,6 +23,7 @@ local GRACE_MS = 86400000
 local FEED_MS = 60000  -- how long after a job's end readers in mid-stream still find its last pieces
 local NOTED_BYTES = 400
 local KEPT_PROGRESS_BYTES = 600
+local MEASURED = { 'spent', 'phase_s', 'silent_s', 'evaluations_left', 'stages_left' }
 local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another: some milliseconds
 local KEPT_ATTEMPTS = 6  -- the first and the newest: as many as a budget of RETRY_BUDGET allows in a row
 local KEPT_BYTES = 3700  -- of text in a record and its history, beyond which fewer attempts are kept
@@ -186,13 +187,19 @@ local function trim_attempts(id)
   end
 end
 
--- End running: no lease, no worker, the attempt's record closed.
+-- End running: no lease, no worker, the attempt's record closed. Where the job goes on, it keeps what its steps took.
 local function close_attempt(id, number, now, values)
   redis.call('ZREM', LEASES, id)
   redis.call('HSET', job_key(id), 'worker', '', 'request', '')
   values.ended_ms = now
   local progress = redis.call('HGET', job_key(id), 'progress')
-  if progress then values.last_step = cjson.decode(progress).step end
+  if progress then
+    local told = cjson.decode(progress)
+    values.last_step = told.step
+    if not values.outcome and type(told.spent) == 'table' and told.spent.training then
+      values.spent = { training = told.spent.training }
+    end
+  end
   note_attempt(id, number, values)
 end
 
@@ -243,16 +250,18 @@ local function settle(id, ended_as, now, most, todo)
   return most - #some
 end
 
--- Take from an ended job's record what only a job that may still run needs, and the newest metrics where they are many or
--- its result tells them (all of them are on the volume); and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
+-- Take from an ended job's record what only a job that may still run needs, what its time went to, and the newest metrics where
+-- they are many or its result tells them (all of them are on the volume); and from its events the room that a stream keeps free for more (where RESTORE is not allowed they keep it).
 local function slim(id)
   redis.call('HDEL', job_key(id), 'order', 'request', 'worker', 'requeue_cause', 'source', 'checkpoint_step', 'spent_step',
     'after_left', 'waits_for', 'noted', 'priority')
   local progress, result = unpack(redis.call('HMGET', job_key(id), 'progress', 'result'))
-  if progress and (result or #progress > KEPT_PROGRESS_BYTES) then
-    local kept = {}
-    for name, value in pairs(cjson.decode(progress)) do
-      if name ~= 'metrics' and value ~= cjson.null then kept[name] = value end
+  if progress then
+    local kept, told = {}, cjson.decode(progress)
+    for _, name in ipairs(MEASURED) do told[name] = nil end
+    if result or #cjson.encode(told) > KEPT_PROGRESS_BYTES then told.metrics = nil end
+    for name, value in pairs(told) do
+      if value ~= cjson.null then kept[name] = value end
     end
     redis.call('HSET', job_key(id), 'progress', cjson.encode(kept))
   end

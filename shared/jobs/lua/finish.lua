@@ -1,9 +1,10 @@
 -- End a job, once: compare-and-set on the fence.
 -- ARGV: prefix, id, fence, state, result (JSON or ''), error (JSON or ''), event data (JSON), events kept,
---       retention (ms), key of the durations list, lease (ms), message of the attempt ('' for none)
+--       retention (ms), key of the list of costs, lease (ms), message of the attempt ('' for none), what it cost (JSON or ''),
+--       most costs kept
 -- Returns {'ok'} (also when this very attempt has ended it the same way before) | {'lost', state, attempt}
 -- Caller: JobStore.finish. The outcome already lies on the volume (DONE), so a crash right before this loses nothing.
-local _, id, fence, state, result, error, data, kept, retention, durations, lease, message = unpack(ARGV)
+local _, id, fence, state, result, error, data, kept, retention, costs, lease, message, cost, most = unpack(ARGV)
 local job, now = job_key(id), now_ms()
 local current, attempt = unpack(redis.call('HMGET', job, 'state', 'attempt'))
 if attempt == fence and current == state then return { 'ok' } end
@@ -17,10 +18,9 @@ elseif state == 'succeeded' then
 end
 close_attempt(id, fence, now, { outcome = state, message = message ~= '' and message or nil })
 retire(id, 'running', state, now, retention, kept, data)
-if state == 'succeeded' and fence == '1' then
-  local began = cjson.decode(redis.call('HGET', job, 'attempt:1')).started_ms
-  redis.call('LPUSH', durations, string.format('%.3f', (now - began) / 1000))
-  redis.call('LTRIM', durations, 0, 19)
-  redis.call('PEXPIRE', durations, retention)
+if cost ~= '' then
+  redis.call('LPUSH', costs, cost)
+  redis.call('LTRIM', costs, 0, most - 1)
+  redis.call('PEXPIRE', costs, retention)
 end
 return { 'ok' }

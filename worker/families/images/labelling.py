@@ -36,7 +36,7 @@ def probabilities_over(model: Any, pixels: Pixels, numbers: np.ndarray, context:
     """Return float32 (n, classes) of pictures by number, read a batch at a time. numbers: int (n,), n >= 1."""
     found = []
     for start in range(0, len(numbers), BATCHES[-1]):
-        context.check()
+        context.look(start, len(numbers))
         part = probabilities_of(model, pixels.rows(numbers[start : start + BATCHES[-1]]))
         found.append(part.astype(np.float32))
     return np.concatenate(found)

@@ -70,13 +70,13 @@ def _window_losses(model: Any, data: TextData, context: Context) -> tuple[np.nda
             tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=False)) * there, axis=1
         )
 
+    whole = -(-(data.split["val"] - 1) // data.params.context)  # the last batch is filled up with empty windows
     sums, counts = [], []
     for x, y, weight in data.validation():
-        context.check()
+        context.look(min(sum(map(len, sums)), whole), whole)
         there = tf.cast(weight > 0, tf.float32)
         sums.append(losses(x, y, there).numpy())
         counts.append(there.numpy().sum(1))
-    whole = -(-(data.split["val"] - 1) // data.params.context)  # the last batch is filled up with empty windows
     return np.concatenate(sums).astype(np.float64)[:whole], np.concatenate(counts).astype(np.float64)[:whole]
 
 

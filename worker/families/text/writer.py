@@ -51,24 +51,13 @@ class TextWriter:
             context.check()
             if (now := time.monotonic()) - told_at > _TOLD_EVERY_S:
                 told_at, rate = now, written / (now - began)
-                context.progress(
-                    Progress(
-                        phase="generating",
-                        step=written,
-                        total_steps=params.max_tokens,
-                        steps_per_s=rate,
-                        remaining_s=(params.max_tokens - written) / rate,
-                    )
-                )
+                told = Progress(phase="generating", step=written, total_steps=params.max_tokens, steps_per_s=rate)
+                context.progress(told)
 
         prompt = as_imported(params.prompt) if params.prompt else self._opening()
         rows = self.write(prompt, params, went_on)
         seconds = max(time.monotonic() - began, 1e-9)
-        context.progress(
-            Progress(
-                phase="generating", step=written, total_steps=written, steps_per_s=written / seconds, remaining_s=0
-            )
-        )
+        context.progress(Progress(phase="generating", step=written, total_steps=written, steps_per_s=written / seconds))
         tokens = sum(row.tokens for row in rows)
         figures = {"tokens": tokens, "seconds": round(seconds, 4), "tokens_per_s": round(tokens / seconds, 1)}
         shown = params.prompt or prompt.lstrip("\n")

@@ -1,0 +1,418 @@
+"""What is told of the time that jobs will take, beside the time they took. About 12 minutes on two cores.
+
+    python -m benchmarks.eta --record FILE      # runs the jobs of eta_jobs.py, asks every 2 s, keeps all that answers rest on
+    python -m benchmarks.eta --record FILE --seconds 200      # a piece of it; again with the same FILE: the next piece
+    python -m benchmarks.eta --replay FILE      # answers the same questions anew, by the model as it is now
+
+What is asked: of every job that has not ended, where it stands (shared/jobs/queues.py, as pages and API do), and, before it is
+submitted, how long it will take. Error: |median told - real| / real; a real time below a second counts as one. The time in
+which nobody works on a job that has begun (a pause, a worker that died) is no part of the real time.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from benchmarks.eta_jobs import Data, Wanted, generations, missing, trainings
+from shared.clock.cost import Cost
+from shared.clock.estimate import Estimate
+from shared.clock.learning import Learnt
+from shared.jobs.job import Job, JobRequest, State
+from shared.jobs.keys import Keys
+from shared.jobs.pins import pin
+from shared.jobs.presence import WorkerInfo
+from shared.jobs.queues import Looked, look_around
+from shared.jobs.standing import Surroundings, describe, expected
+from shared.jobs.wakeup import TASK_NAME, celery_config
+from tests.faults.installation import Installation
+
+ASK_S = 2.0
+PAUSED_S = 6.0
+AHEAD = 3  # trainings kept waiting
+KEEP_S = 60.0
+LATE_S = 60.0  # how much longer a piece waits for its last jobs
+LEAST_S = 1.0  # of the real time an error is measured by
+KEYS = Keys("eta")
+PERIODS = {"lease_s": 10.0, "beat_s": 5.0, "reap_interval_s": 1.0, "checkpoint_interval_s": 10.0, "stop_grace_s": 20.0}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="run the jobs and keep what is needed to answer anew"
+    )
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="answer anew")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=3600.0, help="submit no further job after this time")
+    parser.add_argument("--verbose", action="store_true", help="a line for each answer")
+    options = parser.parse_args()
+    if options.replay:
+        judge(_read(options.replay), options.verbose)
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))  # and all it started with it
+    before = _read(options.record) if options.record and options.record.exists() else None
+
+    def keep(recording: dict[str, Any]) -> None:
+        if options.record:
+            with gzip.open(options.record, "wt") as file:
+                json.dump(recording, file)
+
+    recording = Run(options.seed, options.seconds, before, keep).recorded()
+    keep(recording)
+    judge(recording, options.verbose)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with gzip.open(path, "rt") as file:
+        return json.load(file)
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+class Run:
+    """One run on an installation of its own: one worker that trains, one that generates.
+
+    seconds: after which no further job is submitted. before: the recording of the pieces before this one, whose logs of costs this
+    installation begins with. keep: takes the recording so far, now and then.
+    """
+
+    def __init__(
+        self, seed: int, seconds: float, before: dict[str, Any] | None, keep: Callable[[dict[str, Any]], None]
+    ):
+        self._seed, self._seconds, self._keep = seed, seconds, keep
+        nothing: dict[str, Any] = {"jobs": [], "faults": {}, "before": [], "asked": [], "changes": [], "pieces": []}
+        self._kept = before or nothing
+        self._asked: list[dict[str, Any]] = self._kept["asked"]
+        self._before: list[dict[str, Any]] = self._kept["before"]
+        self._changes: list[list[Any]] = self._kept["changes"]  # of the logs of costs, in order
+        self._costs: dict[str, list[str]] = {key: texts for key, texts in self._changes}  # noqa: C416  the types say more
+        self._submitted: list[Wanted] = []
+
+    def _done(self, kind: str) -> int:
+        """Jobs of a kind that pieces before this one have carried out."""
+        return sum(job["kind"] == kind and job["state"] in ("succeeded", "failed") for job in self._kept["jobs"])
+
+    def recorded(self) -> dict[str, Any]:
+        self._began, self._load = time.monotonic(), os.getloadavg()[0]
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Installation(Path(folder), queues=("train", "generate"), key_prefix=KEYS.prefix, **PERIODS) as here,
+        ):
+            self._here = here
+            self._data = Data(here.volume)
+            self._celery = Celery("eta", set_as_current=False)
+            self._celery.conf.update(celery_config(here.settings))
+            for key, texts in self._costs.items():
+                if not texts:
+                    continue
+                here.store.redis.rpush(key, *texts)
+                here.store.redis.pexpire(key, here.store.retention_ms)
+            self._carry_out()
+            return self._recording()
+
+    def _recording(self) -> dict[str, Any]:
+        """All until now."""
+        jobs = self._here.store.get_many([wanted.id for wanted in self._submitted])
+        seconds, load = round(time.monotonic() - self._began), os.getloadavg()[0]
+        return {
+            "pieces": [
+                *self._kept["pieces"],
+                f"commit {_commit()}, {seconds} s, load {self._load:.1f} at the start, {load:.1f} at the end",
+            ],
+            "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+            "jobs": [*self._kept["jobs"], *(job.model_dump(mode="json") for job in jobs)],
+            "faults": self._kept["faults"] | {wanted.id: wanted.fault for wanted in self._submitted},
+            "before": self._before,
+            "asked": self._asked,
+            "changes": self._changes,
+        }
+
+    def _carry_out(self) -> None:
+        waiting = list(trainings(self._data, self._seed))[self._done("train") :]
+        used = self._done("generate")
+        stop_at = time.monotonic() + self._seconds
+        uses: Iterator[Wanted] | None = None
+        to_fault: dict[str, str] = {}
+        resume_at: dict[str, float] = {}
+        fault_thread: threading.Thread | None = None
+        more = True
+        next_ask, next_keep = time.monotonic(), time.monotonic() + KEEP_S
+        while (more or waiting or self._unfinished()) and time.monotonic() < stop_at + LATE_S:
+            unfinished = self._unfinished()
+            if time.monotonic() > stop_at and (waiting or more):
+                waiting, more = [], False
+                for job in unfinished:
+                    if job.state == State.queued and not job.attempt:
+                        self._here.store.cancel(job.id)
+            queued = [job for job in unfinished if job.state == State.queued and job.kind == "train"]
+            if waiting and len(queued) < AHEAD:
+                wanted = waiting.pop(0)
+                to_fault |= {wanted.id: wanted.fault} if wanted.fault else {}
+                self._submit(wanted)
+            if uses is None and (models := self._models()):
+                uses = islice(generations(self._data, models, self._seed), used, None)
+            if uses and more and not any(job.kind == "generate" for job in unfinished):
+                wanted = next(uses, None)
+                more = wanted is not None
+                if wanted:
+                    self._submit(wanted)
+            more = more and not (uses is None and not waiting and not unfinished)
+            for job in unfinished:
+                if job.id in to_fault and job.state == State.running and _under_way(job):
+                    fault = to_fault.pop(job.id)
+                    if fault == "pause":
+                        self._here.store.pause(job.id)
+                        resume_at[job.id] = 0.0
+                    else:
+                        act = self._here.deploy if fault == "deploy" else self._here.kill_machine
+                        fault_thread = threading.Thread(target=act, args=(0,))
+                        fault_thread.start()
+                if job.id in resume_at and job.state == State.paused:
+                    resume_at[job.id] = resume_at[job.id] or time.monotonic() + PAUSED_S
+                    if time.monotonic() > resume_at[job.id]:
+                        self._here.store.resume(job.id)
+                        del resume_at[job.id]
+            if time.monotonic() >= next_ask:
+                next_ask += ASK_S
+                self._ask()
+            if time.monotonic() >= next_keep:
+                next_keep += KEEP_S
+                self._keep(self._recording())
+            threading.Event().wait(0.1)  # between two looks; asking has its own time
+        if fault_thread:
+            fault_thread.join()
+
+    def _unfinished(self) -> list[Job]:
+        return [j for j in self._here.store.get_many([w.id for w in self._submitted]) if not j.state.terminal]
+
+    def _models(self) -> dict[str, Any]:
+        """The first model of each recipe that generations use, once there are all."""
+        found = {}
+        for job in self._here.store.get_many([w.id for w in self._submitted]):
+            if job.state == State.succeeded and job.kind == "train" and job.checkpoint:
+                found.setdefault(job.recipe, job.checkpoint)
+        return found if {"char_lstm", "gpt", "tabular"} <= found.keys() else {}
+
+    def _submit(self, wanted: Wanted) -> None:
+        store = self._here.store
+        around = look_around(store, [wanted.request], [])
+        self._note(around)
+        asked = {"job": wanted.id, "request": wanted.request.model_dump(mode="json"), "changes": len(self._changes)}
+        self._before.append(asked | {"workers": _dump(around.workers)})
+        pin(self._here.volume, wanted.request, wanted.id)
+        job, _ = store.submit(wanted.request, job_id=wanted.id)
+        self._celery.send_task(TASK_NAME, args=[job.queue], queue=job.queue)
+        self._submitted.append(wanted)
+
+    def _ask(self) -> None:
+        store = self._here.store
+        jobs = [job for job in self._unfinished() if job.state != State.paused]
+        if not jobs:
+            return
+        around = look_around(store, jobs, jobs)
+        self._note(around)
+        self._asked.append(
+            {
+                "now": around.now.isoformat(),
+                "workers": _dump(around.workers),
+                "running": _dump(around.running),
+                "jobs": _dump(jobs),
+                "position": around.position,
+                "ahead": {queue: [job.id for job in line] for queue, line in around.ahead.items()},
+                "changes": len(self._changes),
+            }
+        )
+
+    def _note(self, around: Looked) -> None:
+        for key, learnt in around.learnt.items():
+            texts = [cost.encoded() for cost in learnt.costs]
+            if self._costs.get(key) != texts:
+                self._costs[key] = texts
+                self._changes.append([key, texts])
+
+
+def _under_way(job: Job) -> bool:
+    """A fifth of its steps are done."""
+    progress = job.progress
+    return progress is not None and bool(progress.total_steps) and progress.step > 0.2 * (progress.total_steps or 0)
+
+
+def _dump(models: Any) -> list[dict[str, Any]]:
+    return [model.model_dump(mode="json") for model in models]
+
+
+def _commit() -> str:
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+# --- judging ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was told of a job at one moment, and what was real. ended: jobs of its recipe and kind that had ended by then."""
+
+    job: Job
+    state: str
+    phase: str
+    told: Estimate | None
+    real_s: float
+    ended: int
+
+    @property
+    def error(self) -> float:
+        return abs(self.told.median_s - self.real_s) / max(self.real_s, LEAST_S) if self.told else 0.0
+
+    @property
+    def inside(self) -> bool:
+        return self.told is not None and self.told.low_s <= self.real_s <= self.told.high_s
+
+
+def judge(recording: dict[str, Any], verbose: bool) -> None:
+    """Print the figures of a recording, by the model as it is now."""
+    ended = {job["id"]: Job.model_validate(job) for job in recording["jobs"]}
+    states = Counter(str(job.state) for job in ended.values())
+    print(f"{recording['machine']}; {len(ended)} jobs: {dict(states)}")
+    for piece in recording["pieces"]:
+        print(f"  {piece}")
+    faults = Counter(fault for fault in recording["faults"].values() if fault)
+    early = sum(bool((job.result or {}).get("stopped_early")) for job in ended.values())
+    print(f"faults {dict(faults)}, stopped early {early}, recipes without jobs here: {', '.join(missing()) or 'none'}")
+    memory: dict[tuple[str, ...], Learnt] = {}
+    answers = list(_answers(recording, ended, memory))
+    if verbose:
+        for a in answers:
+            told = f"{a.told.median_s:7.1f} ({a.told.low_s:.1f}-{a.told.high_s:.1f})" if a.told else "not yet known"
+            print(
+                f"{a.job.id[-6:]} {a.job.kind} {a.job.recipe:17} {a.state:8} {a.phase:11} {told} real {a.real_s:.1f} {a.error:.0%}"
+            )
+    print(f"\n{'asked every 2 s':34}{'answers':>8}{'told':>7}{'median':>8}{'90 %':>7}{'in range':>9}")
+    groups: dict[str, list[Answer]] = {"all": answers}
+    groups |= {f"  {state}": [a for a in answers if a.state == state] for state in ("queued", "running")}
+    groups |= {f"  {name}": [a for a in answers if a.phase == name] for name in sorted({a.phase for a in answers})}
+    recipes = sorted({(a.job.kind, a.job.recipe) for a in answers})
+    groups |= {f"  {pair[0]} {pair[1]}": [a for a in answers if (a.job.kind, a.job.recipe) == pair] for pair in recipes}
+    groups["  first of their recipe"] = [a for a in answers if a.ended == 0]
+    groups["  five and more ended"] = [a for a in answers if a.ended >= 5]
+    groups["  with a fault"] = [a for a in answers if recording["faults"].get(a.job.id)]
+    groups["  stopped early"] = [a for a in answers if (a.job.result or {}).get("stopped_early")]
+    for name, some in groups.items():
+        _line(name, some)
+    before = list(_before(recording, ended, memory))
+    print("\nbefore submitting")
+    _line("all", before)
+    _line("  five and more ended", [a for a in before if a.ended >= 5])
+    for pair in recipes:
+        some = [a for a in before if a.ended >= 5 and (a.job.kind, a.job.recipe) == pair]
+        _line(f"  {pair[0]} {pair[1]}, five and more", some)
+
+
+def _line(name: str, answers: list[Answer]) -> None:
+    told = [a for a in answers if a.told]
+    if not told:
+        print(f"{name:34}{len(answers):8}{'':>7}")
+        return
+    errors = sorted(a.error for a in told)
+    p90 = errors[min(int(0.9 * len(errors)), len(errors) - 1)]
+    inside = sum(a.inside for a in told) / len(told)
+    share = len(told) / len(answers)
+    print(f"{name:34}{len(answers):8}{share:7.0%}{statistics.median(errors):8.0%}{p90:7.0%}{inside:9.0%}")
+
+
+def _answers(
+    recording: dict[str, Any], ended: dict[str, Job], memory: dict[tuple[str, ...], Learnt]
+) -> Iterator[Answer]:
+    for asked in recording["asked"]:
+        now = datetime.fromisoformat(asked["now"])
+        jobs = {job["id"]: Job.model_validate(job) for job in asked["jobs"]}
+        known = _known(recording, asked, memory)
+        for job in jobs.values():
+            if ended[job.id].state != State.succeeded:
+                continue
+            place = asked["position"].get(job.id)
+            around = Surroundings(
+                now,
+                lambda request, known=known: known.get(_key(request), Learnt(())),
+                [WorkerInfo.model_validate(w) for w in asked["workers"]],
+                [Job.model_validate(r) for r in asked["running"]],
+                [jobs[i] for i in asked["ahead"].get(job.queue, [])[: place or 0] if i in jobs],
+            )
+            told = describe(job, place, around).eta
+            done = len(known.get(_key(job), ()))
+            phase = job.progress.phase if job.state == State.running and job.progress else str(job.state)
+            real = ended[job.id]
+            real_s = _work_between(real, now)
+            if real_s > 0:
+                yield Answer(real, str(job.state), phase, told, real_s, done)
+
+
+def _before(
+    recording: dict[str, Any], ended: dict[str, Job], memory: dict[tuple[str, ...], Learnt]
+) -> Iterator[Answer]:
+    for asked in recording["before"]:
+        job = ended[asked["job"]]
+        if job.state != State.succeeded:
+            continue
+        request = JobRequest.model_validate(asked["request"])
+        known = _known(recording, asked, memory)
+        learnt = known.get(_key(request), Learnt(()))
+        workers = [WorkerInfo.model_validate(w) for w in asked["workers"]]
+        told = expected(request, Surroundings(job.created_at, lambda _, learnt=learnt: learnt, workers))
+        assert job.started_at
+        yield Answer(job, "before", "", told, _work_between(job, job.started_at), len(learnt))
+
+
+def _known(
+    recording: dict[str, Any], asked: dict[str, Any], memory: dict[tuple[str, ...], Learnt]
+) -> dict[str, Learnt]:
+    """What was learnt when something was asked, by key."""
+    return {key: _learnt(texts, memory) for key, texts in dict(recording["changes"][: asked["changes"]]).items()}
+
+
+def _learnt(texts: list[str], memory: dict[tuple[str, ...], Learnt]) -> Learnt:
+    key = tuple(texts)
+    if key not in memory:
+        memory[key] = Learnt([cost for text in texts if (cost := Cost.decoded(text))])
+    return memory[key]
+
+
+def _key(request: JobRequest) -> str:
+    return KEYS.costs(request.kind, request.recipe, request.use)
+
+
+def _end(job: Job) -> datetime:
+    assert job.finished_at
+    return job.finished_at
+
+
+def _work_between(job: Job, now: datetime) -> float:
+    """Seconds from a moment to a job's end, without those in which it had begun and nobody worked on it."""
+    gaps = 0.0
+    for one, following in zip(job.attempts, job.attempts[1:], strict=False):
+        if one.ended_at:
+            gaps += max((following.started_at - max(one.ended_at, now)).total_seconds(), 0.0)
+    return (_end(job) - now).total_seconds() - gaps
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The jobs that benchmarks/eta.py runs: every recipe that is built in, sizes very unlike one another, drawn by a seed."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from shared.clock.features import sizes_of
+from shared.datasets import DatasetManifest
+from shared.ids import new_id
+from shared.jobs.job import DATA, MODEL, CheckpointRef, InputRef, JobRequest
+from shared.recipes import RECIPES, get_recipe
+from shared.volume.volume import Volume
+from tests.support.tiny_datasets import import_files
+from tests.support.tiny_pictures import folder_files
+
+TRAININGS, GENERATIONS = 34, 12
+SHORTEST_S, LONGEST_S = 1.0, 9.0  # of stepping on a quiet machine, roughly, drawn evenly in the logarithm
+
+
+@dataclass
+class Wanted:
+    """A job to submit, and what is done to it: "pause", "deploy" (its worker leaves in order), "kill" (its machine dies), or ""."""
+
+    request: JobRequest
+    fault: str = ""
+    needs: str = ""  # recipe whose first model a generation uses
+    id: str = field(default_factory=new_id)
+
+
+class Data:
+    """Datasets of three sizes for each recipe, made up."""
+
+    def __init__(self, volume: Volume):
+        self.volume = volume
+        rng = random.Random(0)
+        words = [
+            "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(2, 9))) for _ in range(800)
+        ]
+
+        def text(size: int) -> list[tuple[str, bytes]]:
+            return [("t.txt", " ".join(rng.choice(words) for _ in range(size // 6)).encode())]
+
+        self.texts = [self._put("text", text(size)) for size in (20_000, 120_000, 700_000)]
+        self.tables = [self._put("table", [("t.csv", _table(rows))]) for rows in (300, 2_000, 12_000)]
+        self.pictures = [
+            self._put("pictures", folder_files(count, side=side, channels=3))
+            for count, side in ((150, 16), (500, 24), (1_500, 32))
+        ]
+
+    def _put(self, format: str, files: list[tuple[str, bytes]]) -> DatasetManifest:
+        return import_files(self.volume, files, format)
+
+
+def _table(rows: int) -> bytes:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 8))
+    y = np.where(x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=rows) * 0.5 > 0, "yes", "no")
+    lines = [",".join([f"x{i}" for i in range(8)] + ["is"])]
+    lines += [",".join([*(f"{v:.4f}" for v in row), answer]) for row, answer in zip(x, y, strict=True)]
+    return "\n".join(lines).encode()
+
+
+def _char_lstm(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    width, context = rng.choice((32, 64, 128)), rng.choice((25, 50, 100))
+    batch, layers = rng.choice((8, 16, 32)), rng.choice((1, 2))
+    step_s = 0.11 * (width / 128) * (context / 100) * (batch / 32) * layers / 2 + 0.008
+    return _text(rng, seconds, step_s, width=width, context=context, batch_size=batch, layers=layers), rng.choice(
+        data.texts
+    )
+
+
+def _gpt(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    width, context = rng.choice((32, 64, 128)), rng.choice((32, 64, 128))
+    batch, layers = rng.choice((4, 8, 12)), rng.choice((1, 2, 4))
+    step_s = 0.06 * (width / 128) * (context / 64) * (batch / 12) * layers / 4 + 0.003
+    return _text(rng, seconds, step_s, width=width, context=context, batch_size=batch, layers=layers), rng.choice(
+        data.texts
+    )
+
+
+def _text(rng: random.Random, seconds: float, step_s: float, **params: Any) -> dict[str, Any]:
+    steps = max(int(seconds / step_s), 10)
+    return params | {"steps": steps, "eval_every": max(steps // rng.choice((2, 4, 8)), 1)}
+
+
+def _image_classifier(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures = rng.choice(data.pictures)
+    width, batch = rng.choice((6, 12, 24)), rng.choice((16, 32, 64))
+    side = {150: 16, 500: 24, 1_500: 32}[pictures.report.rows]
+    step_s = 0.05 * (side / 32) ** 2 * (batch / 32) * (width / 12) + 0.006
+    epochs = max(round(seconds / (step_s * pictures.report.rows * 0.9 / batch)), 1)
+    architecture = rng.choice(("resnet", "vgg"))
+    return {"width": width, "batch_size": batch, "epochs": min(epochs, 200), "architecture": architecture}, pictures
+
+
+def _tabular(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    table = rng.choice(data.tables)
+    width, members, batch = rng.choice((32, 64, 128)), rng.choice((2, 8)), rng.choice((64, 128, 256))
+    folds = rng.choice((0, 0, 0, 3))
+    step_s = 0.012 * (width / 128) * (members / 8) * (batch / 128) + 0.003
+    epochs = max(round(seconds / (step_s * table.report.rows * 0.7 / batch) / (1 + folds)), 2)
+    params = {"width": width, "members": members, "batch_size": batch, "epochs": min(epochs, 300), "folds": folds}
+    return params | {"target": "is", "features": []}, table
+
+
+Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
+TRAINED: dict[str, Make] = {
+    "char_lstm": _char_lstm,
+    "gpt": _gpt,
+    "image_classifier": _image_classifier,
+    "tabular": _tabular,
+}
+
+
+def missing() -> list[str]:
+    """Recipes of this installation that this benchmark has no jobs for."""
+    return sorted(RECIPES.keys() - TRAINED.keys())
+
+
+def trainings(data: Data, seed: int) -> Iterator[Wanted]:
+    """Each recipe in turn, every fourth with early stopping, some with a fault."""
+    rng = random.Random(seed)
+    names = list(TRAINED)
+    faults = {9: "pause", 14: "deploy", 18: "pause", 23: "kill", 27: "pause", 31: "deploy"}
+    for number in range(TRAININGS):
+        recipe = names[number % len(names)]
+        ratio = LONGEST_S / SHORTEST_S
+        seconds = SHORTEST_S * ratio ** rng.random()
+        if number in faults:
+            seconds = max(seconds, 6.0)
+        params, dataset = TRAINED[recipe](rng, data, seconds)
+        if (number // len(names)) % 3 == 2 and number not in faults:
+            params |= {"early_stopping_patience": 2, "learning_rate": 0.02}
+            if "eval_every" in params:
+                params["eval_every"] = max(params["steps"] // 12, 1)
+        yield Wanted(_request("train", recipe, "", params, {DATA: dataset}), faults.get(number, ""))
+
+
+def generations(data: Data, models: dict[str, CheckpointRef], seed: int) -> Iterator[Wanted]:
+    """Uses of the first model of each recipe, as long as there is one. Raises KeyError for a recipe without a model."""
+    rng = random.Random(seed + 1)
+    for number in range(GENERATIONS):
+        recipe = ("char_lstm", "gpt", "tabular")[number % 3]
+        ref = models[recipe]
+        if recipe == "tabular":
+            request = _request("generate", recipe, "batch", {}, {DATA: rng.choice(data.tables)}, ref)
+        else:
+            params = {"prompt": "a", "max_tokens": rng.choice((200, 2_000, 8_000)), "samples": rng.choice((1, 8))}
+            request = _request("generate", recipe, "generate", params, {}, ref)
+        yield Wanted(request, needs=recipe)
+
+
+def _request(
+    kind: Any,
+    recipe: str,
+    use: str,
+    params: dict[str, Any],
+    given: dict[str, DatasetManifest],
+    model: CheckpointRef | None = None,
+) -> JobRequest:
+    known = get_recipe(recipe).params_model(kind, use)
+    inputs = {role: InputRef(dataset_id=dataset.id) for role, dataset in given.items()}
+    if model:
+        inputs[MODEL] = InputRef(checkpoint=model)
+    valid = known.model_validate({k: v for k, v in params.items() if k in known.model_fields}).model_dump(mode="json")
+    return JobRequest(kind=kind, recipe=recipe, use=use, params=valid, inputs=inputs, sizes=sizes_of(given))
