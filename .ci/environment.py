@@ -6,6 +6,8 @@ audit     asks whether a locked package has a known vulnerability
 
 uv does the installing: the one on PATH, else one from PyPI into .venv. Where none can be had, plain pip installs the
 same versions with the same hashes from requirements/.
+
+TensorFlow is built for Python 3.11 to 3.13. Started by another, this looks for one of these on PATH, else lets uv bring one.
 """
 
 from __future__ import annotations  # so that an old Python can read this file and say that it is too old
@@ -15,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from pathlib import Path
@@ -22,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+FITTING = ("3.13", "3.12", "3.11")  # what TensorFlow 2.21 is built for
 DEVICE = os.environ.get("DEVICE", "cpu")  # or gpu: TensorFlow with CUDA
 EXPORTS = {
     "web": ["web"],
@@ -37,16 +41,62 @@ def say(text: str) -> None:
 
 
 def main(mode: str) -> int:
-    if sys.version_info < (3, 11):  # noqa: UP036
-        say(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try: make PYTHON=python3.12")
-        return 1
     if mode == "chromium":
         return chromium()
+    if not (f"{sys.version_info[0]}.{sys.version_info[1]}" in FITTING or fits(PYTHON)):
+        return with_another_python(mode)
     if mode == "export":
         return export()
     if mode == "audit":
         return audit()
     return install(mode)
+
+
+def fits(python: Path) -> bool:
+    """Whether a Python starts at all (a shim of pyenv may not) and TensorFlow is built for it."""
+    command = [str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip() in FITTING
+    except OSError:
+        return False
+
+
+def with_another_python(mode: str) -> int:
+    """Do the same with a Python that fits: one on PATH, else one that uv brings. Says which."""
+    own = f"this Python is {sys.version.split()[0]}, TensorFlow needs {FITTING[-1]} to {FITTING[0]}"
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    named = [Path(folder, f"python{number}") for number in FITTING for folder in folders if folder]
+    found = next((path for path in named if path.exists() and fits(path)), None)
+    if found:
+        say(f"{own}: going on with {found}")
+        return subprocess.run([str(found), __file__, mode]).returncode
+    say(f"{own}; PATH has none of these: uv brings {FITTING[0]}")
+    with tempfile.TemporaryDirectory() as scratch:
+        uv = shutil.which("uv") or fetch_uv(Path(scratch))
+        brought = bring(uv) if uv else None
+        if uv is None or brought is None:
+            say(f"no Python {FITTING[0]} could be had; install one, then: make PYTHON=/path/to/python{FITTING[0]}")
+            return 1
+        say(f"going on with {brought}")
+        env = {**os.environ, "PATH": os.pathsep.join([str(Path(uv).parent), *folders])}
+        return subprocess.run([brought, __file__, mode], env=env).returncode
+
+
+def fetch_uv(folder: Path) -> str | None:
+    try:
+        venv.create(folder, with_pip=True)
+    except subprocess.CalledProcessError:  # Debian keeps ensurepip in a package of its own
+        return None
+    subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "uv"])
+    uv = folder / "bin" / "uv"
+    return str(uv) if uv.exists() else None
+
+
+def bring(uv: str) -> str | None:
+    """Path of a Python that uv has on this machine or fetches."""
+    subprocess.run([uv, "python", "install", FITTING[0]])
+    found = subprocess.run([uv, "python", "find", FITTING[0]], capture_output=True, text=True).stdout.strip()
+    return found if found and fits(Path(found)) else None
 
 
 def install(mode: str) -> int:
@@ -70,8 +120,7 @@ def install(mode: str) -> int:
 
 
 def make_venv() -> None:
-    usable = PYTHON.exists() and subprocess.run([PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"])
-    if usable and usable.returncode == 0:
+    if fits(PYTHON):
         return
     say(f"making {VENV.name} with Python {sys.version.split()[0]}")
     try:

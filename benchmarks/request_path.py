@@ -74,7 +74,7 @@ def _first_step(client: Client, dataset: str) -> dict[str, Any]:
     for _ in range(2):
         _wait_for_spare(client)
         body = {"kind": "train", "recipe": "gpt", "inputs": {"data": dataset}, "params": SMALL_GPT}
-        job = client.call("POST", "/jobs", body, headers={"Prefer": "wait=60"})
+        job = client.call("POST", "/jobs", body, headers={"Prefer": "wait=30"})
         while job["state"] not in ("succeeded", "failed"):
             job = client.call("GET", f"/jobs/{job['id']}", query={"wait": 20})
     events = client.call("GET", f"/jobs/{job['id']}/events")["events"]

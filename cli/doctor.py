@@ -20,7 +20,10 @@ from cli.screen import colour, size
 from cli.server import ServerMissing, find_server
 from shared.errors import SchemaMismatch, TrainyardError
 from shared.ids import new_id
+from shared.jobs.job import QUEUES
 from shared.jobs.store import JobStore
+from shared.jobs.wakeup import celery_config
+from shared.redis_url import refusal, without_password
 from shared.settings import Settings, load_settings
 from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
@@ -100,17 +103,22 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
     """Version, eviction, append-only file, clock, latency."""
     subject = f"Redis at {without_password(settings.redis_url)}"
     try:
-        client = redis.Redis.from_url(settings.redis_url, decode_responses=True, socket_timeout=5)
+        client = JobStore.connect(settings).redis
         began, wall = time.perf_counter(), time.time()
         seconds, micros = client.time()  # type: ignore[misc]
         took_s = time.perf_counter() - began
         info: dict = client.info()  # type: ignore[assignment]
-    except (redis.RedisError, ValueError) as err:
-        yield Finding("bad", subject, f"does not answer: {err}", _how_to_get_one())
+    except redis.RedisError as err:
+        why = refusal(err)
+        if why:
+            yield Finding("bad", subject, f"does not take us: {why}")
+        else:
+            yield Finding("bad", subject, f"does not answer: {err}", _how_to_get_one())
         return
     with client:
         yield _version(subject, info)
         yield from _jobs_of_another_version(settings)
+        yield check_broker(settings)
         yield _policy(info)
         yield _append_only(info)
         yield _clock(seconds + micros / 1e6 - wall - took_s / 2)
@@ -127,6 +135,27 @@ def _jobs_of_another_version(settings: Settings) -> Iterator[Finding]:
             require_store(store)
     except SchemaMismatch as err:
         yield Finding("bad", "jobs in Redis", err.message)
+
+
+def check_broker(settings: Settings) -> Finding:
+    """A wake-up's way there, through Celery as web and workers go it: the same URL is read by another library."""
+    subject = f"wake-ups through {without_password(settings.celery_url)}"
+    try:
+        from celery import Celery
+        from kombu.exceptions import OperationalError
+    except ImportError:
+        return Finding("warn", subject, "not tried: Celery is not installed here", "run doctor where a worker runs")
+    app = Celery("trainyard-doctor", set_as_current=False)
+    app.conf.update(celery_config(settings))
+    try:
+        with app.connection_for_write() as connection, connection.channel() as channel:
+            channel._size(QUEUES[0])  # a command under the installation's prefix
+    except (OperationalError, redis.RedisError, OSError) as err:
+        why = refusal(err)
+        return Finding("bad", subject, f"does not take us: {why}" if why else f"does not answer: {err}")
+    finally:
+        app.close()
+    return Finding("ok", subject, "Celery is let in")
 
 
 def _how_to_get_one() -> str:
@@ -171,12 +200,6 @@ def _clock(skew_s: float) -> Finding:
     if abs(skew_s) < _MOST_SKEW_S:
         return Finding("ok", "clock of Redis", says)
     return Finding("warn", "clock of Redis", says, "leases go by Redis' clock, shown times do not fit: run NTP on both")
-
-
-def without_password(url: str) -> str:
-    """A URL fit to be shown."""
-    head, sign, tail = url.rpartition("@")
-    return f"{head.split('//')[0]}//…@{tail}" if sign else url
 
 
 # --- volume ----------------------------------------------------------------------------------------------------------

@@ -111,7 +111,12 @@ def _one(job: dict[str, Any]) -> str:
         lines.append(f"done in about {seconds(standing['eta_s'])}: {standing['eta_basis']}")
     if job.get("error"):
         lines.append(f"{job['error']['message']} ({job['error']['code']})")
+    before = 0
     for attempt in job["attempts"]:
+        if attempt["number"] > before + 1:
+            more = attempt["number"] - before - 1
+            lines.append(f"{more:,} attempt{'s'[: more != 1]} more: trainyard log {job['id']} --attempt N")
+        before = attempt["number"]
         ended = attempt.get("outcome") or attempt.get("cause") or "running"
         steps = f", to step {attempt['last_step']}" if attempt.get("last_step") is not None else ""
         lines.append(f"attempt {attempt['number']}: {attempt['worker']} on {attempt['device']}, {ended}{steps}")

@@ -4,6 +4,7 @@ Readiness is found by checks, never by waiting a while. A crashed process is sta
 """
 
 import contextlib
+import errno
 import http.client
 import queue
 import socket
@@ -20,6 +21,7 @@ from cli.server import EmbeddedServer, free_port
 from shared.errors import TrainyardError
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.store import JobStore
+from shared.jobs.wakeup import require_broker
 from shared.settings import Settings, load_settings
 from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
@@ -77,8 +79,8 @@ class Stack:
     @property
     def url(self) -> str:
         """Where to open it."""
-        host = "127.0.0.1" if self.plan.host in ("", "0.0.0.0", "::") else self.plan.host
-        return f"http://{host}:{self._port}"
+        host = _reached_at(self.plan.host)
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     def _make_children(self, values: dict[str, object]) -> list[Child]:
         """All processes, in the order of their start."""
@@ -143,7 +145,7 @@ class Stack:
                 self._server.folder.mkdir(exist_ok=True)
                 self.children[0].start()
                 self._until_ready(self.children[:1], deadline, asked_to_stop)
-            self._refuse_other_schema()
+            self._refuse_other_redis()
             for child in self.children:
                 if not (child.running or asked_to_stop()):
                     child.start()
@@ -152,17 +154,29 @@ class Stack:
             self.stop()
             raise
 
-    def _refuse_other_schema(self) -> None:
-        """Each process would refuse it too, and be started again and again. One that is away is waited for by them."""
+    def _refuse_other_redis(self) -> None:
+        """Each process would refuse it too, and be started again and again. One that is away is waited for by them.
+
+        Raises SchemaMismatch, RedisRefuses.
+        """
         with contextlib.suppress(redis.RedisError):
             require_store(self._store)
+            require_broker(self.settings)
 
     def _refuse_taken_port(self) -> None:
-        with socket.socket() as probe:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                self.plan.host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+        except OSError as err:
+            raise StackFailed(f"{self.plan.host} is no address of this machine ({err}); choose --host") from err
+        with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((self.plan.host, self._port))
+                probe.bind(address)
             except OSError as err:
+                if err.errno == errno.EADDRNOTAVAIL:
+                    raise StackFailed(f"{self.plan.host} is no address of this machine; choose --host") from err
                 raise StackFailed(
                     f"port {self._port} of {self.plan.host} cannot be used ({err}); choose --port"
                 ) from err
@@ -240,8 +254,13 @@ class Stack:
                 item = self._said.get_nowait()
 
 
+def _reached_at(host: str) -> str:
+    """The address by which this machine reaches a server that listens on another, perhaps on every one."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 def _ready(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1" if host in ("", "0.0.0.0", "::") else host, port, timeout=5)
+    connection = http.client.HTTPConnection(_reached_at(host), port, timeout=5)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

@@ -160,6 +160,12 @@ class InputMissing(JobError):
     code = "input_missing"
 
 
+class StartUnlike(JobError):
+    """The weights a training is to begin with are those of a model of another shape."""
+
+    code = "start_from_unlike"
+
+
 class CheckpointCorrupt(JobError):
     code = "checkpoint_corrupt"
 

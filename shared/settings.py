@@ -3,12 +3,11 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from redis.connection import parse_url
 
+from shared import redis_url
 from shared.errors import Problem, TrainyardError
 
 
@@ -30,7 +29,7 @@ class Settings(BaseSettings):
 
     # where things are
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="Job records and events. Redis 7.2+ or Valkey 8+.")
-    broker_url: str = Field("", description="Celery's wake-ups. Empty: redis_url with database number + 1.")
+    broker_url: str = Field("", description="Redis for Celery's wake-ups. Empty: the one of redis_url.")
     data: Path = Field(Path(".trainyard/data"), description="The shared volume: datasets, jobs, models.")
     key_prefix: str = Field("trainyard", pattern=r"^[a-z0-9_-]{1,40}$", description="First part of every Redis key.")
 
@@ -97,6 +96,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Most bytes of prepared data (tokens, decoded pictures) one training keeps on the volume.",
     )
+    max_cache_total_bytes: int = Field(
+        64 * 1024**3,
+        ge=0,
+        description="Most bytes of prepared data the volume keeps, over all datasets: what was used longest ago goes first.",
+    )
     spare: bool = Field(True, description="Keep one process with TensorFlow imported ready for the next job.")
     warm_models: int = Field(4, ge=0, description="Models a generator keeps loaded.")
     events_kept: int = Field(2_000, ge=100, description="Newest events kept per job.")
@@ -116,20 +120,8 @@ class Settings(BaseSettings):
     @field_validator("redis_url", "broker_url")
     @classmethod
     def _is_redis_url(cls, value: str, info: ValidationInfo) -> str:
-        """Never says what is there: it may hold a password, and a piece of one where a URL would have its port."""
-        if not value and info.field_name == "broker_url":
-            return value
-        try:
-            parse_url(value)
-            parts = urlsplit(value)
-            whole = parts.scheme == "unix" or not (parts.fragment or "@" in f"{parts.path}{parts.query}")
-        except ValueError:
-            whole = False
-        if not whole:
-            raise ValueError(
-                "is no URL of a Redis; right are redis://:PASSWORD@HOST:PORT/DATABASE, rediss://... and unix://PATH, "
-                "a password's / # ? @ : % written as %2F %23 %3F %40 %3A %25"
-            )
+        if value or info.field_name != "broker_url":
+            redis_url.check(value)
         return value
 
     @field_validator("hosts", mode="before")
@@ -170,13 +162,8 @@ class Settings(BaseSettings):
 
     @property
     def celery_url(self) -> str:
-        """The broker's URL: broker_url, or redis_url one database further."""
-        if self.broker_url:
-            return self.broker_url
-        head, _, database = self.redis_url.rpartition("/")
-        if database.isdigit():
-            return f"{head}/{int(database) + 1}"
-        return self.redis_url.rstrip("/") + "/1"
+        """The URL of the Redis that holds Celery's wake-ups."""
+        return self.broker_url or self.redis_url
 
 
 def load_settings(**overrides: object) -> Settings:

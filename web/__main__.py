@@ -8,6 +8,8 @@ import redis
 from shared.api_keys import list_keys
 from shared.errors import SchemaMismatch
 from shared.jobs.store import JobStore
+from shared.jobs.wakeup import require_broker
+from shared.redis_url import RedisRefuses
 from shared.settings import SettingsInvalid, load_settings
 from shared.volume.schema import require_store
 from shared.volume.volume import Volume
@@ -25,7 +27,8 @@ def main() -> None:
     try:
         Volume(settings.data).ensure()
         require_store(store)
-    except SchemaMismatch as err:
+        require_broker(settings)
+    except (SchemaMismatch, RedisRefuses) as err:
         sys.exit(err.message)
     except redis.RedisError as err:  # answered with 503 until it is there; the first job then asks again
         logging.warning("Redis is out of reach: %s", err)

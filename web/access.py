@@ -22,13 +22,14 @@ from shared.jobs.presence import WorkerInfo
 from shared.volume import files as _files
 from shared.volume.files import FileInfo
 from web.identity import identity
+from web.representation import whole
 from web.services import services
 
 
 def job(job_id: str) -> Job:
-    """Raises NotFound."""
+    """With its params, wherever they lie (web/representation.py, whole). Raises NotFound."""
     found = services().store.get(job_id)
-    return found if _mine(found.owner) else _hidden(f"no job {job_id!r:.60}")
+    return whole(services(), found) if _mine(found.owner) else _hidden(f"no job {job_id!r:.60}")
 
 
 def jobs(job_ids: list[str]) -> list[Job]:

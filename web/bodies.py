@@ -9,7 +9,9 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from shared.errors import ClientError, InvalidParams, Problem
 from shared.settings import Settings
+from shared.volume.cache import make_room
 from web.connections import PatientSocket
+from web.services import services
 
 _FORM_SLACK_BYTES = 1 << 20  # a multipart upload's own lines, beside its files
 # What takes files: only these may send more than any other request. The form of a job takes files, or a dataset.
@@ -23,6 +25,7 @@ _NOBODY_S = 5.0  # and how long these are waited for
 _NOBODY_BYTES = 1 << 14  # of those who have not said who they are: a key and where to go on, many times over
 _DRAIN_S = 20.0  # how long the rest of a refused body is read away; a guess
 _CHUNK_BYTES = 1 << 16
+_TIMES_STORED = 2  # an upload as it came and unpacked; a guess
 
 
 class MalformedJson(ClientError):
@@ -59,6 +62,8 @@ def register(app: Flask, settings: Settings) -> None:
         if nobody:
             request.max_content_length = min(_NOBODY_BYTES, settings.max_body_bytes)
             _hurry(request, _NOBODY_S)
+        if upload and not nobody:
+            make_room(services().volume, _TIMES_STORED * min(request.content_length or 0, settings.max_upload_bytes))
         if is_upload(request) and (nobody or request.endpoint == "pages.sign_in"):
             raise UnsupportedMediaType("send the form as application/x-www-form-urlencoded; no files are taken here")
         if in_api and not upload:

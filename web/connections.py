@@ -3,6 +3,8 @@
 gunicorn's gthread gives every connection with a first byte to a thread, which waits for the rest; a few peers that send a
 byte now and then would hold all of them, without any key. Here the loop that accepts connections collects the head of a
 request, a thread waits for a body only as long as it comes at a least rate, and a connection is seen off by the loop again.
+
+It stands on gunicorn's inside: tests/unit/test_connections.py names what it takes for granted.
 """
 
 import contextlib

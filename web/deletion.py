@@ -37,10 +37,31 @@ def delete_job(services: Services, job_id: str) -> None:
 def forget_model(services: Services, model_id: str) -> None:
     """Remove a model's name; its checkpoint stays with its job. Raises NotFound, and Conflict while a job waits for it by name."""
     access.model(model_id)
-    waiting = _unfinished(services, pins_for_the_outcome(services.volume, model_id))
-    if waiting:
-        raise Conflict(f"{_some(waiting, 'job')} has not ended and needs this model: cancel it or wait")
+    if needing := why_not_model(services, model_id):
+        raise Conflict(needing)
     delete_model(services.volume, model_id)
+
+
+NO_MORE = "what needed it needs it no more: try again"  # where a refusal is looked at later
+
+
+def why_not_job(services: Services, job_id: str) -> str:
+    """Why a job cannot be deleted now, in a sentence; "" when it can. Raises NotFound."""
+    job = access.job(job_id)
+    if not job.state.terminal:
+        return f"job {job_id} is {job.state}: only an ended job can be deleted; cancel it first"
+    return _needing(services, job_id, services.volume.job_dir(job_id))
+
+
+def why_not_model(services: Services, model_id: str) -> str:
+    """Why a model cannot be forgotten now, in a sentence; "" when it can."""
+    waiting = _unfinished(services, pins_for_the_outcome(services.volume, model_id))
+    return f"{_some(waiting, 'job')} has not ended and needs this model: cancel it or wait" if waiting else ""
+
+
+def why_not_dataset(services: Services, dataset_id: str) -> str:
+    """Why a dataset cannot be deleted now, in a sentence; "" when it can."""
+    return _needing_dataset(services, dataset_id, services.volume.dataset_dir(dataset_id))
 
 
 def delete_dataset(services: Services, dataset_id: str) -> None:
@@ -49,7 +70,7 @@ def delete_dataset(services: Services, dataset_id: str) -> None:
     Raises NotFound, and Conflict while a job that has not ended needs it, or a model that cannot be built without it.
     """
     access.dataset(dataset_id)
-    if needing := _needing_dataset(services, dataset_id, services.volume.dataset_dir(dataset_id)):
+    if needing := why_not_dataset(services, dataset_id):
         raise Conflict(needing)
     gone = manifest.delete_dataset(
         services.volume, dataset_id, unless=lambda aside: bool(_needing_dataset(services, dataset_id, aside))

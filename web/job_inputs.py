@@ -5,11 +5,12 @@ Nothing here knows any recipe: what a role takes is in its spec (shared/recipes/
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.datasets.formats import FORMATS
 from shared.datasets.manifest import DatasetManifest, is_dataset_id
 from shared.errors import DatasetInvalid, NotFound, Problem
-from shared.jobs.job import CheckpointRef, InputRef
+from shared.jobs.job import CheckpointRef, InputRef, Job
 from shared.recipes.base import Input
 from web import access
 from web.job_body import CheckpointChoice, InputChoice
@@ -18,17 +19,19 @@ from web.services import Services
 
 @dataclass(frozen=True)
 class FoundModel:
-    """A model that a role was given, and the recipe it is of."""
+    """A model that a role was given, the recipe it is of, and the params of its training."""
 
     ref: InputRef
     recipe: str
+    params: dict[str, Any]
 
 
 @dataclass
 class FoundInputs:
-    """What the roles were given, as far as it is there: references, and the datasets with what is known of them."""
+    """What the roles were given, as far as it is there: references, and the datasets and models with what is known of them."""
 
     refs: dict[str, InputRef] = field(default_factory=dict)
+    models: dict[str, FoundModel] = field(default_factory=dict)
     datasets: dict[str, DatasetManifest] = field(default_factory=dict)
 
 
@@ -47,8 +50,8 @@ class Finder:
         if choice.dataset_id:
             return self._note(where, "takes a model: name it by model_id, or a checkpoint by job_id and step")
         if choice.checkpoint:
-            ref, recipe = resolve_checkpoint(self._services, choice.checkpoint, where, self._problems)
-            return FoundModel(InputRef(checkpoint=ref), recipe) if ref and recipe else None
+            ref, training = resolve_checkpoint(self._services, choice.checkpoint, where, self._problems)
+            return FoundModel(InputRef(checkpoint=ref), training.recipe, training.params) if ref and training else None
         model_id = str(choice.model_id or choice.id)
         try:
             model = access.model(model_id)
@@ -58,13 +61,14 @@ class Finder:
             self._services.volume.checkpoint(model.checkpoint)
         except NotFound as err:
             self._note(where, f"its checkpoint is gone: {err.message}")
-        return FoundModel(InputRef(checkpoint=model.checkpoint, model_id=model_id), model.recipe)
+        return FoundModel(InputRef(checkpoint=model.checkpoint, model_id=model_id), model.recipe, model.params)
 
     def _model_to_come(self, model_id: str, where: str, missing: NotFound) -> FoundModel | None:
         """The model that a training in `after` will leave under its own id."""
         if model_id in self._after:
             try:
-                return FoundModel(InputRef(model_id=model_id), access.job(model_id).recipe)
+                training = access.job(model_id)
+                return FoundModel(InputRef(model_id=model_id), training.recipe, training.params)
             except NotFound:
                 pass
         return self._note(where, missing.message)
@@ -104,6 +108,7 @@ class Finder:
                 model = known[taken.role] if taken.role in known else self.model(choice, taken.role)
                 if model and self._fits(model, taken, recipe):
                     found.refs[taken.role] = model.ref
+                    found.models[taken.role] = model
         return found
 
     def _fits(self, model: FoundModel, taken: Input, recipe: str) -> bool:
@@ -118,8 +123,8 @@ class Finder:
 
 def resolve_checkpoint(
     services: Services, choice: CheckpointChoice, where: str, problems: list[Problem]
-) -> tuple[CheckpointRef | None, str | None]:
-    """(checkpoint, recipe of its job); problems says what is missing. where: the field of the choice."""
+) -> tuple[CheckpointRef | None, Job | None]:
+    """(checkpoint, its training); problems says what is missing. where: the field of the choice."""
     try:
         job = access.job(choice.job_id)
         found = services.volume.checkpoints(choice.job_id)
@@ -135,8 +140,8 @@ def resolve_checkpoint(
         steps = ", ".join(str(info.ref.step) for info in found[-10:]) or "none yet"
         message = f"job {choice.job_id} has no such checkpoint; there are steps {steps}"
         problems.append(Problem(field=where, message=message))
-        return None, job.recipe
-    return wanted[-1], job.recipe
+        return None, job
+    return wanted[-1], job
 
 
 def title_of(format: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import InvalidParams, NotFound, Problem, UnknownRecipe
-from shared.jobs.job import MODEL, JobRequest, utc_now
+from shared.jobs.job import MODEL, START_FROM, JobRequest, utc_now
 from shared.recipes import get_recipe
 from shared.recipes.base import Input, RecipeSpec, validate_params
+from shared.recipes.shape import unlike
 from web import access
 from web.columns import check_columns
 from web.file_params import check_files
@@ -37,6 +38,10 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
     roles = _roles(spec, body, problems)
     found = finder.all(body.inputs, roles, spec.name, known) if spec and roles else FoundInputs()
     params, files = _params(spec, body, found.datasets, problems) if spec and roles else (body.params, [])
+    start = found.models.get(START_FROM)
+    wrong = [problem.field.split(".")[1] for problem in problems if problem.field.startswith("params.")]
+    if spec and start and (message := unlike(spec, start.params, params, without=wrong)):
+        problems.append(_problem(f"inputs.{START_FROM}", message))
     for number, job_id in enumerate(body.after):
         try:
             access.job(job_id)

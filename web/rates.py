@@ -8,6 +8,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from shared import redis_url
 from shared.errors import ClientError
 from shared.jobs.keys import Keys
 from shared.settings import Settings
@@ -29,7 +30,9 @@ class Rates:
 
     def __init__(self, settings: Settings):
         prefix = Keys(settings.key_prefix).rates()
-        storage = RedisStorage(settings.redis_url, key_prefix=prefix, socket_timeout=5, socket_connect_timeout=5)
+        # limits reads a URL in a way of its own; the pool is made by redis-py's
+        client = redis_url.client(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
+        storage = RedisStorage("redis://", connection_pool=client.connection_pool, key_prefix=prefix)
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._changes = RateLimitItemPerMinute(settings.changes_per_minute)
         self._refusals = RateLimitItemPerMinute(settings.wrong_keys_per_minute)

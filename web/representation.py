@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from typing import Any
 
@@ -10,10 +11,22 @@ from shared.jobs.job import Job
 from shared.jobs.queues import placed
 from shared.outputs import MOST_INLINE_BYTES, dump_outputs
 from shared.volume import readback
+from shared.volume.large_params import with_params
 from web.services import Services
+
+log = logging.getLogger(__name__)
 
 API = "/api/v1"
 _PARTS = ("events", "metrics", "log", "outputs", "artifacts", "checkpoints", "samples")
+
+
+def whole(here: Services, job: Job) -> Job:
+    """A job with its params; without them when their file is gone or damaged: everything else about it can still be seen."""
+    try:
+        return with_params(here.volume, job)
+    except NotFound as err:
+        log.warning("%s", err)
+        return job
 
 
 def job_json(here: Services, job: Job) -> dict[str, Any]:
@@ -21,7 +34,7 @@ def job_json(here: Services, job: Job) -> dict[str, Any]:
     job, place = placed(here.store, job)
     url = f"{API}/jobs/{job.id}"
     links = {"self": url} | {part: f"{url}/{part}" for part in _PARTS} | {"page": f"/jobs/{job.id}"}
-    return job.model_dump(mode="json") | {
+    return whole(here, job).model_dump(mode="json") | {
         "standing": place.model_dump(mode="json"),
         "links": links,
     }

@@ -9,6 +9,7 @@ from shared.errors import Conflict, NotFound, TrainyardError, VolumeFull
 from shared.ids import new_id
 from shared.jobs import pins
 from shared.jobs.job import START_FROM, CheckpointRef, InputRef, Job, JobRequest
+from shared.volume.large_params import set_aside
 from web import access
 from web.job_body import InputChoice, JobBody, RetryBody
 from web.job_request import build_request
@@ -26,6 +27,7 @@ def submit(
     asked: the body the request was made from; with it the same key and body give the same job even when what the body
     names ("the newest checkpoint") is another thing by now.
     """
+    request = set_aside(services.volume, request)
     said = f"{request.retry_of or ''} {asked.model_dump_json()}" if asked else ""
     job_id = new_id()
     pins.pin(services.volume, request, job_id)  # or OSError: a job that may find what it needs gone is not accepted
@@ -61,10 +63,14 @@ def _unpin(services: Services, request: JobRequest, job_id: str) -> None:
 def retry_request(services: Services, job: Job, body: RetryBody) -> JobRequest:
     """A new request like an ended job's. An unchanged training goes on from its newest checkpoint.
 
-    Raises Conflict when the job has not ended, InvalidParams when what it used is gone.
+    Raises Conflict when the job has not ended or its params are gone, InvalidParams when what it used is gone.
     """
     if not job.state.terminal:
         raise Conflict(f"job {job.id} is {job.state}: only an ended job can be retried; cancel it first")
+    if job.params_file and not job.params:
+        raise Conflict(
+            f"the params of job {job.id} can no longer be read: its file {job.params_file} is gone or damaged"
+        )
     params = {**job.params, **body.params}
     inputs = {role: _again(ref) for role, ref in job.inputs.items()}
     if job.kind == "train" and not body.from_start and params == job.params:

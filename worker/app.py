@@ -28,7 +28,7 @@ from kombu.entity import Queue
 from shared.errors import TrainyardError
 from shared.jobs.presence import Presence, WorkerInfo
 from shared.jobs.store import JobStore
-from shared.jobs.wakeup import celery_config
+from shared.jobs.wakeup import celery_config, require_broker
 from shared.settings import load_settings
 from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
@@ -116,8 +116,8 @@ def _before_fork(sender: Any, **_: Any) -> None:
         require_volume(Volume(settings.data))
     except OSError as err:  # no job is claimed before it takes writes
         log.warning("the volume cannot be looked at: %s", err)
-    worker.slot = _take_slot(store.presence, worker.id)
     _until_fit(store)
+    worker.slot = _take_slot(store.presence, worker.id)
     worker.drain = DrainPipe()
     info = WorkerInfo(
         id=worker.id,
@@ -159,11 +159,12 @@ def _take_slot(presence: Presence, worker_id: str) -> Slot:
 
 
 def _until_fit(store: JobStore) -> None:
-    """Wait for Redis. Raises SchemaMismatch when another version has written what it holds."""
+    """Wait for Redis. Raises SchemaMismatch when another version has written what it holds, RedisRefuses."""
     pause = threading.Event()
     while True:
         try:
-            return require_store(store)
+            require_store(store)
+            return require_broker(settings)
         except redis.RedisError as err:
             log.warning("waiting for Redis: %s", err)
         pause.wait(2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import InputMissing
-from shared.jobs.job import CheckpointRef, Progress
+from shared.jobs.job import CheckpointRef, Job, Progress
 from shared.volume.staging import full_is_said
 
 if TYPE_CHECKING:
@@ -68,6 +68,18 @@ class Context:
             return get_file(self.volume, file_id)
         except NotFound as err:
             raise InputMissing(f"file {file_id} is no longer on the volume") from err
+
+    def whole(self, job: Job) -> Job:
+        """Return a job with params that were too large for its record. Raises InputMissing when they are gone or damaged."""
+        if self.volume is None or not job.params_file:
+            return job
+        from shared.errors import NotFound
+        from shared.volume.large_params import with_params
+
+        try:
+            return with_params(self.volume, job)
+        except NotFound as err:
+            raise InputMissing(err.message) from err
 
     def dataset(self, dataset_id: str) -> tuple[Any, Path]:
         """Return (manifest, folder) of a dataset on the volume. Raises InputMissing when it is gone."""

@@ -162,6 +162,7 @@ def carry_out(order: dict[str, Any], wire: Wire, warm: Any) -> None:
     context.wire, context.memory = wire, Memory()
     wire.say("started")
     try:
+        job = context.whole(job)
         result = run_train(job, context) if order["do"] == "train" else run_generate(job, context, warm)
     except Interrupted as stop:
         wire.say("interrupted", reason=stop.reason)

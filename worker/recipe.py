@@ -4,7 +4,7 @@ A recipe's code is a *module* with the names listed in RecipeCode, spec.code_mod
 worker/generation/ uses its models. tests/contract/test_recipes.py holds every recipe to this file.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -104,6 +104,22 @@ class Data:
         raise NotImplementedError
 
 
+class Lazily(Sequence[Data]):
+    """Stages that are made when they are asked for, and made anew when they are asked for again: nothing holds them all.
+
+    Each is asked for twice, once for the number of its steps. makers: one for each stage.
+    """
+
+    def __init__(self, makers: Sequence[Callable[[], Data]]):
+        self._makers = makers
+
+    def __getitem__(self, index: Any) -> Any:
+        return [make() for make in self._makers[index]] if isinstance(index, slice) else self._makers[index]()
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 @dataclass(frozen=True)
 class Report:
     """The final, full evaluation of a trained model, or what a use of one has made.
@@ -166,10 +182,12 @@ class RecipeCode(Protocol):
 
     Optional ones, looked up by worker/training/ and left out by most recipes:
       compile(model, params, assets, total_steps, xla)   instead of compile_args; a GAN makes its two optimizers here
-      evaluate(model, data, look) -> dict                 metrics by the names the criterion and the series use ("val_loss", ...);
+      evaluate(model, data, look) -> dict | None          metrics by the names the criterion and the series use ("val_loss", ...);
+                                                          None where there is nothing to evaluate on, never {};
                                                           calls look(batches done) after each few batches
-      stages(data) -> list[Data]                          k folds and a last stage on everything; fresh model, optimizer, schedule
-                                                          and assets each, on one global axis of steps. The last one's model is kept
+      stages(data) -> Sequence[Data]                      k folds and a last stage on everything; fresh model, optimizer, schedule
+                                                          and assets each, on one global axis of steps. The last one's model is
+                                                          kept. Lazily(...) makes each when its turn comes: one fold is in memory
       fixed(model) -> list of variables                   those that build() restores by itself from an input: no checkpoint holds
                                                           them; the input's hash is kept and compared on resume
       baselines(data, params, context) -> list[Baseline]
@@ -211,8 +229,13 @@ class RecipeCode(Protocol):
         """Return loss, metrics (and loss_weights) for model.compile. The optimizer and XLA are fit's business."""
         ...
 
-    def sample(self, model: Any, params: Any, assets: Assets, *, seed: int, files: "Files") -> list[Output]:
-        """Return a few outputs to look at after an evaluation. Changes no variable of the model. May return []."""
+    def sample(
+        self, model: Any, params: Any, assets: Assets, *, seed: int, context: "Context", files: "Files"
+    ) -> list[Output]:
+        """Return a few outputs to look at after an evaluation. Changes no variable of the model. May return [].
+
+        context.check() at least once a second where it takes long: a stop asked for meanwhile costs the sample, not the training.
+        """
         ...
 
     def report(

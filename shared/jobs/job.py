@@ -32,7 +32,7 @@ TERMINAL = frozenset({State.succeeded, State.failed, State.cancelled})
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.queued: frozenset({State.running, State.paused, State.cancelled, State.failed}),
     State.running: frozenset({State.succeeded, State.failed, State.cancelled, State.paused, State.queued}),
-    State.paused: frozenset({State.queued, State.cancelled}),
+    State.paused: frozenset({State.queued, State.cancelled, State.failed}),  # failed: what it waits for did not succeed
     State.succeeded: frozenset(),
     State.failed: frozenset(),
     State.cancelled: frozenset(),
@@ -143,6 +143,7 @@ class JobRequest(_Model):
     kind: Kind
     recipe: str
     params: dict[str, Any]
+    params_file: str = ""  # the uploaded file that holds them where they are too large for a record, which has {} then
     use: str = ""  # of a generation: which of the recipe's uses
     inputs: dict[str, InputRef] = Field(default_factory=dict)  # by role
     files: list[str] = Field(default_factory=list)  # ids of uploaded files that params name; kept as long as the job
@@ -189,7 +190,8 @@ class Job(JobRequest):
     worker: str = ""  # who runs it now
     progress: Progress | None = None
     checkpoint: CheckpointRef | None = None  # newest published checkpoint of this job
-    attempts: list[Attempt] = Field(default_factory=list)
+    attempts: list[Attempt] = Field(default_factory=list)  # the first and the newest; all of them lie on the volume
+    forgotten_s: float = 0.0  # how long those lasted that are listed no longer
     spent: dict[str, int] = Field(default_factory=dict)  # retries used, by cause
     error: JobErrorInfo | None = None
     result: dict[str, Any] | None = None  # small: headline, how many outputs, metrics; outputs lie on the volume

@@ -120,6 +120,11 @@ class Keys:
         """STRING, id of the worker that holds a device. Dies a few beats after its worker fell silent."""
         return f"{self.prefix}:slot:{host}:{device}"
 
+    def broker(self) -> str:
+        """Prefix of what Celery writes: a LIST of wake-ups per queue, its SETs of bindings, its HASH and ZSET of messages under
+        way. No expiry: as many as queues. What of it is lost is sent again."""
+        return f"{self.prefix}:broker:"
+
     def schema(self) -> str:
         """STRING, the version (SCHEMA_VERSION) all other keys are of. One per installation, no expiry."""
         return f"{self.prefix}:schema"

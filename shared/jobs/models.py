@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from shared.errors import NotFound
 from shared.ids import is_id
 from shared.jobs.job import CheckpointRef, InputRef, utc_now
-from shared.jobs.pins import unpin_model
+from shared.jobs.pins import pin_for_model, unpin_model
 from shared.volume.volume import Volume, staging
 
 
@@ -65,7 +65,14 @@ class Model(BaseModel):
 
 
 def save_model(volume: Volume, model: Model) -> None:
-    """Write or replace a model's name, whole or not at all. Raises VolumeFull."""
+    """Write or replace a model's name, whole or not at all; what it is built upon is pinned first.
+
+    Raises NotFound when that is gone, VolumeFull.
+    """
+    for ref in model.needs.values():
+        if ref.checkpoint:
+            with staging.full_is_said():
+                pin_for_model(volume, ref.checkpoint, model.id)
     staging.write_json(volume.root / "models" / f"{model.id}.json", model.model_dump(mode="json"))
 
 
@@ -110,4 +117,5 @@ def delete_model(volume: Volume, model_id: str) -> None:
     model = get_model(volume, model_id)
     with contextlib.suppress(FileNotFoundError):
         (volume.root / "models" / f"{model_id}.json").unlink()
-    unpin_model(volume, model.checkpoint, model_id)
+    for ref in (model.checkpoint, *(ref.checkpoint for ref in model.needs.values() if ref.checkpoint)):
+        unpin_model(volume, ref, model_id)

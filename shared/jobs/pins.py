@@ -4,9 +4,11 @@ A pin is an empty file that names the needing job:
     jobs/<job id>/pins/<attempt>-<step>-<needing id>   a checkpoint; 0-0 when it needs the model that the job will leave
     datasets/<dataset id>/pins/<needing id>            a dataset
     files/<file id>/pins/<needing id>                  an uploaded file (shared/volume/files.py)
+    cache/<dataset id>/<key>/pins/<needing id>         data prepared for trainings (shared/volume/cache.py)
 Written before the needing job is accepted. Those of checkpoints and datasets are taken away when it has ended
 (worker/supervision/settle.py, else the reaper's housekeeping), those of files with its own files. A model that somebody names
-pins its checkpoint likewise, under its own id. Who removes something takes it aside first, looks at the pins once more, and puts
+pins its checkpoint likewise, under its own id, and every model those checkpoints that it cannot be built without: a base whose
+training still runs would be pruned else. Who removes something takes it aside first, looks at the pins once more, and puts
 it back if one has come.
 """
 
@@ -15,6 +17,8 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
 
 from shared.errors import InvalidParams, NotFound, Problem
 from shared.ids import is_id
@@ -50,9 +54,15 @@ def pin(volume: Volume, request: JobRequest, job_id: str) -> None:
 
 
 def unpin(volume: Volume, request: JobRequest, job_id: str) -> None:
-    """Let checkpoints and datasets go: the job has ended. Repeating is harmless. Raises OSError."""
+    """Let checkpoints and datasets go: the job has ended. Repeating is harmless. Raises OSError.
+
+    What the model needs that it has left under its own id stays.
+    """
+    held = held_by_model(volume, job_id)
     for ref in request.inputs.values():
         for path in _pins_of(volume, ref, job_id):
+            if path in held:
+                continue
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 path.unlink()
 
@@ -73,6 +83,24 @@ def unpin_model(volume: Volume, ref: CheckpointRef, model_id: str) -> None:
     """Take a model's pin away. Repeating is harmless. Raises OSError."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         _pin_of(volume, ref, model_id).unlink()
+
+
+def held_by_model(volume: Volume, model_id: str) -> set[Path]:
+    """The pins of checkpoints that a model cannot do without: its own, and those it is built upon. Empty when there is no model."""
+    model = staging.read_json(volume.root / "models" / f"{model_id}.json")
+    try:
+        about = _Held.model_validate(model)
+    except ValidationError:
+        return set()
+    needed = [about.checkpoint, *(ref.checkpoint for ref in about.needs.values() if ref.checkpoint)]
+    return {_pin_of(volume, ref, model_id) for ref in needed}
+
+
+class _Held(BaseModel):
+    """What of a model (shared/jobs/models.py) says which checkpoints it holds."""
+
+    checkpoint: CheckpointRef
+    needs: dict[str, InputRef] = {}
 
 
 # --- who needs it ------------------------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ def decode_job(job_id: str, fields: Mapping[str, str]) -> Job:
         progress=part("progress", Progress),
         checkpoint=part("checkpoint", CheckpointRef),
         attempts=[_attempt(json.loads(fields[f"attempt:{n}"])) for n in numbers],
+        forgotten_s=int(fields.get("forgotten_ms", 0)) / 1000,
         spent={name.partition(":")[2]: int(value) for name, value in fields.items() if name.startswith("spent:")},
         error=part("error", JobErrorInfo),
         result=json.loads(fields["result"]) if fields.get("result") else None,
@@ -99,6 +100,8 @@ def encode_job(job: Job) -> dict[str, str]:
     fields |= {name: part.model_dump_json() for name, part in parts.items() if part}
     if job.result is not None:
         fields["result"] = to_json(job.result)
+    if job.forgotten_s:
+        fields["forgotten_ms"] = str(round(job.forgotten_s * 1000))
     if job.checkpoint:
         fields["checkpoint_step"] = str(job.checkpoint.step)
     fields |= {f"attempt:{attempt.number}": _encode_attempt(attempt) for attempt in job.attempts}

@@ -6,6 +6,8 @@ its own Celery app and feeds it celery_config().
 
 from typing import Any
 
+from shared import redis_url
+from shared.jobs.keys import Keys
 from shared.settings import Settings
 
 TASK_NAME = "trainyard.wake"  # args: [queue]; sent to the broker queue of the same name
@@ -16,13 +18,15 @@ def celery_config(settings: Settings) -> dict[str, Any]:
 
     kombu's defaults let a command on a half-open connection wait for ever; here a dead link is noticed within seconds.
     """
+    place = redis_url.for_celery(settings.celery_url)
     return {
-        "broker_url": settings.celery_url,
+        "broker_url": place["broker_url"],
+        "broker_use_ssl": place["broker_use_ssl"],
         "broker_connection_timeout": 3,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_transport_options": {
-            "global_keyprefix": f"{settings.key_prefix}:",
+            "global_keyprefix": Keys(settings.key_prefix).broker(),
             "socket_timeout": 5,
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
@@ -32,7 +36,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
             "interval_start": 0,
             "interval_step": 0.1,
             "interval_max": 0.1,
-        },
+        }
+        | place["broker_transport_options"],
         "result_backend": None,
         "task_ignore_result": True,
         "task_serializer": "json",
@@ -43,6 +48,12 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     }
 
 
+def require_broker(settings: Settings) -> None:
+    """Raise RedisRefuses when a Redis of the broker's own will not have us. Raises redis.RedisError when it is out of reach."""
+    if settings.broker_url:
+        redis_url.knock(settings.broker_url, "broker_url")
+
+
 def broker_list(settings: Settings, queue: str) -> str:
-    """Name of the Redis list that holds a queue's wake-ups in the broker's database."""
-    return f"{settings.key_prefix}:{queue}"
+    """Name of the Redis list that holds a queue's wake-ups."""
+    return f"{Keys(settings.key_prefix).broker()}{queue}"

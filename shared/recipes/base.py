@@ -120,6 +120,16 @@ def with_defaults(base: type[Params], **defaults: Any) -> type[Any]:
     return create_model(f"{base.__name__}WithDefaults", __base__=base, **fields)
 
 
+# Of trainings that count epochs, over rows or pictures rather than a stream: for with_defaults(TrainParams, **BY_EPOCHS, ...).
+BY_EPOCHS: dict[str, Any] = {
+    "learning_rate": 2e-3,
+    "final_learning_rate": 1e-5,
+    "warmup_steps": (100, "Steps over which the rate rises from zero; at most a tenth of the run."),
+    "weight_decay": (0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
+    "beta_2": 0.999,
+}
+
+
 @dataclass(frozen=True)
 class Input:
     """Something a job is given besides params, by its role ("data", "style", "base").
@@ -178,10 +188,11 @@ class Criterion:
 class RecipeSpec:
     """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
-    inputs: of a training, the main one first. uses: by name; "generate" is the usual one, "batch" a whole dataset in and a table
-    or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards. check: (params,
-    datasets by role) -> problems that only show when both are known. row_columns: (a training's params, the report of its main
-    dataset) -> columns of the rows that its model answers, which a form asks for one by one.
+    inputs: of a training, the main one first. shape: the params that decide of which shape and meaning its weights are: with others
+    no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
+    in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
+    check: (params, datasets by role) -> problems that only show when both are known. row_columns: (a training's params, the report
+    of its main dataset) -> columns of the rows that its model answers, which a form asks for one by one.
     """
 
     name: str
@@ -195,9 +206,15 @@ class RecipeSpec:
     source: str
     limits: str = ""
     criterion: Criterion = Criterion()
+    shape: tuple[str, ...] = ()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
     row_columns: Callable[[Any, Any], list[str]] = field(default=lambda params, report: [])
     code: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.shape if name not in self.train_params.model_fields]
+        if unknown:
+            raise ValueError(f"{self.name}: shape names {', '.join(unknown)}, which are no params of its training")
 
     @property
     def code_module(self) -> str:

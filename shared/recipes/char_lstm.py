@@ -8,7 +8,7 @@ A dataset row: any line of a .txt file, such as
 from pydantic import Field
 
 from shared.recipes.base import RecipeSpec, advanced, with_defaults
-from shared.recipes.text_params import TEXT, TEXT_LIMITS, TEXT_USES, TextTrain, check_text
+from shared.recipes.text_params import TEXT, TEXT_LIMITS, TEXT_SHAPE, TEXT_USES, TextTrain, check_text
 
 _Base = with_defaults(
     TextTrain,
@@ -49,5 +49,6 @@ SPEC = RecipeSpec(
     uses=TEXT_USES,
     source="Hochreiter, Schmidhuber 1997; sizes as in char-rnn, github.com/karpathy/char-rnn",
     limits=TEXT_LIMITS,
+    shape=("layers", "width", "embedding", *TEXT_SHAPE),
     check=check_text,
 )

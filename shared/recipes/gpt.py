@@ -8,7 +8,7 @@ A dataset row: any line of a .txt file, such as
 from pydantic import Field, model_validator
 
 from shared.recipes.base import RecipeSpec, advanced, with_defaults
-from shared.recipes.text_params import TEXT, TEXT_LIMITS, TEXT_USES, TextTrain, check_text
+from shared.recipes.text_params import TEXT, TEXT_LIMITS, TEXT_SHAPE, TEXT_USES, TextTrain, check_text
 
 _Base = with_defaults(
     TextTrain,
@@ -56,5 +56,6 @@ SPEC = RecipeSpec(
     uses=TEXT_USES,
     source="Radford et al. 2019 (GPT-2); sizes and schedule as in nanoGPT, github.com/karpathy/nanoGPT",
     limits=TEXT_LIMITS,
+    shape=("layers", "heads", "width", *TEXT_SHAPE, "context"),
     check=check_text,
 )

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from shared.errors import Problem
 from shared.recipes.base import (
+    BY_EPOCHS,
     BatchParams,
     ExportParams,
     Input,
@@ -29,11 +30,7 @@ MAX_IMAGES = 32  # of one generation; more belong into a dataset
 _Base = with_defaults(
     TrainParams,
     batch_size=(64, "Pictures per step."),
-    learning_rate=2e-3,
-    final_learning_rate=1e-5,
-    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
-    weight_decay=(0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
-    beta_2=0.999,
+    **BY_EPOCHS,
     keep="last",
 )
 
@@ -186,5 +183,6 @@ SPEC = RecipeSpec(
     "Szegedy et al. 2014, arXiv:1409.4842; class-activation maps: Zhou et al. 2016, arXiv:1512.04150",
     limits="It says one of its classes for any picture, also for one that shows none of them, and sees it at the size it was "
     "trained with: what is small in a large picture is lost.",
+    shape=("architecture", "width", "depth"),
     check=check,
 )

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
 from shared.recipes.base import (
+    BY_EPOCHS,
     BatchParams,
     ExportParams,
     Input,
@@ -36,11 +37,7 @@ MOST_ROWS = 1_000  # typed in; more belong into a dataset
 _Base = with_defaults(
     TrainParams,
     batch_size=(256, "Rows per step; of small tables fewer are taken, so that there are 16 steps in an epoch."),
-    learning_rate=2e-3,
-    final_learning_rate=1e-5,
-    warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
-    weight_decay=(0.02, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
-    beta_2=0.999,
+    **BY_EPOCHS,
 )
 
 
@@ -293,6 +290,7 @@ SPEC = RecipeSpec(
     "et al. 2019, arXiv:1801.01489; occlusion: Zeiler, Fergus 2013, arXiv:1311.2901",
     limits="It knows rows like those it learnt from: of other times, places or ways of measuring its answers get worse without "
     "a sign. A probability is worth what the calibration says; what spoke for an answer is no cause of anything.",
+    shape=("target", "features", "task", "network", "width", "layers", "members"),
     check=check,
     row_columns=lambda params, report: features_of(params, report)[0],
 )

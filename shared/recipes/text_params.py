@@ -99,6 +99,7 @@ class TextBatch(BatchParams, TextGenerate):
     prompt: str = Column("Column whose texts are gone on from.", kinds=("text", "category", "id"))
 
 
+TEXT_SHAPE = ("vocabulary", "vocabulary_size")
 TEXT = Input("data", "Text", "What it learns to continue.", formats=("text",))
 TEXT_USES = {
     "generate": Use(TextGenerate, "Generate", streams=True),

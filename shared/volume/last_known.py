@@ -163,7 +163,8 @@ def _interrupted(volume: Volume, job: Job) -> Job:
     known = {attempt.number: attempt for attempt in job.attempts}
     seen = {number: _last_sign(volume.attempt_dir(job.id, number)) for number in volume.attempts(job.id)}
     for number, (first, _) in seen.items():
-        known.setdefault(number, Attempt(number=number, worker="unknown", started_at=first))
+        if number > job.attempt:  # of those below, the record lists as many as it keeps
+            known.setdefault(number, Attempt(number=number, worker="unknown", started_at=first))
     attempts = []
     for number, attempt in sorted(known.items()):
         if attempt.ended_at is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import SchemaMismatch
 from shared.jobs.job import SCHEMA_VERSION
+from shared.redis_url import telling_refusals
 from shared.volume import staging
 
 if TYPE_CHECKING:  # both call this module
@@ -32,8 +33,12 @@ def require_volume(volume: "Volume") -> None:
 
 
 def require_store(store: "JobStore") -> None:
-    """Raise SchemaMismatch when Redis holds jobs of another version. Raises redis.RedisError."""
-    store.require_schema()
+    """Raise SchemaMismatch when Redis holds jobs of another version, RedisRefuses when it will not have us.
+
+    Raises redis.RedisError.
+    """
+    with telling_refusals("redis_url"):
+        store.require_schema()
 
 
 def mark(volume: "Volume") -> None:

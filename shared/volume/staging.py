@@ -67,18 +67,34 @@ def sha256(path: Path, look: Callable[[], None] = lambda: None) -> str:
 def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:
     """Write a JSON file whole or not at all: staging name, fsync, rename, fsync of the folder. mode: less the umask."""
     staging = path.parent / f"{STAGING_PREFIX}{new_id()}"
-    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = _json_text(value)
     with full_is_said():
         try:
-            with open(staging, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            _write_text(staging, text, mode)
             os.replace(staging, path)
         finally:
             with contextlib.suppress(OSError):
                 staging.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _write_text(path: Path, text: str, mode: int = 0o666) -> None:
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _each(work: Callable[[Path], Any], paths: list[Path]) -> list[Any]:
+    """work of every path, some at a time. One alone needs no threads."""
+    if len(paths) < 2:
+        return [work(path) for path in paths]
+    with ThreadPoolExecutor(min(_AT_ONCE, len(paths))) as pool:
+        return list(pool.map(work, paths))
 
 
 def read_json(path: Path) -> Any | None:
@@ -110,19 +126,18 @@ class Stage:
         """
         known = known or {}
 
-        def settle(path: Path) -> dict[str, Any]:
-            sync_file(path)
+        def entry(path: Path) -> dict[str, Any]:
             name = path.relative_to(self.path).as_posix()
-            return {"path": name, "size": path.stat().st_size, "sha256": known.get(name) or sha256(path)}
+            digest = known.get(name) or sha256(path)
+            sync_file(path)
+            return {"path": name, "size": path.stat().st_size, "sha256": digest}
 
         with full_is_said():
-            paths = list_files(self.path)
-            with ThreadPoolExecutor(min(_AT_ONCE, len(paths) or 1)) as pool:
-                files = list(pool.map(settle, paths))
-            manifest = {"id": new_id(), **meta, "files": files}
+            manifest = {"id": new_id(), **meta, "files": _each(entry, list_files(self.path))}
+            # Readers find no folder before the rename: the manifest needs no name of its own to be written under.
+            _write_text(self.path / MANIFEST, _json_text(manifest))
             for folder, _, _ in os.walk(self.path, topdown=False):
                 sync_folder(Path(folder))
-            write_json(self.path / MANIFEST, manifest)  # syncs its folder
             try:
                 os.rename(self.path, final)
             except OSError as err:

@@ -6,7 +6,7 @@
         attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples/<step>, rows, series.jsonl, log.txt, DONE}
     models/<model id>.json  see shared/jobs/models.py
     files/<file id>/        see shared/volume/files.py
-    {jobs/<job id>,datasets/<id>,files/<file id>}/pins/   see shared/jobs/pins.py
+    {jobs/<job id>,datasets/<id>,files/<file id>,cache/<id>/<key>}/pins/   see shared/jobs/pins.py
     cache/                  what trainings have made of datasets, see shared/volume/cache.py
 
 Reading curves, logs, samples and artifacts back is shared/volume/readback.py.
@@ -198,7 +198,7 @@ class Volume:
 
     def job_bytes(self, job_id: str) -> int:
         """Bytes of all files of a job; 0 when there are none."""
-        return _bytes(str(self.job_dir(job_id)))
+        return folder_bytes(self.job_dir(job_id))
 
     def delete_job(self, job_id: str, *, unless: Callable[[Path], bool] = lambda aside: False) -> bool:
         """Remove all of a job's files. Returns whether they are gone; unless: see staging.remove."""
@@ -243,13 +243,14 @@ class Volume:
                     yield Path(folder) / name
 
 
-def _bytes(folder: str) -> int:
+def folder_bytes(folder: Path | str) -> int:
+    """Bytes of all files below a folder; 0 when there is none."""
     total = 0
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):  # taken away meanwhile
                 total += (
-                    _bytes(entry.path)
+                    folder_bytes(entry.path)
                     if entry.is_dir(follow_symlinks=False)
                     else entry.stat(follow_symlinks=False).st_size
                 )

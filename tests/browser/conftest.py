@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from shared.ids import new_id
 from shared.settings import load_settings
+from tests.browser.examples import HOUSES, SHIPS, table
 from tests.support.web_site import Site
 
 FLAGS = [
@@ -75,3 +77,33 @@ def visit(chromium, site) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert not broken, f"errors in scripts: {broken}"
+
+
+@pytest.fixture(scope="session")
+def houses(site) -> str:
+    return table(site, "houses.csv", HOUSES)
+
+
+@pytest.fixture(scope="session")
+def ships(site) -> str:
+    return table(site, "ships.csv", SHIPS)
+
+
+@pytest.fixture(scope="session")
+def model(site, houses) -> str:
+    """A model of the picky recipe, to be used."""
+    inputs = {"data": {"dataset_id": houses}}
+    job = site.running(kind="train", recipe="picky", params={"target": "price"}, inputs=inputs, name="judge")
+    ref = site.checkpoint(job, 1, {"val_loss": 0.5})
+    site.ended(job, lambda files: [])
+    return site.model(ref, "judge", inputs=inputs, params={"target": "price"}).id
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """Three pictures and a text in files."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for n in range(3):
+        Image.new("RGB", (900, 700), (n * 80, 90, 120)).save(folder / f"图{n}.png")
+    (folder / "not a picture.png").write_text("plain words")
+    return folder

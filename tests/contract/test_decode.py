@@ -200,7 +200,9 @@ def test_a_model_of_low_precision_shows_samples_and_generates(recipe, precision)
     params = validate_params(get_recipe(recipe).train_params, values)
     code, data = recipe_code(recipe), text_data(TEXT, params)
     model = build_model(code, params, data.assets, {})
-    (drawn,) = code.sample(model, params, data.assets, seed=1, files=Files(Path("no file is written")))
+    (drawn,) = code.sample(
+        model, params, data.assets, seed=1, context=Context(), files=Files(Path("no file is written"))
+    )
     assert isinstance(drawn, Text) and drawn.prompt == TEXT[: len(drawn.prompt)] and len(drawn.text) > 100
     (made,) = texts(written(code.open_generator(model, params, data.assets), prompt="The", max_tokens=5))
     assert len(made) == 5

@@ -111,6 +111,16 @@ def test_pins_go_with_the_jobs_that_needed_them(store, volume):
     assert pins.pins(volume.job_dir(job.id)) == {}
 
 
+def test_the_pin_of_what_a_model_is_built_upon_stays_though_its_job_has_ended(store, volume):
+    base, job = ended(store, volume), ended(store, volume)
+    needs = {"base": InputRef(checkpoint=ref_of(base))}
+    save_model(volume, Model(id=job.id, name="m", recipe="gpt", checkpoint=ref_of(job), needs=needs))
+    assert tidy(store, volume) == Tidied()
+    assert list(pins.pins(volume.job_dir(base.id)).values()) == [job.id]
+    delete_model(volume, job.id)
+    assert pins.pins(volume.job_dir(base.id)) == {}
+
+
 def test_a_training_whose_time_is_over_stays_while_another_job_needs_it(store, volume):
     job = ended(store, volume)
     start_from = {START_FROM: InputRef(checkpoint=ref_of(job))}
@@ -217,6 +227,19 @@ def test_what_was_made_of_a_dataset_goes_with_it_or_after_a_month_unused(store, 
     assert tidy(store, volume) == Tidied(cached=2)
     assert sorted(path.name for path in (volume.root / cache.CACHE / data).iterdir()) == ["new", "used"]
     assert not (volume.root / cache.CACHE / gone).exists()
+
+
+def test_what_a_job_uses_of_the_cache_stays_until_it_has_ended_however_much_there_is(store, volume):
+    data = a_dataset(volume)
+    entry = cache.entry_dir(volume.root / cache.CACHE, data, "k")
+    entry.mkdir(parents=True)
+    (entry / "tokens").write_bytes(b"1" * 1000)
+    job, _ = store.submit(JobRequest(kind="train", recipe="gpt", params={}))
+    cache.mark_used(entry, job.id)
+    assert tidy(store, volume, max_cache_bytes=10) == Tidied()
+    store.cancel(job.id)
+    assert tidy(store, volume, max_cache_bytes=2_000) == Tidied(pins=1)
+    assert tidy(store, volume, max_cache_bytes=10) == Tidied(cached=1)
 
 
 def test_what_comes_back_of_a_deleted_job_by_itself_is_removed_and_never_put_back(store, volume):

@@ -248,7 +248,7 @@ def test_a_sample_shows_the_same_validation_pictures_each_time(place, tmp_path):
     found = []
     for name in ("one", "two"):
         with publishing(volume, tmp_path / name) as (files, outputs):
-            outputs += image_classifier.sample(model, PARAMS, data.assets, seed=0, files=files)
+            outputs += image_classifier.sample(model, PARAMS, data.assets, seed=0, context=Context(), files=files)
             found.append(outputs)
     (picture,) = found[0]
     assert found[0] == found[1] and "validation pictures right" in picture.title and picture.legend == []

@@ -157,6 +157,20 @@ def test_a_training_that_had_not_ended_goes_on_from_its_newest_good_checkpoint_u
     end(store, volume, again, State.succeeded, result={})
 
 
+def test_of_many_attempts_as_many_come_back_as_the_record_listed(store, volume):
+    submit(store)
+    for number in range(1, 13):
+        store.release(start(store, volume).id, number, "drained")
+    was = start(store, volume)
+    copies.copy_records(store, volume)
+    wipe(store)
+    reindex(store, volume)
+    now = store.get(was.id)
+    assert [a.number for a in now.attempts] == [1, 9, 10, 11, 12, 13]
+    assert [a.cause for a in now.attempts] == ["drained"] * 5 + ["infrastructure"]
+    assert (now.attempt, now.forgotten_s) == (13, was.forgotten_s) and was.forgotten_s > 0
+
+
 def test_what_had_not_ended_can_be_held_back_and_resumed(store, volume):
     running, waiting, paused = (submit(store) for _ in range(3))
     start(store, volume)

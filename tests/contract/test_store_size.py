@@ -160,3 +160,58 @@ def test_a_record_put_back_is_as_small_as_one_that_never_was_lost(store, whole_j
     assert store.recover(job, [("submitted", job.created_at, 0, {})], dies_at=job.finished_at) == ("recovered", [])
     after = store.redis.hgetall(store.keys.job(job.id))
     assert after.keys() <= before.keys()
+
+
+def many_attempts(store, job, count):
+    """A job given back again and again with long words, as by machines that are switched off every few minutes."""
+    for n in range(1, count):
+        store.release(job.id, n, "drained", "坏" * 10_000)
+        assert store.claim("train", worker="machine-12345-abcd", device=GPU).attempt == n + 1
+
+
+def test_of_hundreds_of_attempts_the_first_and_the_newest_stay(store):
+    submit(store)
+    job = claim(store)
+    for n in range(1, 300):
+        store.release(job.id, n, "drained")
+        claim(store)
+    found = store.get(job.id)
+    assert [a.number for a in found.attempts] == [1, 296, 297, 298, 299, 300]
+    claims = [e.attempt for e in store.events(job.id, limit=5_000) if e.type == "claimed"]
+    assert claims == [1, 296, 297, 298, 299, 300]
+    back = store.release(job.id, 300, "drained")
+    assert memory_of(store, job.id) < MOST_BYTES, "queued"
+    assert (back.attempt, back.revision) == (300, store.events(job.id)[-1].id)
+    done = store.finish(job.id, claim(store).attempt, State.succeeded, result={"headline": "x"})
+    assert memory_of(store, job.id) < MOST_BYTES, "ended"
+    assert [a.number for a in done.attempts] == [1, 297, 298, 299, 300, 301]
+
+
+def test_what_the_attempts_cost_that_are_no_longer_listed_is_not_forgotten(store):
+    submit(store)
+    job = claim(store)
+    for n in range(1, 12):
+        store.redis.hset(
+            store.keys.job(job.id),
+            f"attempt:{n}",
+            store.redis.hget(store.keys.job(job.id), f"attempt:{n}").replace('"started_ms":1', '"started_ms":0'),
+        )
+        store.release(job.id, n, "drained")
+        claim(store)
+    found = store.get(job.id)
+    listed = sum((a.ended_at - a.started_at).total_seconds() for a in found.attempts if a.ended_at)
+    assert found.forgotten_s == pytest.approx(listed / 5 * 6, rel=0.01)
+
+
+def test_a_large_record_keeps_fewer_of_many_attempts_and_all_notes(store, whole_job):
+    make_much(store, whole_job)
+    noted = [e for e in store.events(whole_job.id) if e.type == "note"]
+    many_attempts(store, whole_job, 30)
+    back = store.release(whole_job.id, 30, "drained", "坏" * 10_000)
+    assert memory_of(store, whole_job.id) < MOST_BYTES, "queued"
+    assert back.attempts[-1].number == 30
+    assert noted[0].id in [e.id for e in store.events(whole_job.id) if e.type == "note"]
+    job = store.claim("train", worker="machine-12345-abcd", device=GPU)
+    store.finish(job.id, 31, State.failed, error=JobErrorInfo(code="x", message="错误" * 10_000, step=3))
+    assert memory_of(store, job.id) < MOST_BYTES, "ended"
+    assert store.get(job.id).attempts[-1].outcome == "failed"

@@ -19,7 +19,9 @@ from shared.errors import (  # noqa: E402
     DatasetInvalid,
     InputMissing,
     InvalidParams,
+    Paused,
     RecipeFailed,
+    StartUnlike,
 )
 from shared.ids import new_id  # noqa: E402
 from shared.jobs.job import CheckpointRef, InputRef, Job, Progress, State  # noqa: E402
@@ -193,6 +195,34 @@ def test_a_criterion_that_an_evaluation_does_not_give_is_named_with_what_it_gave
         _run(volume, _job(volume, "tiny_gan"))
 
 
+def test_an_evaluation_that_gives_nothing_is_an_error_and_none_is_nothing_to_evaluate_on(volume, monkeypatch):
+    job = _job(volume, "tiny_graph", params={"steps": 3})
+    monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: {})
+    with pytest.raises(CriterionMissing, match="gave nothing, but the recipe judges by 'val_hits'"):
+        _run(volume, job)
+    monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: None)
+    monkeypatch.setattr(tiny_graph, "report", lambda *given: Report())
+    result, _ = _run(volume, job.model_copy(update={"attempt": 2}))
+    assert result["best_step"] is None and result["steps"] == 3
+
+
+def test_a_sample_may_be_stopped_and_the_training_goes_on_after_it(volume, monkeypatch):
+    job, samples = _job(volume, "tiny_graph"), []
+
+    def sample(model, params, assets, *, seed, context, files):
+        samples.append(len(samples))
+        if samples == [0]:
+            raise Paused("asked to stop while a sample was drawn")
+        context.check()
+        return []
+
+    monkeypatch.setattr(tiny_graph, "sample", sample)
+    with pytest.raises(Paused):
+        _run(volume, job)
+    result, _ = _run(volume, job.model_copy(update={"attempt": 2}))
+    assert result["steps"] == job.params["steps"] and len(samples) == job.params["steps"] // 10
+
+
 def test_xla_asked_of_a_recipe_that_cannot_is_refused_by_the_name_of_the_param(volume):
     job = _job(volume, "tiny_graph", params={"steps": 3, "xla": "on"})
     with pytest.raises(InvalidParams) as caught:
@@ -277,8 +307,22 @@ def test_an_adapter_begins_with_weights_of_its_own_base_only(volume):
     _run(volume, _job(volume, "tiny_adapter", inputs={**job.inputs, "start_from": start}))
     other = put_table(volume, MATRIX.replace("0.3", "0.7"))
     changed = {"data": job.inputs["data"], "base": InputRef(dataset_id=other.id), "start_from": start}
-    with pytest.raises(CheckpointCorrupt, match="its weights fit no other"):
+    with pytest.raises(StartUnlike, match="upon another base: its weights fit no other"):
         _run(volume, _job(volume, "tiny_adapter", inputs=changed))
+
+
+def test_weights_of_another_shape_are_refused_with_what_differs(volume, monkeypatch):
+    result, _ = _run(volume, _job(volume, "tiny_graph"))
+    start = InputRef(checkpoint=CheckpointRef(**result["checkpoint"]))
+    job = _job(volume, "tiny_graph")
+    inputs = {**job.inputs, "start_from": start}
+    wider = job.model_copy(update={"inputs": inputs, "params": {**job.params, "width": 7}})
+    with pytest.raises(StartUnlike, match=r"was trained with width 4 \(here 7\): .* set them alike"):
+        _run(volume, wider)
+    more = put_table(volume, "\n".join(f"{user},{item}" for user in range(9) for item in range(9)))
+    job = _job(volume, "tiny_graph", inputs={"data": InputRef(dataset_id=more.id), "start_from": start})
+    with pytest.raises(StartUnlike, match=r"of another shape, vectors \d+x4 \(float32\) there is vectors 18x4"):
+        _run(volume, job)
 
 
 def test_every_fold_begins_with_the_weights_to_start_from(volume, monkeypatch):

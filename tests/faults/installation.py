@@ -21,6 +21,7 @@ import redis
 from cli.client import Client
 from cli.server import EmbeddedServer, free_port
 from shared.errors import TrainyardError
+from shared.jobs.keys import Keys
 from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
 from shared.volume.volume import Volume
@@ -222,7 +223,8 @@ class Installation:
     def flush_broker(self) -> str:
         """Lose every wake-up."""
         with contextlib.closing(redis.Redis.from_url(self.settings.celery_url)) as broker:
-            broker.flushdb()
+            for key in broker.scan_iter(f"{Keys(self.settings.key_prefix).broker()}*"):
+                broker.delete(key)
         return "all messages lost"
 
     def double_wakeups(self, count: int) -> str:

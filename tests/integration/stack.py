@@ -108,7 +108,7 @@ class Stack:
                 process.kill()
                 process.wait()
         broker = redis.Redis.from_url(self.settings.celery_url)
-        for key in broker.scan_iter(f"{self.settings.key_prefix}:*"):
+        for key in broker.scan_iter(f"{self.store.keys.broker()}*"):
             broker.delete(key)
         broker.close()
         self.celery.close()

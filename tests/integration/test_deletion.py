@@ -1,6 +1,8 @@
 """Deleting ended jobs over HTTP: what goes with them and what stands in the way."""
 
 import errno
+import io
+import json
 import os
 
 import pytest
@@ -206,7 +208,62 @@ def test_the_button_deletes_and_says_so(client, store, trained):
 def test_a_refused_button_leads_back_to_its_own_page_and_nowhere_else(client, trained, referrer, leads_back):
     page = f"/jobs/{trained}"
     headers = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Referer": referrer.format(page)}
-    answer = client.post(f"{page}/delete", headers=headers)
+    answer = client.post(f"{page}/retry", headers=headers)  # of a job that has not ended
     assert answer.status_code == 409
     assert (f'href="{page}">Back' in answer.text) is leads_back
     assert "elsewhere" not in answer.text
+
+
+def test_a_refused_deletion_stands_on_the_page_of_what_was_to_go_with_the_reason(client, store, volume, trained):
+    """The address is that of the page: looked at again it says how things are then, and asks for nothing a second time."""
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    dataset_id = store.get(trained).inputs["data"].dataset_id
+    model = get_model(volume, trained)
+    delete_model(volume, trained)
+    waiting = generate(client, trained, after=[trained]).json["id"]
+    save_model(volume, model)
+
+    def refused(page):
+        answer = client.post(f"{page}/delete", headers=headers)
+        assert answer.status_code == 302
+        return answer.location, client.get(answer.location).text
+
+    where, page = refused(f"/datasets/{dataset_id}")
+    assert where == f"/datasets/{dataset_id}?refused=delete"
+    assert "The dataset was not deleted" in page and "has not ended and needs this dataset" in page
+    where, page = refused(f"/jobs/{trained}")
+    assert where == f"/jobs/{trained}?refused=delete"
+    assert "The job was not deleted" in page and "only an ended job can be deleted" in page
+    where, page = refused(f"/models/{trained}")
+    assert where == f"/models?refused={trained}"
+    assert "“poems” was not deleted" in page and "has not ended and needs this model" in page
+    store.cancel(waiting)
+    assert "needs it no more: try again" in client.get(where).text
+    assert "was not deleted" not in client.get("/models?refused=nonsense").text
+
+
+def test_two_models_of_one_name_are_told_apart_where_one_is_picked(client, store, volume, trained):
+    other = Model(id=new_id(), name="poems", recipe="char_lstm", checkpoint=get_model(volume, trained).checkpoint)
+    save_model(volume, other)
+    page = client.get("/jobs/new?kind=train&recipe=char_lstm").text
+    for model in (get_model(volume, trained), other):
+        assert f"step 1, {model.created_at:%Y-%m-%d %H:%M}, id …{model.id[-6:]})" in page
+    delete_model(volume, other.id)
+    page = client.get("/jobs/new?kind=train&recipe=char_lstm").text
+    assert "id …" not in page, "an id says nothing where the name does"
+
+
+def test_a_preview_shows_a_few_and_folds_the_rest_away(client):
+    questions = [
+        {"id": str(n), "question": f"who is number {n}?", "answers": [{"text": "ann", "answer_start": 0}]}
+        for n in range(9)
+    ]
+    squad = {"version": "1.1", "data": [{"title": "t", "paragraphs": [{"context": "ann is here", "qas": questions}]}]}
+    sent = client.post("/api/v1/datasets", data={"file": (io.BytesIO(json.dumps(squad).encode()), "qa.json")})
+    assert sent.status_code == 201, sent.text
+    page = client.get(f"/datasets/{sent.json['id']}").text
+    shown, _, folded = page.partition('id="preview-more-1"')
+    shown = shown[shown.index('id="preview-head"') :]
+    count = page.count('data-key="preview-')
+    assert shown.count('data-key="preview-') == 4 and f"{count - 4} more" in folded
+    assert folded.count('data-key="preview-') == count - 4 > 0

@@ -107,6 +107,40 @@ def test_a_training_may_begin_with_a_model_by_its_name(call, poems, trained, vol
     assert job.status_code == 202 and job.json["inputs"]["start_from"]["model_id"] == model_id
 
 
+def test_weights_of_a_model_of_another_shape_are_refused_before_the_job_is_queued(call, poems, trained, store):
+    params = {"width": 64, "vocabulary": "byte", "batch_size": 8}
+    inputs = {"data": poems, "start_from": trained}
+    wrong = problem(train(call, poems, inputs=inputs, params=params), 422)["problems"]
+    assert [(p["field"], p["message"]) for p in wrong] == [
+        (
+            "inputs.start_from",
+            "was trained with width 128 (here 64), vocabulary 'char' (here 'byte'): its weights do not fit; set them alike, "
+            "or begin without it",
+        )
+    ]
+    params = {"width": "wide", "layers": 3}
+    wrong = problem(train(call, poems, inputs=inputs, params=params), 422)["problems"]
+    told = {p["field"]: p["message"] for p in wrong}
+    assert told.keys() == {"params.width", "inputs.start_from"}, "what is wrong in itself is said once"
+    assert "layers 2 (here 3)" in told["inputs.start_from"] and "width" not in told["inputs.start_from"]
+    assert store.counts()["queued"] == 1, "the one that was there"
+    assert train(call, poems, inputs=inputs, params={"batch_size": 8}).status_code == 202, (
+        "what does not make the shape"
+    )
+
+
+def test_weights_of_a_training_that_has_not_ended_and_of_a_named_model_are_looked_at_alike(
+    call, poems, trained, volume
+):
+    publish_checkpoint(volume, trained["job_id"], step=1)
+    body = {"name": "mine", "checkpoint": {"job_id": trained["job_id"], "step": 1}}
+    named = call("POST", "/api/v1/models", json=body).json["id"]
+    for model_id, after in ((named, []), (trained["job_id"], [trained["job_id"]])):
+        inputs = {"data": poems, "start_from": model_id}
+        wrong = train(call, poems, inputs=inputs, params={"embedding": 32}, after=after)
+        assert "embedding 64 (here 32)" in problem(wrong, 422)["problems"][0]["message"]
+
+
 def test_an_unknown_use_is_named_with_the_known_ones(call, trained):
     wrong = problem(generate(call, trained, use="paint"), 422)["problems"]
     assert [p["field"] for p in wrong] == ["use"] and "generate, batch, export" in wrong[0]["message"]

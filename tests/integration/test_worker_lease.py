@@ -10,7 +10,7 @@ from shared.errors import LeaseLost
 from shared.jobs.job import CheckpointRef, JobRequest, Progress, State
 from shared.jobs.presence import WorkerInfo
 from shared.jobs.store import JobStore
-from shared.jobs.wakeup import celery_config
+from shared.jobs.wakeup import broker_list, celery_config
 from worker.supervision.lease import Lease
 from worker.supervision.wakeups import WakeUps
 from worker.upkeep.reaper import run_once
@@ -95,7 +95,7 @@ def wakeups(settings):
     app.conf.update(celery_config(settings))
     wakeups = WakeUps(app, settings)
     yield wakeups
-    for key in wakeups._broker.scan_iter(f"{settings.key_prefix}:*"):
+    for key in wakeups._broker.scan_iter(f"{broker_list(settings, '')}*"):
         wakeups._broker.delete(key)
     app.close()
 

@@ -17,7 +17,7 @@ KINDS = {
     "ready": False, "delayed": False, "fair": False,
     "leases": False, "owned": False, "kind": False, "after": False, "deadlines": False, "activity": False, "server": False,
     "idempotency": True, "durations": True, "worker": True, "workers": False, "slot": True,
-    "session": True, "rate": True, "uncopied": False, "kept": True, "unsettled": False, "deleted": True,
+    "session": True, "rate": True, "uncopied": False, "kept": True, "unsettled": False, "deleted": True, "broker": False,
 }  # fmt: skip
 
 

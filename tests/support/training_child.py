@@ -33,13 +33,20 @@ class TrainingServer:
 
     def carry_out(self, order: dict[str, Any]) -> tuple[int, list[Any]]:
         """Returns (exit status as subprocess has it, what was said). Raises RuntimeError with its words when it failed."""
+        status, said, errors = self.try_out(order)
+        if status not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"child ended with {status}:\n{errors[-3000:]}")
+        return status, said
+
+    def try_out(self, order: dict[str, Any]) -> tuple[int, list[Any], str]:
+        """Returns (exit status as subprocess has it, what was said, what it wrote to stderr), however it ended."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline() or '{"status": 1, "errors": "the server is gone"}')
-        if answer["status"] not in (0, -signal.SIGKILL):
-            raise RuntimeError(f"child ended with {answer['status']}:\n{answer['errors'][-3000:]}")
-        return answer["status"], answer["said"]
+        answer = json.loads(
+            self._process.stdout.readline() or '{"status": 1, "said": [], "errors": "the server is gone"}'
+        )
+        return answer["status"], answer["said"], answer["errors"]
 
     def close(self) -> None:
         assert self._process.stdin and self._process.stdout

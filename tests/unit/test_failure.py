@@ -6,6 +6,8 @@ import logging
 import pytest
 
 from shared.errors import DatasetInvalid, InputMissing, NonFiniteLoss
+from shared.jobs.job import Progress
+from worker.supervision.crash import place_of
 from worker.supervision.failure import describe_death, describe_failure, oom_kills
 
 
@@ -42,7 +44,34 @@ def test_the_traceback_goes_to_the_log_and_the_step_at_fault_to_the_record(caplo
 
 
 def test_a_process_killed_while_memory_ran_out_is_told_from_one_killed_by_hand():
-    assert describe_death(-9, oom_kills()).cause == "process_lost"
-    assert describe_death(-9, oom_kills() - 1).cause == "out_of_memory"
-    assert "SIGSEGV" in describe_death(-11, oom_kills() - 1).message
-    assert "exit status 3" in describe_death(3, 0).message
+    assert describe_death(-9, oom_kills()).error.cause == "process_lost"
+    assert describe_death(-9, oom_kills() - 1).error.cause == "out_of_memory"
+    assert "SIGSEGV" in describe_death(-11, oom_kills() - 1).error.message
+    assert "exit status 3" in describe_death(3, 0).error.message
+
+
+DUMP = """something before
+Fatal Python error: Aborted
+
+Thread 0x00007f01 (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 324 in wait
+
+Current thread 0x00007f02 (most recent call first):
+  File "/x/.venv/lib/python3.11/site-packages/tensorflow/python/eager/execute.py", line 53 in quick_execute
+  File "/x/.venv/lib/python3.11/site-packages/keras/src/trainer.py", line 5 in one_step
+  File "/srv/trainyard/worker/training/steps.py", line 88 in run
+  File "<frozen runpy>", line 88 in _run_code
+
+Extension modules: numpy (total: 1)
+"""
+
+
+def test_the_place_of_a_fault_is_our_innermost_line_and_the_innermost_of_all():
+    place = "worker/training/steps.py:88 (run), within tensorflow/python/eager/execute.py:53"
+    assert place_of(DUMP) == place
+    # a fault in a thread of the library's own: no thread is the current one, the main one is told last
+    assert place_of(DUMP.replace("Current thread", "Thread")) == place
+    assert place_of("killed") == place_of("Fatal Python error: Segmentation fault\n\n<no Python frame>\n") == ""
+    died = describe_death(-6, 0, DUMP, Progress(phase="training", step=13))
+    assert (died.place, died.step) == (place, 13)
+    assert died.error.message == f"SIGABRT at {place}, step 13 of training; its log has the stack"

@@ -1,12 +1,19 @@
 """Where a training halts, how fast it believes it goes, and when it gives up: pure parts of worker/training/fit.py."""
 
+import gc
+import weakref
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.recipes.base import Criterion
+from worker.recipe import Data, Lazily, RecipeCode
 from worker.training.loop_state import Borders, LoopState
 from worker.training.pace import LOOK_S, Pace
+from worker.training.stages import Stages
 
 
 @given(
@@ -121,3 +128,41 @@ def test_pace_forgets_what_is_older_than_its_window():
     for _ in range(50):
         pace.add(10, 1.0)
     assert pace.steps_per_s == pytest.approx(10)
+
+
+class Fold(Data):
+    """So many steps of nothing, an epoch of two steps."""
+
+    def __init__(self, steps: int):
+        self.total_steps, self.steps_per_epoch = steps, 2
+
+
+def test_folds_stand_on_one_axis_of_steps_and_only_the_one_asked_for_is_in_memory():
+    alive: weakref.WeakSet[Fold] = weakref.WeakSet()
+    most: list[int] = []
+
+    def fold(steps: int) -> Fold:
+        gc.collect()
+        made = Fold(steps)
+        alive.add(made)
+        most.append(len(alive))
+        return made
+
+    def stages(data: Data) -> Lazily:
+        return Lazily([lambda: fold(4), lambda: fold(6), lambda: fold(5)])
+
+    code = cast(RecipeCode, SimpleNamespace(stages=stages, STEPS_PER_EXECUTION=1))
+    made = Stages.of(code, Fold(1))
+    assert (made.begins_at, made.total_steps, made.epochs, len(made)) == ((0, 4, 10), 15, 8, 3)
+    taken: Any = None
+    for number in range(3):
+        del taken
+        taken = made.data[number]
+        assert taken.total_steps == (4, 6, 5)[number]
+    assert max(most) == 1 and len(most) == 6
+
+
+def test_a_training_of_one_stage_keeps_its_data():
+    data = Fold(4)
+    made = Stages.of(cast(RecipeCode, SimpleNamespace(STEPS_PER_EXECUTION=1)), data)
+    assert made.data[0] is data and made.begins_at == (0,)

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.outputs import (
@@ -144,6 +144,8 @@ def test_higher_values_are_drawn_higher_and_all_within_the_square():
     st.lists(st.one_of(st.none(), st.floats(-1e12, 1e12)), min_size=1, max_size=40),
     st.booleans(),
 )
+@example([5e-324], False)
+@example([0.0, 5e-324], False)
 def test_every_series_can_be_drawn_and_its_ticks_are_on_the_axes(values, dated):
     x = [
         f"2024-{1 + n % 12:02d}-{1 + n % 28:02d}T{n % 24:02d}:00:00Z" if dated else float(n) for n in range(len(values))

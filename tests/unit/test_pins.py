@@ -9,6 +9,7 @@ from shared.errors import InvalidParams, NotFound
 from shared.ids import new_id
 from shared.jobs import pins
 from shared.jobs.job import MODEL, START_FROM, CheckpointRef, InputRef, JobRequest
+from shared.jobs.models import Model, delete_model, save_model
 from shared.volume.files import drop_unneeded, get_file, save_file
 from shared.volume.volume import Volume, staging
 from worker.training.checkpoint_writer import prune
@@ -70,6 +71,32 @@ def test_a_training_that_starts_from_a_checkpoint_pins_it_too(volume):
     assert pins.pinned_steps(volume.attempt_dir(TRAINING, 2)) == set(), (
         "another attempt's step 20 is another checkpoint"
     )
+
+
+def test_what_a_model_is_built_upon_stays_as_long_as_the_model_though_its_job_has_ended(volume):
+    folder = volume.attempt_dir(TRAINING, 1) / "checkpoints"
+    base = InputRef(checkpoint=CheckpointRef(job_id=TRAINING, attempt=1, step=10))
+    adapter = generation(20, kind="train", inputs={"base": base})
+    own = CheckpointRef(job_id=NEEDING, attempt=1, step=5)
+    pins.pin(volume, adapter, NEEDING)
+    save_model(volume, Model(id=NEEDING, name="m", recipe="gpt", checkpoint=own, needs={"base": base}))
+    pins.unpin(volume, adapter, NEEDING)  # its job has ended
+    named = new_id()
+    save_model(volume, Model(id=named, name="n", recipe="gpt", checkpoint=own, needs={"base": base}))
+    assert prune(folder, keep=1, best_step=None) == [20, 30]
+    delete_model(volume, NEEDING)
+    assert prune(folder, keep=1, best_step=None) == [], "the other model needs it"
+    delete_model(volume, named)
+    assert prune(folder, keep=1, best_step=None) == [10]
+
+
+def test_a_model_whose_base_is_gone_is_not_saved(volume):
+    base = InputRef(checkpoint=CheckpointRef(job_id=TRAINING, attempt=1, step=11))
+    own = CheckpointRef(job_id=TRAINING, attempt=1, step=20)
+    with pytest.raises(NotFound, match="step 11"):
+        save_model(volume, Model(id=NEEDING, name="m", recipe="gpt", checkpoint=own, needs={"base": base}))
+    assert list((volume.root / "models").iterdir()) == [] and steps(volume) == [10, 20, 30, 40]
+    assert pins.pins(volume.job_dir(TRAINING)) == {}
 
 
 def test_a_pin_that_comes_while_the_checkpoint_is_being_taken_away_brings_it_back(volume):

@@ -35,6 +35,25 @@ def test_what_is_no_url_of_a_redis_is_refused(url):
         load_settings(redis_url=url)
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("unix://", "path of a socket"),
+        ("redis://127.0.0.1/records", "number of a database"),
+        ("redis://127.0.0.1?db=-1", "from 0"),
+        ("redis://127.0.0.1/0?protocol=3&colour=red", "colour, protocol: no option"),
+        ("redis://127.0.0.1/0?ssl_ca_certs=a.pem", "belong to rediss://"),
+        ("rediss://127.0.0.1/0?ssl_cert_reqs=maybe", "required, optional, none"),
+        ("unix:///run/redis.sock?socket_keepalive=true", "a socket of this machine has none"),
+    ],
+)
+def test_a_url_that_cannot_mean_what_it_says_is_refused_with_what_would_be_right(url, words):
+    for name in ("redis_url", "broker_url"):
+        with pytest.raises(SettingsInvalid) as caught:
+            load_settings(**{name: url})
+        assert words in caught.value.message
+
+
 def test_behind_a_proxy_a_login_is_needed():
     with pytest.raises(SettingsInvalid, match=r"TRAINYARD_PROXIES.*TRAINYARD_LOGIN"):
         load_settings(proxies=1).refuse_open_door()

@@ -15,7 +15,7 @@ from shared.datasets.manifest import DatasetManifest
 from shared.errors import InvalidParams, Problem
 from shared.outputs import dump_outputs
 from web import access
-from web.api.common import Asked, Reply, resource
+from web.api.common import BINARY, Asked, Reply, resource, upload_body
 from web.api.sending import DOCUMENTED, send
 from web.api.shapes import DatasetList, OutputList
 from web.bodies import is_upload
@@ -28,28 +28,14 @@ from web.services import services
 blueprint = resource("datasets", "Imported, checked, hashed inputs.")
 
 _FIELDS = ("file", "name", "format", "options")
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "name": {"type": "string"},
-                        "format": {"type": "string", "enum": list(FORMATS)},
-                        "options": {
-                            "type": "string",
-                            "description": "A JSON object; /formats has the options of each format.",
-                        },
-                    },
-                }
-            }
-        },
+_UPLOAD = upload_body(
+    {
+        "file": {"type": "array", "items": BINARY},
+        "name": {"type": "string"},
+        "format": {"type": "string", "enum": list(FORMATS)},
+        "options": {"type": "string", "description": "A JSON object; /formats has the options of each format."},
     }
-}
+)
 
 
 class DatasetPath(Asked):

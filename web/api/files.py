@@ -6,7 +6,7 @@ from werkzeug.datastructures import FileStorage
 
 from shared.errors import InvalidParams, Problem
 from web import access
-from web.api.common import Asked, Query, Reply, resource
+from web.api.common import BINARY, Asked, Query, Reply, resource, upload_body
 from web.api.sending import DOCUMENTED, send
 from web.api.shapes import FileShape
 from web.bodies import is_upload
@@ -17,23 +17,7 @@ from web.taking import take_file
 
 blueprint = resource("files", "Uploaded files that params name by their ids.")
 
-_BINARY = {"type": "string", "format": "binary"}
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": _BINARY},
-                    "additionalProperties": False,
-                }
-            },
-            "application/octet-stream": {"schema": _BINARY},
-        },
-    }
-}
+_UPLOAD = upload_body({"file": BINARY}, closed=True, whole=True)
 
 
 class FilePath(Asked):

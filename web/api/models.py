@@ -40,8 +40,8 @@ class ModelBody(BaseModel):
 def name_checkpoint(here: Services, body: ModelBody) -> Model:
     """Save a model. Raises InvalidParams when there is no such checkpoint."""
     problems = []
-    ref, recipe = resolve_checkpoint(here, body.checkpoint, "checkpoint", problems)
-    if ref is None or recipe is None:
+    ref, training = resolve_checkpoint(here, body.checkpoint, "checkpoint", problems)
+    if ref is None or training is None:
         raise InvalidParams(problems)
     model_id = new_id()
     try:
@@ -49,14 +49,13 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         named = here.volume.checkpoint(ref)
     except NotFound as err:
         raise InvalidParams([Problem(field="checkpoint", message=err.message)]) from err
-    training = access.job(ref.job_id)
-    own, spec = _own_model(training.id), RECIPES.get(recipe)
+    own, spec = _own_model(training.id), RECIPES.get(training.recipe)
     judged_by = spec.criterion.metric if spec else ""
     model = Model(
         id=model_id,
         name=body.name.strip(),
         owner=current_owner(),
-        recipe=recipe,
+        recipe=training.recipe,
         recipe_version=training.recipe_version,
         checkpoint=ref,
         metrics=named.metrics,
@@ -71,6 +70,11 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
     )
     try:
         save_model(here.volume, model)
+    except NotFound as err:
+        unpin_model(here.volume, ref, model_id)
+        raise InvalidParams(
+            [Problem(field="checkpoint", message=f"what it is built upon is gone: {err.message}")]
+        ) from err
     except VolumeFull:
         unpin_model(here.volume, ref, model_id)
         raise

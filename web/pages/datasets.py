@@ -13,6 +13,7 @@ from shared.errors import ClientError, Conflict, DatasetInvalid, NotFound, Probl
 from shared.jobs.job import Job
 from shared.outputs import Output
 from web import access
+from web.deletion import NO_MORE, why_not_dataset
 from web.deletion import delete_dataset as remove
 from web.identity import current_owner
 from web.job_inputs import title_of
@@ -80,10 +81,11 @@ def start_example(name: str) -> Response:
 
 
 @pages.get("/datasets/<dataset_id>")
-def dataset(dataset_id: str, problems: list[Problem] | None = None) -> str:
-    """Show one dataset: report, preview, files, and the jobs that used it."""
+def dataset(dataset_id: str) -> str:
+    """Show one dataset: report, preview, files, and the jobs that used it. ?refused: it was not deleted; why."""
     found = access.dataset(dataset_id)
-    problems = problems or []
+    refused = bool(request.args.get("refused"))
+    problems = [Problem(field="", message=why_not_dataset(services(), dataset_id) or NO_MORE)] if refused else []
     with contextlib.suppress(DatasetInvalid):  # said below, where the preview would stand
         found = access.dataset_with_report(dataset_id)
     preview, damaged = _preview(found)
@@ -118,12 +120,12 @@ def _jobs_with(dataset_id: str) -> list[Job]:
 
 
 @pages.post("/datasets/<dataset_id>/delete")
-def delete_dataset(dataset_id: str) -> Response | tuple[str, int]:
+def delete_dataset(dataset_id: str) -> Response:
     """Delete a dataset unless a job that has not ended needs it."""
     try:
         remove(services(), dataset_id)
-    except Conflict as err:
-        return dataset(dataset_id, [Problem(field="", message=err.message)]), err.status
+    except Conflict:
+        return redirect(url_for("pages.dataset", dataset_id=dataset_id, refused="delete"))  # which says why
     return redirect(url_for("pages.datasets", done="deleted"))
 
 

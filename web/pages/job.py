@@ -1,10 +1,9 @@
 """The page of one job, its log as text, and its buttons."""
 
-import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, redirect, render_template, url_for
+from flask import Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from shared.errors import Conflict, NotFound
@@ -17,6 +16,7 @@ from shared.recipes import RECIPES
 from shared.recipes.base import RecipeSpec
 from shared.volume import readback
 from web import access
+from web.deletion import NO_MORE, why_not_job
 from web.deletion import delete_job as remove
 from web.job_body import RetryBody
 from web.pages.job_inputs import inputs_given, params_given
@@ -25,6 +25,7 @@ from web.pages.job_view import actions, advice, timeline, took_s
 from web.pages.judging import best_checkpoint, key_metrics, verdict_of
 from web.pages.reach import pages, services, store, volume
 from web.pages.row_form import what_if
+from web.representation import whole
 from web.submission import retry_request, submit
 
 _ACTIVE_S = 2  # seconds between two looks without JavaScript's event stream
@@ -39,6 +40,7 @@ def job(job_id: str) -> str:
     """Show everything about a job."""
     events = store().events(job_id, limit=_EVENTS)  # before the record: what it says is then never older than they are
     found, place = placed(store(), access.job(job_id))
+    found = whole(services(), found)  # where it has just been read again
     spec = RECIPES.get(found.recipe)
     checkpoints = _checkpoints(found, spec)
     artifacts = _artifacts(found)
@@ -53,6 +55,7 @@ def job(job_id: str) -> str:
         verbs=actions(found),
         standing=place,
         steps=timeline(found),
+        refused=(why_not_job(services(), job_id) or NO_MORE) if request.args.get("refused") else "",
         took_s=took_s(found, datetime.now(UTC)),
         advice=advice(found, len(checkpoints), len(artifacts), bool(series["rows"])),
         metrics=key_metrics(spec, (found.result or {}).get("metrics") or {}),
@@ -109,8 +112,12 @@ def control_job(job_id: str, verb: str) -> BaseResponse:
 @pages.post("/jobs/<job_id>/delete")
 def delete_job(job_id: str) -> BaseResponse:
     """Delete an ended job with its files; one that is gone already is no error."""
-    with contextlib.suppress(NotFound):
+    try:
         remove(services(), job_id)
+    except Conflict:
+        return redirect(url_for("pages.job", job_id=job_id, refused="delete"))  # which says why
+    except NotFound:
+        pass
     return redirect(url_for("pages.jobs", done="deleted"))
 
 

@@ -24,6 +24,7 @@ _REMEDIES = {
     "input_missing": "Upload the dataset again or choose another one, then clone the job.",
     "dataset_invalid": "Correct the dataset as listed, upload it again and clone the job.",
     "checkpoint_corrupt": "Retry: it starts from the newest checkpoint that can still be read.",
+    "start_from_unlike": "Clone it with the params and the data named above set alike, or without a model to start from.",
     "dependency_failed": "See why the job it waited for did not succeed; then retry that one and this one.",
     "deadline_passed": "Clone it with a later deadline, or when fewer jobs wait.",
     "process_lost": "Retry; if it happens again, the log's last lines say what the process was doing.",
@@ -58,7 +59,12 @@ class Advice:
 def timeline(job: Job) -> list[Step]:
     """Tell a job's life so far, oldest first."""
     steps = [Step("Submitted", "", job.created_at, details=(f"by {job.owner}",))]
-    steps += [_attempt(job, attempt) for attempt in job.attempts]
+    before = 0
+    for attempt in job.attempts:
+        if attempt.number > before + 1:
+            steps.append(_unlisted(job, before + 1, attempt.number - 1))
+        steps.append(_attempt(job, attempt))
+        before = attempt.number
     if job.state == State.queued:
         again = "Waits for another attempt" if job.attempts else "Waits in the queue"
         steps.append(Step(again, "", job.queued_at, lasts=True))
@@ -68,6 +74,12 @@ def timeline(job: Job) -> list[Step]:
         look = {State.succeeded: "ok", State.failed: "bad"}.get(job.state, "")
         steps.append(Step(str(job.state).capitalize(), look, job.finished_at))
     return steps
+
+
+def _unlisted(job: Job, first: int, last: int) -> Step:
+    """Attempts of which the record says nothing any more."""
+    title = f"Attempt {first}" if first == last else f"Attempts {first:,} to {last:,}"
+    return Step(title, "", None, details=(f"their logs: trainyard log {job.id} --attempt N",))
 
 
 def _attempt(job: Job, attempt: Attempt) -> Step:

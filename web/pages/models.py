@@ -1,20 +1,19 @@
 """Models: the list with a box to try each, naming a checkpoint, forgetting a name."""
 
-import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from shared.errors import ClientError, NotFound, Problem
+from shared.errors import ClientError, Conflict, NotFound, Problem
 from shared.jobs.models import Model
 from shared.jobs.record import source_key
 from shared.recipes import RECIPES, RecipeSpec
 from shared.recipes.base import Use
 from web import access
 from web.api.models import ModelBody, name_checkpoint
-from web.deletion import forget_model
+from web.deletion import NO_MORE, forget_model, why_not_model
 from web.forms import FormField, build_form
 from web.job_body import CheckpointChoice
 from web.pages.job_inputs import Given, given
@@ -57,8 +56,19 @@ def models(problems: list[Problem] | None = None) -> str:
     """Show all models, newest first."""
     warm = {key for worker in store().presence.workers() for key in worker.warm}
     found = access.models()
+    problems = problems or _refused(found)
     rows = [_row(model, source_key(model.checkpoint) in warm, found) for model in found]
-    return render_template("models.html", active="models", models=rows, problems=problems or [], notice=_notice())
+    return render_template("models.html", active="models", models=rows, problems=problems, notice=_notice())
+
+
+def _refused(found: list[Model]) -> list[Problem]:
+    """Why a name was not deleted a moment ago."""
+    asked = request.args.get("refused", "")
+    model = next((each for each in found if each.id == asked), None)
+    if model is None:
+        return []
+    why = why_not_model(services(), model.id) or NO_MORE
+    return [Problem(field="", message=f"“{model.name:.60}” was not deleted: {why}")]
 
 
 def _notice() -> str | None:
@@ -109,6 +119,10 @@ def save_model() -> Response | tuple[str, int]:
 @pages.post("/models/<model_id>/delete")
 def delete_model(model_id: str) -> Response:
     """Forget a name; one that is gone already is no error."""
-    with contextlib.suppress(NotFound):
+    try:
         forget_model(services(), model_id)
+    except Conflict:
+        return redirect(url_for("pages.models", refused=model_id))  # which says why
+    except NotFound:
+        pass
     return redirect(url_for("pages.models", done="deleted"))

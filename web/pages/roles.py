@@ -4,6 +4,7 @@ A pick is written as one text, `key`: the id of a dataset or a model, or JOB/ATT
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -107,7 +108,9 @@ def usable_datasets(formats: Sequence[str]) -> list[DatasetManifest]:
 def offers(recipes: Sequence[str] = ()) -> list[Offer]:
     """Models, then trainings that have a checkpoint and no model of their own; of all recipes where none are named."""
     models = [model for model in access.models() if not recipes or model.recipe in recipes]
-    found = [Offer(m.id, m.name, about_model(m)) for m in models[:_MOST_OFFERED]]
+    offered = models[:_MOST_OFFERED]
+    alike = Counter(m.name for m in offered)
+    found = [Offer(m.id, m.name, about_model(m, alike[m.name] > 1)) for m in offered]
     named = {m.checkpoint.job_id for m in models}
     for job in access.list_jobs(kind="train", limit=_MOST_OFFERED).jobs:
         if job.checkpoint and job.id not in named and (not recipes or job.recipe in recipes):
@@ -115,10 +118,11 @@ def offers(recipes: Sequence[str] = ()) -> list[Offer]:
     return found
 
 
-def about_model(model: Model) -> str:
-    """A model in a few words: its recipe, how good it is, its step."""
+def about_model(model: Model, alike: bool = False) -> str:
+    """A model in a few words: its recipe, how good it is, its step, its day. alike: with its id, since others have its name."""
     said = best_said(RECIPES.get(model.recipe), model.metrics)
-    return ", ".join(filter(None, (recipe_title(model.recipe), said, f"step {model.checkpoint.step:,}")))
+    words = (recipe_title(model.recipe), said, f"step {model.checkpoint.step:,}", f"{model.created_at:%Y-%m-%d %H:%M}")
+    return ", ".join(filter(None, (*words, f"id …{model.id[-6:]}" if alike else "")))
 
 
 def about_checkpoint(job: Job, checkpoint: CheckpointRef) -> str:

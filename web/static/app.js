@@ -32,7 +32,6 @@ else if (main.dataset.refreshS) startLive(Number(main.dataset.refreshS));
 const on = (selector, script) => { if (document.querySelector(selector)) import(script).then((page) => page.start()); };
 on("[data-form], [data-try]", "./form.js");
 on("[data-inputs]", "./picking.js");
-on("[data-form]", "./kept.js");
 on("[data-files]", "./files.js");
 on("[data-upload]", "./upload.js");
 on("[data-try]", "./try.js");

@@ -1,5 +1,6 @@
 // Files that params hold: uploaded at once, as they are, and kept as boxes to untick. Without this script they travel with the form.
 
+import { onFiles } from "./dropping.js";
 import { send } from "./sending.js";
 import { size } from "./format.js";
 
@@ -18,14 +19,6 @@ function wire(area) {
   const input = area.querySelector('input[type="file"]');
   const form = input.form;
   pending.set(form, pending.get(form) || new Set());
-  input.addEventListener("change", () => { if (input.files.length) take([...input.files]); });
-  area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("over"); });
-  area.addEventListener("dragleave", () => area.classList.remove("over"));
-  area.addEventListener("drop", (event) => {
-    event.preventDefault();
-    area.classList.remove("over");
-    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
-  });
   if (form.dataset.filesWired === undefined) {
     form.dataset.filesWired = "";
     form.addEventListener("submit", async (event) => {
@@ -36,7 +29,7 @@ function wire(area) {
       form.requestSubmit(button || undefined);
     }, true);
   }
-  if (input.files.length) take([...input.files]); // chosen before this script was there
+  onFiles(area, input, take);
 
   function take(files) {
     const status = area.querySelector("[data-upload-status]");

@@ -1,11 +1,13 @@
 // Keeps what was typed for Back and for a reload: in the history entry of the page, so that another visit begins anew.
+// The page names this script itself, so that it has run before the page counts as loaded: a refused form answers a POST, and
+// until its entry has become one of the form's own address, a reload would send it again and Back would find nothing.
 
 import { add } from "./files.js";
 import { update } from "./picking.js";
 
 const LATER_MS = 300;
 
-export function start() {
+function start() {
   const form = document.querySelector("[data-form]");
   const before = history.state?.values;
   if (before) restore(form, before);
@@ -65,3 +67,5 @@ function put(form, values) {
     }
   }
 }
+
+start();

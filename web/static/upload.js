@@ -1,6 +1,7 @@
 // Uploads of datasets, started as soon as files are chosen or dropped; a refusal may offer ways on with the same files.
 
 import { call } from "./api.js";
+import { onFiles } from "./dropping.js";
 import { update } from "./picking.js";
 import { send } from "./sending.js";
 
@@ -37,14 +38,6 @@ async function fill(form, params) {
 
 function wire(area) {
   const input = area.querySelector('input[type="file"]');
-  input.addEventListener("change", () => { if (input.files.length) take([...input.files]); });
-  area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("over"); });
-  area.addEventListener("dragleave", () => area.classList.remove("over"));
-  area.addEventListener("drop", (event) => {
-    event.preventDefault();
-    area.classList.remove("over");
-    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
-  });
   area.addEventListener("submit", (event) => {
     event.preventDefault();
     if (input.files.length) take([...input.files]);
@@ -55,7 +48,7 @@ function wire(area) {
   format?.addEventListener("change", showOptions);
   window.addEventListener("pageshow", showOptions); // a browser may bring back the format that was chosen
   showOptions();
-  if (input.files.length) take([...input.files]); // chosen before this script was there
+  onFiles(area, input, take);
 
   async function take(files, chosen = {}) {
     const status = area.querySelector("[data-upload-status]");

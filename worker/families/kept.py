@@ -1,8 +1,8 @@
 """What is made of a dataset once (tokens of a text, pixels of pictures) and kept for the next training that needs the same.
 
 Where it lies and when it goes: shared/volume/cache.py. An entry's key is its kind and a hash of all that the content depends on
-beside the dataset. It is published with staging: sizes and SHA-256 in its manifest, renamed when whole. Housekeeping may take it
-away at any time: who has opened its files goes on, the next training makes it anew.
+beside the dataset. It is published with staging: sizes and SHA-256 in its manifest, renamed when whole. It may be
+taken away whenever no job uses it: the next training makes it anew.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.errors import Conflict
 from shared.volume import staging
-from shared.volume.cache import entry_dir, mark_used
+from shared.volume.cache import entry_dir, make_room, mark_used
 from worker.context import Context
 from worker.recipe import OpenInput
 
@@ -37,11 +37,13 @@ def kept(
         return
     digest = hashlib.sha256(json.dumps([opened.hash, depends], sort_keys=True).encode()).hexdigest()[:16]
     final = entry_dir(context.cache_dir, opened.dataset.id, f"{kind}-{digest}")
-    mark_used(final)  # first: else it might be taken away as unused while it is verified
+    mark_used(final, context.job_id)  # first: else it might be taken away as unused while it is verified
     facts = _facts(final, context.check)
     if facts is None:
+        if context.volume is not None:
+            make_room(context.volume)
         facts = _publish(context.cache_dir, final, make)
-        mark_used(final)
+        mark_used(final, context.job_id)
     yield final, facts
 
 

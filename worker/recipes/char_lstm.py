@@ -13,20 +13,18 @@ from shared.outputs import Output
 from shared.recipes.char_lstm import CharLstmTrain
 from worker.artifacts import Files
 from worker.context import Context
-from worker.families.text.data import TextData, load_text
 from worker.families.text.exporting import export_writer
-from worker.families.text.report import text_baselines, text_report
+from worker.families.text.recipe import baselines as baselines
+from worker.families.text.recipe import compile_args as compile_args
+from worker.families.text.recipe import load as load
+from worker.families.text.recipe import report as report
 from worker.families.text.vocabulary import vocabulary_from_json
 from worker.families.text.writer import TextWriter, sampling_engine, text_samples
 from worker.generation.decode.recurrent import RecurrentEngine
-from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: compiling an LSTM takes long and its loop gains little
 STEPS_PER_EXECUTION = 20
-
-
-def load(inputs: Inputs, params: CharLstmTrain, context: Context) -> TextData:
-    return load_text(inputs, params, context)
 
 
 def build(params: CharLstmTrain, assets: Assets, inputs: Inputs) -> keras.Model:
@@ -42,22 +40,10 @@ def build(params: CharLstmTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     return keras.Model(tokens, logits, name="char_lstm")
 
 
-def compile_args(params: CharLstmTrain, assets: Assets) -> dict[str, Any]:
-    return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
-
-
-def sample(model: Any, params: CharLstmTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(
+    model: Any, params: CharLstmTrain, assets: Assets, *, seed: int, context: Context, files: Files
+) -> list[Output]:
     return text_samples(sampling_engine(RecurrentEngine, model), assets, seed=seed, files=files)
-
-
-def report(
-    model: Any, data: TextData, params: CharLstmTrain, context: Context, files: Files, stages: list[dict[str, float]]
-) -> Report:
-    return text_report(model, data, context)
-
-
-def baselines(data: TextData, params: CharLstmTrain, context: Context) -> list[Baseline]:
-    return text_baselines(data, context)
 
 
 def export(model: Any, params: CharLstmTrain, assets: Assets, folder: Path) -> keras.Model:

@@ -13,13 +13,15 @@ from shared.outputs import Output
 from shared.recipes.gpt import GptTrain
 from worker.artifacts import Files
 from worker.context import Context
-from worker.families.text.data import TextData, load_text
 from worker.families.text.exporting import export_writer
-from worker.families.text.report import text_baselines, text_report
+from worker.families.text.recipe import baselines as baselines
+from worker.families.text.recipe import compile_args as compile_args
+from worker.families.text.recipe import load as load
+from worker.families.text.recipe import report as report
 from worker.families.text.vocabulary import vocabulary_from_json
 from worker.families.text.writer import TextWriter, sampling_engine, text_samples
 from worker.generation.decode.transformer import TransformerEngine
-from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "faster"  # a guess from other small Transformers; not measured on against off here
 STEPS_PER_EXECUTION = 20
@@ -122,32 +124,14 @@ class Gpt(keras.Model):
         return ops.cast(ops.matmul(self.norm(h), ops.transpose(table)), "float32")
 
 
-def load(inputs: Inputs, params: GptTrain, context: Context) -> TextData:
-    return load_text(inputs, params, context)
-
-
 def build(params: GptTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     model = Gpt(params, vocabulary_from_json(assets["vocabulary"]).size)
     model.build()
     return model
 
 
-def compile_args(params: GptTrain, assets: Assets) -> dict[str, Any]:
-    return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
-
-
-def sample(model: Any, params: GptTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(model: Any, params: GptTrain, assets: Assets, *, seed: int, context: Context, files: Files) -> list[Output]:
     return text_samples(sampling_engine(TransformerEngine, model), assets, seed=seed, files=files)
-
-
-def report(
-    model: Any, data: TextData, params: GptTrain, context: Context, files: Files, stages: list[dict[str, float]]
-) -> Report:
-    return text_report(model, data, context)
-
-
-def baselines(data: TextData, params: GptTrain, context: Context) -> list[Baseline]:
-    return text_baselines(data, context)
 
 
 def export(model: Any, params: GptTrain, assets: Assets, folder: Path) -> keras.Model:

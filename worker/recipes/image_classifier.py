@@ -55,7 +55,9 @@ def compile_args(params: ImageClassifierTrain, assets: Assets) -> dict[str, Any]
     }
 
 
-def sample(model: Any, params: ImageClassifierTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(
+    model: Any, params: ImageClassifierTrain, assets: Assets, *, seed: int, context: Context, files: Files
+) -> list[Output]:
     """Predictions on a few validation pictures, the same ones each time."""
     labels, pixels, classes = assets["shown_labels"], assets.arrays["shown"], assets["classes"]
     if not labels:

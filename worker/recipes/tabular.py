@@ -3,7 +3,7 @@
 The spec, with every param's meaning and the sources, is shared/recipes/tabular.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from worker.families.tables.losses import GAMMA, MemberCrossEntropy, MemberRegre
 from worker.families.tables.measuring import evaluate_table, report_table
 from worker.families.tables.network import table_network
 from worker.families.tables.predicting import Predictor
-from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Baseline, Data, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: see benchmarks/RESULTS.md
 STEPS_PER_EXECUTION = 16
@@ -33,7 +33,7 @@ def load(inputs: Inputs, params: TabularTrain, context: Context) -> TableData:
     return load_table(inputs, params, context)
 
 
-def stages(data: TableData) -> list[TableData]:
+def stages(data: TableData) -> Sequence[Data]:
     return fold_stages(data)
 
 
@@ -56,11 +56,13 @@ def compile_args(params: TabularTrain, assets: Assets) -> dict[str, Any]:
     return {"loss": MemberCrossEntropy(GAMMA if params.loss == "focal" else 0.0)}
 
 
-def evaluate(model: Any, data: TableData, look: Callable[[int], None]) -> dict[str, float]:
+def evaluate(model: Any, data: TableData, look: Callable[[int], None]) -> dict[str, float] | None:
     return evaluate_table(model, data, look)
 
 
-def sample(model: Any, params: TabularTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(
+    model: Any, params: TabularTrain, assets: Assets, *, seed: int, context: Context, files: Files
+) -> list[Output]:
     """Answers to a few validation rows, the same ones each time."""
     answering = Answering(model, assets, params)
     shown = {name.removeprefix("shown_"): array for name, array in assets.arrays.items() if name.startswith("shown_")}

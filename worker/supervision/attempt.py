@@ -9,7 +9,7 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.errors import Hung, JobError, LeaseLost
@@ -25,6 +25,7 @@ from worker.supervision.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 _CANCEL_GRACE_S = 4.0  # with a beat before it, the process is gone within 10 s of the request
+_LAST_WORDS_BYTES = 1 << 16  # of what a process writes: room for the stacks of some hundred threads
 _DUMP_S = 2.0  # time a hung process has to write its stacks into the log
 
 
@@ -34,6 +35,7 @@ class Ending:
 
     done: result is set. interrupted: reason is "cancel", "pause" or "drain". failed: code, message, cause, maybe step.
     lost: the store or the parent process is gone for this attempt; nothing may be published.
+    place: where the process died by a fault of its own; got_on: it had published a checkpoint before.
     """
 
     how: str
@@ -43,6 +45,8 @@ class Ending:
     message: str = ""
     cause: str = "user_error"
     step: int | None = None
+    place: str = ""
+    got_on: bool = False
 
     @classmethod
     def of_error(cls, err: JobError) -> "Ending":
@@ -76,6 +80,9 @@ class Attempt:
         self._kill_at: float | None = None  # when it is killed if it has not ended by then
         self._drain_at: float | None = None  # when a short job that may still finish is asked to stop after all
         self._hung: Hung | None = None
+        self._progress: Progress | None = None
+        self._got_on = False
+        self._last_words = b""
         self._selector = selectors.DefaultSelector()
 
     def run(self, order: dict[str, Any]) -> Ending:
@@ -159,6 +166,7 @@ class Attempt:
     def _read_log(self) -> None:
         while data := self._child.read_log():
             self._log.feed(data)
+            self._last_words = (self._last_words + data)[-_LAST_WORDS_BYTES:]
         if data == b"" and self._child.log_fd in self._selector.get_map():
             self._selector.unregister(self._child.log_fd)
 
@@ -181,7 +189,8 @@ class Attempt:
             return Ending.of_error(self._hung)
         if self._stopping:
             return Ending("interrupted", reason=self._stopping)
-        return Ending.of_error(describe_death(returncode, self._oom_kills))
+        died = describe_death(returncode, self._oom_kills, self._last_words.decode(errors="replace"), self._progress)
+        return replace(Ending.of_error(died.error), place=died.place, step=died.step, got_on=self._got_on)
 
     def _take(self, message: dict[str, Any], now: float) -> None:
         self._on_message(message)
@@ -192,7 +201,7 @@ class Attempt:
             case "started":
                 self._watchdog.started(now)
             case "progress":
-                progress = Progress.model_validate(message)
+                progress = self._progress = Progress.model_validate(message)
                 self._watchdog.progress(progress, now)
                 self._lease.progress(progress)
             case "event" if message["type"] in WORKER_EVENTS:
@@ -200,6 +209,7 @@ class Attempt:
                 self._lease.event(message["type"], message["data"])
             case "checkpoint":
                 self._watchdog.life(now)
+                self._got_on = True
                 ref = CheckpointRef(job_id=self._job.id, attempt=self._job.attempt, step=message["step"])
                 self._lease.checkpoint(ref, message["data"])
             case "done":

@@ -4,10 +4,13 @@ import errno
 import logging
 import signal
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shared.errors import ClientError, JobError, OutOfMemory, ProcessDied, RecipeFailed, VolumeFull
+from shared.jobs.job import Progress
+from worker.supervision import crash
 
 log = logging.getLogger(__name__)
 
@@ -62,14 +65,36 @@ def oom_kills() -> int:
     return 0
 
 
-def describe_death(returncode: int | None, oom_kills_before: int) -> JobError:
-    """Say why a process ended without an answer. oom_kills_before: oom_kills() when it took the job."""
+@dataclass(frozen=True)
+class Death:
+    """error: what the record says. place: "" unless the process died by a fault of its own. step: the last one heard of."""
+
+    error: JobError
+    place: str = ""
+    step: int | None = None
+
+
+def describe_death(
+    returncode: int | None, oom_kills_before: int, last_words: str = "", progress: Progress | None = None
+) -> Death:
+    """Say why a process ended without an answer.
+
+    oom_kills_before: oom_kills() when it took the job. last_words: the end of its stderr. progress: the last it told.
+    """
+    step = progress.step if progress else None
     if returncode is None or returncode >= 0:
-        return ProcessDied(f"the process ended without an answer (exit status {returncode}); its log may say why")
+        return Death(
+            ProcessDied(f"the process ended without an answer (exit status {returncode}); its log may say why"),
+            step=step,
+        )
     try:
         name = signal.Signals(-returncode).name
     except ValueError:
         name = f"signal {-returncode}"
     if name == "SIGKILL" and oom_kills() > oom_kills_before:
-        return OutOfMemory(f"the machine ran out of memory and killed the process. {_NEEDS_LESS}")
-    return ProcessDied(f"the process was ended by {name}; its log may say why")
+        return Death(OutOfMemory(f"the machine ran out of memory and killed the process. {_NEEDS_LESS}"), step=step)
+    if -returncode not in crash.SIGNALS:
+        return Death(ProcessDied(f"the process was ended by {name}; its log may say why"), step=step)
+    place = crash.place_of(last_words) or "no Python code"
+    when = f", step {step} of {progress.phase}" if progress else ", before its first step"
+    return Death(ProcessDied(f"{name} at {place}{when}; its log has the stack"), place, step)

@@ -14,15 +14,17 @@ from typing import Any
 import redis
 
 from shared.errors import Conflict, LeaseLost, VolumeFull
-from shared.jobs.job import QUEUES, Job
+from shared.jobs.job import QUEUES, Job, State
 from shared.jobs.store import JobStore
 from shared.settings import Settings
+from shared.volume.cache import make_room
 from shared.volume.staging import STAGING_PREFIX
 from shared.volume.volume import Volume
 from worker.logs import job_fields
 from worker.supervision.attempt import Attempt, Ending
 from worker.supervision.attempt_log import AttemptLog
 from worker.supervision.child import ChildProcess
+from worker.supervision.giving_up import died_there_before, given_up
 from worker.supervision.lease import Lease
 from worker.supervision.presence import Status
 from worker.supervision.settle import Settlement
@@ -33,6 +35,7 @@ from worker.supervision.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
+_COMPARED_WITH = 20  # jobs that worked, a guess
 _SPARE_LEAD_S = 15.0  # the next spare is started this long before a training ends: it needs about 8 s of one core
 
 
@@ -110,6 +113,7 @@ class Supervisor:
             if done is not None:
                 self._settlement.finish_as(job, done)
                 return
+            make_room(self._volume)
             folder = self._volume.start_attempt(job.id, job.attempt)
             self._volume.write_claimed(job)
             with contextlib.closing(AttemptLog(folder / "log.txt")) as log_file:
@@ -133,10 +137,21 @@ class Supervisor:
         log.info("running %s %s on %s", job.kind, job.recipe, self._device)
         log_file.say(f"job {job.id}, attempt {job.attempt}: {job.kind} {job.recipe} on {self._device}, {self._worker}")
         ending = self._attempt(job, log_file)
+        if died_there_before(job, ending):
+            ending = given_up(job, ending, self._worked(job))
         log.info("ended: %s %s", ending.how, ending.reason or ending.code)
         if ending.message:
             log_file.say(f"{ending.how}: {ending.message}")
         self._settlement.settle(job, ending, self._cost(job, time.monotonic() - began))
+
+    def _worked(self, job: Job) -> list[Job]:
+        """The newest jobs of this owner and recipe that succeeded; none where they cannot be read now."""
+        try:
+            like = {"kind": job.kind, "recipe": job.recipe, "owner": job.owner}
+            return self._store.list_jobs(state=State.succeeded, limit=_COMPARED_WITH, **like).jobs
+        except redis.RedisError as err:
+            log.warning("no jobs to compare with: %s", err)
+            return []
 
     def _attempt(self, job: Job, log_file: AttemptLog) -> Ending:
         child = self._take_child(job)
@@ -210,7 +225,8 @@ class Supervisor:
 
     def _cost(self, job: Job, seconds: float) -> dict[str, Any]:
         """Seconds a device was held: by this attempt and by all of the job's."""
-        before = sum((a.ended_at - a.started_at).total_seconds() for a in job.attempts if a.ended_at)
+        listed = sum((a.ended_at - a.started_at).total_seconds() for a in job.attempts if a.ended_at)
+        before = job.forgotten_s + listed
         return {"device": self._device, "attempt_s": round(seconds, 3), "total_s": round(before + seconds, 3)}
 
     # --- around jobs --------------------------------------------------------------------------------------------------

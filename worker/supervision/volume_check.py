@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 
+from shared.volume.cache import make_room
 from shared.volume.staging import STAGING_PREFIX
 from shared.volume.volume import Volume
 
@@ -28,6 +29,7 @@ class VolumeCheck:
         """True at once while nothing has failed; else after a small file was written and synced."""
         if not self.suspect:
             return True
+        make_room(self._volume)
         try:
             self._volume.ensure()
             with self._probe.open("wb", buffering=0) as file:

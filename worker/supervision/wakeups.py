@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared import redis_url
 from shared.jobs.wakeup import TASK_NAME, broker_list
 from shared.settings import Settings
 
@@ -20,7 +21,7 @@ class WakeUps:
     def __init__(self, app: Celery, settings: Settings):
         self._app, self._settings = app, settings
         once = Retry(NoBackoff(), 0)  # redis-py's own patience is seconds long; here the next pass comes anyway
-        self._broker = redis.Redis.from_url(settings.celery_url, socket_timeout=3, socket_connect_timeout=3, retry=once)
+        self._broker = redis_url.client(settings.celery_url, socket_timeout=3, socket_connect_timeout=3, retry=once)
 
     def send(self, queue: str) -> bool:
         """Send one. A failure is logged and returned, not raised: the reaper sends what is missing."""

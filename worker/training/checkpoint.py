@@ -190,6 +190,20 @@ def _require_same(folder: Path, stored: list[dict[str, Any]], found: list[dict[s
             raise CheckpointCorrupt(f"checkpoint {folder.name}, variable {i}: stored {there}, the model has {here}")
 
 
+def unlike_weights(model: keras.Model, state: dict[str, Any], fixed: Iterable[Any] = ()) -> str:
+    """The first difference between a checkpoint's weights and a model's, in words; "" when they are alike."""
+    stored = [entry for entry in state["variables"] if entry["role"] == "model"]
+    found = [_entry(*pair) for pair in variables_of(model, fixed) if pair[0] == "model"]
+    for there, here in zip(stored, found, strict=False):
+        if there != here:
+            return f"{_said(there)} there is {_said(here)} here"
+    return "" if len(stored) == len(found) else f"it has {len(stored)} weights, here there are {len(found)}"
+
+
+def _said(entry: dict[str, Any]) -> str:
+    return f"{entry['name']} {'x'.join(map(str, entry['shape'])) or 'of one number'} ({entry['dtype']})"
+
+
 def open_recorded(state: dict[str, Any], context: Context) -> dict[str, OpenInput]:
     """Open the inputs a checkpoint's model cannot be built without. Raises InputMissing; CheckpointCorrupt when one has changed."""
     opened = {role: open_input(InputRef.model_validate(at["ref"]), context) for role, at in state["inputs"].items()}

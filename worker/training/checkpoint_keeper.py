@@ -10,15 +10,16 @@ from typing import Any
 
 import keras
 
-from shared.errors import CheckpointCorrupt, JobError, RecipeFailed
+from shared.errors import CheckpointCorrupt, JobError, RecipeFailed, StartUnlike
 from shared.jobs.job import CheckpointRef
 from shared.recipes.base import RecipeSpec
+from shared.recipes.shape import unlike
 from shared.volume.volume import CheckpointInfo
 from worker.context import Context
 from worker.inputs import Watched
 from worker.recipe import Assets, RecipeCode
 from worker.training import checkpoint
-from worker.training.assets import assets_hash, write_assets
+from worker.training.assets import assets_hash, read_assets, write_assets
 from worker.training.checkpoint import Snapshot
 from worker.training.checkpoint_writer import CheckpointWriter
 from worker.training.loop_state import LoopState
@@ -34,6 +35,7 @@ class Keeper:
     def __init__(self, context: Context, spec: RecipeSpec, params: Any, total_steps: int):
         self._context = context
         self._writer = CheckpointWriter(context)
+        self._spec = spec
         self._identity = {
             "recipe": spec.name,
             "recipe_version": spec.version,
@@ -65,7 +67,7 @@ class Keeper:
 
     def detach(self) -> None:
         """Let the model of the stage go, so that it is not in memory beside the next one. What was kept of it is on the volume."""
-        del self._model
+        del self._model, self._assets
         self._fixed, self._fixed_as, self._best = [], {}, None
 
     @property
@@ -109,8 +111,30 @@ class Keeper:
         self._saved_step, self._resumed = info.ref.step, info.ref
 
     def start_from(self, info: CheckpointInfo) -> None:
-        """Load only the weights of another training's checkpoint. Raises CheckpointCorrupt when they do not fit the model."""
+        """Load only the weights of another training's checkpoint.
+
+        Raises StartUnlike, naming params, inputs or data, when they are of another model; CheckpointCorrupt when they are damaged.
+        """
+        stored = checkpoint.read_state(info.path)
+        if why := self._unlike(info, stored):
+            raise StartUnlike(f"the training to start from {why}")
         self._load_weights(info)
+
+    def _unlike(self, info: CheckpointInfo, stored: dict[str, Any]) -> str:
+        """Why another training's weights are none for this model, "" when they are."""
+        if why := unlike(self._spec, stored["params"], self._identity["params"]):
+            return why
+        for role, at in stored["inputs"].items():
+            if role not in self._inputs or self._inputs[role].hash != at["hash"]:
+                return (
+                    f"was trained upon another {role}: its weights fit no other; choose the same, or begin without it"
+                )
+        if not (why := checkpoint.unlike_weights(self._model, stored, self._fixed)):
+            return ""
+        there = read_assets(info.path.parents[2], stored["assets"]).json
+        names = sorted(n for n in there.keys() | self._assets.json.keys() if there.get(n) != self._assets.json.get(n))
+        because = f": {', '.join(names[:5])} of its data are others" if names else ""
+        return f"made a model of another shape, {why}{because}; choose data like its own, or begin without it"
 
     def _load_weights(self, info: CheckpointInfo) -> None:
         stored = checkpoint.read_state(info.path)

@@ -14,7 +14,7 @@ from typing import Any
 from shared.errors import CheckpointCorrupt
 from shared.jobs.job import CheckpointRef
 from shared.jobs.pins import pinned_steps
-from shared.volume import staging
+from shared.volume import cache, staging
 from worker.context import Context
 from worker.training import checkpoint
 from worker.training.checkpoint import Snapshot
@@ -98,6 +98,7 @@ class CheckpointWriter:
         final = folder / f"{snapshot.step:08d}"
         metrics = snapshot.state["metrics"]
         if not final.exists():  # the same step twice: a stop right after a checkpoint
+            cache.make_room(volume, sum(array.nbytes for array in snapshot.arrays))
             with volume.stage(folder) as stage:
                 checkpoint.write(stage.path, snapshot)
                 about = {"step": snapshot.step, "metrics": metrics, "recipe": snapshot.state["recipe"]}

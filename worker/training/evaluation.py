@@ -16,10 +16,10 @@ from worker.training.wishes import non_finite
 
 def evaluate(
     code: RecipeCode, model: keras.Model, data: Data, runner: StepRunner, look: Callable[[int], None]
-) -> dict[str, float]:
+) -> dict[str, float] | None:
     """Return the metrics of one evaluation, by the recipe's own evaluate() or one pass over the validation part.
 
-    {} when there is nothing to evaluate on. look(batches done) is called after each few batches and may raise. Metrics and
+    None when there is nothing to evaluate on. look(batches done) is called after each few batches and may raise. Metrics and
     random-number generators are left as an evaluation that never was would leave them.
     """
     with undisturbed(model):
@@ -27,12 +27,13 @@ def evaluate(
         if own is not None:
             model.reset_metrics()
             try:
-                return {str(name): float(value) for name, value in own(model, data, look).items()}
+                found = own(model, data, look)
+                return None if found is None else {str(name): float(value) for name, value in found.items()}
             finally:
                 model.reset_metrics()
         validation = data.validation()
         if validation is None:
-            return {}
+            return None
         return {f"val_{name}": value for name, value in runner.evaluate(validation, look).items()}
 
 
@@ -42,7 +43,7 @@ def judged(values: dict[str, float], criterion: Criterion, step: int, params: An
     Raises CriterionMissing when the criterion's metric is not among them.
     """
     if criterion.metric not in values:
-        given = ", ".join(sorted(values))
+        given = ", ".join(sorted(values)) or "nothing"
         message = f"the evaluation gave {given}, but the recipe judges by {criterion.metric!r}"
         raise CriterionMissing(message)
     for name, value in values.items():

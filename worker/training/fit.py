@@ -77,8 +77,8 @@ def fit(
     start_from: checkpoint of another training whose weights every stage begins with (fresh optimizer, step 0).
     devices: device names to mirror over, for tests; else the slot's GPUs.
     Raises Interrupted as context.check() does, after a last checkpoint unless the lease is lost; NonFiniteLoss naming
-    the step; CriterionMissing; CheckpointCorrupt when resume does not fit; InvalidParams for a recipe that cannot be compiled
-    with XLA; VolumeFull when a checkpoint could not be written.
+    the step; CriterionMissing; CheckpointCorrupt when resume does not fit; StartUnlike when start_from does not;
+    InvalidParams for a recipe that cannot be compiled with XLA; VolumeFull when a checkpoint could not be written.
     """
     run = _Run(spec, params, data, context, inputs or {}, start_from)
     try:
@@ -169,7 +169,7 @@ class _Run:
                 return
             self.context.check()
             self.telling.phase("compiling", self.state)
-            del self.model, self.runner
+            del self.model, self.runner, self.data, self.assets
             self.keeper.detach()
             gc.collect()  # graphs hold their variables in circles
             self._open_stage(following)
@@ -245,7 +245,7 @@ class _Run:
         self.telling.phase("evaluating", state)
         began = time.monotonic()
         values = evaluate(self.code, self.model, self.data, self.runner, self._look)
-        if values:
+        if values is not None:
             self.telling.evaluated(time.monotonic() - began)
             values = judged(values, self.spec.criterion, state.step, self.params)
             state.pending_row = (state.pending_row or {}) | values

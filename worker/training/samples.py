@@ -22,7 +22,7 @@ def publish_samples(code: RecipeCode, model: Any, params: Any, assets: Assets, s
 
     def take(files: Files) -> list[Output]:
         with undisturbed(model):
-            return code.sample(model, params, assets, seed=params.seed, files=files)
+            return code.sample(model, params, assets, seed=params.seed, context=context, files=files)
 
     if context.volume is None or context.attempt_dir is None:
         with tempfile.TemporaryDirectory() as folder:

@@ -3,7 +3,9 @@
 Every stage begins with a fresh model, optimizer and schedule, built from the same seed: only their data differ.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from worker.recipe import Data, RecipeCode, optional
 from worker.training.loop_state import Borders
@@ -11,9 +13,11 @@ from worker.training.loop_state import Borders
 
 @dataclass(frozen=True)
 class Stages:
-    """data, borders, begins_at: by stage; begins_at is the step of the whole training at which it begins."""
+    """data, borders, begins_at: by stage; begins_at is the step of the whole training at which it begins. data may make each anew
+    whenever it is asked for (worker.recipe.Lazily).
+    """
 
-    data: tuple[Data, ...]
+    data: Sequence[Data]
     borders: tuple[Borders, ...]
     begins_at: tuple[int, ...]
     total_steps: int
@@ -22,15 +26,18 @@ class Stages:
     def of(cls, code: RecipeCode, data: Data) -> "Stages":
         """The stages a recipe makes of its data. Raises ValueError when it makes none."""
         split = optional(code, "stages")
-        parts = tuple(split(data)) if split else (data,)
-        if not parts:
+        parts: Sequence[Data] = split(data) if split else (data,)
+        if not len(parts):
             raise ValueError("stages() returned none")
-        borders = [
-            Borders.of(part.total_steps, part.steps_per_epoch, part.eval_every, code.STEPS_PER_EXECUTION)
-            for part in parts
-        ]
-        begins = [sum(part.total_steps for part in parts[:i]) for i in range(len(parts))]
-        return cls(parts, tuple(borders), tuple(begins), begins[-1] + parts[-1].total_steps)
+        borders = []
+        for number in range(len(parts)):
+            part = parts[number]
+            borders.append(
+                Borders.of(part.total_steps, part.steps_per_epoch, part.eval_every, code.STEPS_PER_EXECUTION)
+            )
+            del part  # before the next is made
+        ends = list(accumulate(each.total_steps for each in borders))
+        return cls(parts, tuple(borders), (0, *ends[:-1]), ends[-1])
 
     def __len__(self) -> int:
         return len(self.data)

@@ -14,10 +14,9 @@ import redis
 
 from shared.jobs.job import TERMINAL
 from shared.jobs.models import models_from, models_upon
-from shared.jobs.pins import pins, plain_pins
+from shared.jobs.pins import held_by_model, pins, plain_pins
 from shared.jobs.store import JobStore
-from shared.volume import files
-from shared.volume.cache import drop_unused
+from shared.volume import cache, files
 from shared.volume.volume import Volume, staging
 
 log = logging.getLogger(__name__)
@@ -40,11 +39,13 @@ class Tidied:
     cached: int = 0
 
 
-def keep_tidy(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:
+def keep_tidy(
+    store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float, *, max_cache_bytes: float
+) -> None:
     """Tidy until told to leave. What cannot be done now is done the next time."""
     while True:
         try:
-            done = tidy(store, volume)
+            done = tidy(store, volume, max_cache_bytes=max_cache_bytes)
             if done != Tidied():
                 log.info("removed from the volume: %s", done)
         except OSError as err:
@@ -55,19 +56,21 @@ def keep_tidy(store: JobStore, volume: Volume, leaving: threading.Event, pause_s
             return
 
 
-def tidy(store: JobStore, volume: Volume) -> Tidied:
+def tidy(store: JobStore, volume: Volume, *, max_cache_bytes: float = float("inf")) -> Tidied:
     """One walk over the volume. Raises redis.RedisError, and OSError when the volume as a whole cannot be read.
 
     The files of a job are removed when its record says that it ended longer than retention_s ago, Redis has forgotten it, no
     job that has not ended needs them, and no model is made of it or built upon it. Times are the volume's own. A job without a
     readable copy of its record is never touched, unless Redis says that it was deleted. Uploaded files go a day after the last job
-    that names them, what the cache holds of a dataset with that dataset or when nobody has used it for a month.
+    that names them, what the cache holds of a dataset with that dataset, when nobody has used it for a month, or when the cache
+    holds more than max_cache_bytes, what was used longest ago first.
     """
     done = Tidied(left_over=volume.sweep(older_than_s=_ORPHAN_S))
     now = volume.now()
     done.pins += _drop_dataset_pins(store, volume, now)
     try:
-        done.cached = drop_unused(volume)
+        done.pins += _drop_over(store, volume, cache.users(volume), now)
+        done.cached = cache.drop_unused(volume, most_bytes=max_cache_bytes)
     except OSError as err:
         log.warning("the cache cannot be tidied: %s", err)
     kept: dict[str, tuple[str, int]] = {}
@@ -168,7 +171,7 @@ def _drop_over(store: JobStore, volume: Volume, found: dict[Path, str], now: flo
     for path, needing in found.items():
         try:
             if needing in states:
-                over = states[needing][1].terminal
+                over = states[needing][1].terminal and path not in held_by_model(volume, needing)
             else:
                 over = now - path.stat().st_mtime > _ORPHAN_S and not _may_come_back(volume, needing)
             if over:

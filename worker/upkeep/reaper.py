@@ -16,8 +16,9 @@ from celery import Celery
 from shared.errors import SchemaMismatch, VolumeFull
 from shared.jobs.job import QUEUES
 from shared.jobs.store import JobStore
-from shared.jobs.wakeup import celery_config
-from shared.settings import SettingsInvalid, load_settings
+from shared.jobs.wakeup import celery_config, require_broker
+from shared.redis_url import RedisRefuses
+from shared.settings import Settings, SettingsInvalid, load_settings
 from shared.volume.copies import copy_records
 from shared.volume.reindex import reindex
 from shared.volume.schema import require_store, require_volume
@@ -89,12 +90,17 @@ def main() -> None:
     away = False
     pause_s = settings.reap_interval_s
     try:
-        until_fit(store, volume, leaving, pause_s)
-    except SchemaMismatch as err:
+        until_fit(store, volume, settings, leaving, pause_s)
+    except (SchemaMismatch, RedisRefuses) as err:
         raise SystemExit(f"reaper: {err.message}") from err
     # Of their own: a volume that hangs must not keep jobs from being taken back.
     copier = threading.Thread(target=keep_copying, args=(store, volume, leaving, pause_s), daemon=True)
-    tidier = threading.Thread(target=keep_tidy, args=(store, volume, leaving, pause_s * _TIDY_EVERY), daemon=True)
+    tidier = threading.Thread(
+        target=keep_tidy,
+        args=(store, volume, leaving, pause_s * _TIDY_EVERY),
+        kwargs={"max_cache_bytes": settings.max_cache_total_bytes},
+        daemon=True,
+    )
     copier.start()
     tidier.start()
     while not leaving.is_set():
@@ -111,13 +117,15 @@ def main() -> None:
     copier.join(_COPY_S * 2)
 
 
-def until_fit(store: JobStore, volume: Volume, leaving: threading.Event, pause_s: float) -> None:
-    """Wait until both could be looked at, or told to leave. Raises SchemaMismatch when another version has written one of them."""
+def until_fit(store: JobStore, volume: Volume, settings: Settings, leaving: threading.Event, pause_s: float) -> None:
+    """Wait until all could be looked at, or told to leave. Raises SchemaMismatch when another version has written one of them,
+    RedisRefuses."""
     told = False
     while not leaving.is_set():
         try:
             require_volume(volume)
-            return require_store(store)
+            require_store(store)
+            return require_broker(settings)
         except (redis.RedisError, OSError) as err:
             if not told:
                 log.warning("waiting to begin: %s", err)

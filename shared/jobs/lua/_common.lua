@@ -24,6 +24,9 @@ local FEED_MS = 60000  -- how long after a job's end readers in mid-stream still
 local NOTED_BYTES = 400
 local KEPT_PROGRESS_BYTES = 600
 local MOST_AT_ONCE = 200  -- jobs one script lets go or ends because of another: some milliseconds
+local KEPT_ATTEMPTS = 6  -- the first and the newest: as many as a budget of RETRY_BUDGET allows in a row
+local KEPT_BYTES = 3700  -- of text in a record and its history, beyond which fewer attempts are kept
+local FIELD_BYTES, EVENT_BYTES = 32, 24  -- a guess at what a server needs beside the text
 
 -- Redis' own clock in milliseconds: the only clock leases know.
 local function now_ms()
@@ -128,6 +131,61 @@ local function note_attempt(id, number, values)
   redis.call('HSET', job_key(id), field, cjson.encode(record))
 end
 
+-- About how much room a job's record and its history take.
+local function bytes_of(id)
+  local total = 0
+  for _, text in ipairs(redis.call('HGETALL', job_key(id))) do total = total + #text + FIELD_BYTES / 2 end
+  for _, event in ipairs(redis.call('XRANGE', events_key(id), '-', '+')) do
+    total = total + EVENT_BYTES
+    for _, text in ipairs(event[2]) do total = total + #text end
+  end
+  return total
+end
+
+-- Give back the room that a stream keeps free for more (where RESTORE is not allowed it keeps it).
+local function tighten(id)
+  local told = redis.call('DUMP', events_key(id))
+  if told then redis.pcall('RESTORE', events_key(id), 0, told, 'REPLACE') end
+end
+
+-- Leave out of a record what it tells of some attempts, and their events but notes: all of it is on the volume (claimed.json, log.txt).
+-- How long they lasted is added up, for what the job has cost. numbers: a set.
+local function forget_attempts(id, numbers)
+  local lasted = 0
+  for number in pairs(numbers) do
+    local attempt = cjson.decode(redis.call('HGET', job_key(id), 'attempt:' .. number))
+    lasted = lasted + ((attempt.ended_ms or attempt.started_ms) - attempt.started_ms)
+    redis.call('HDEL', job_key(id), 'attempt:' .. number)
+  end
+  redis.call('HINCRBY', job_key(id), 'forgotten_ms', string.format('%.0f', lasted))
+  local told = redis.call('XRANGE', events_key(id), '-', '+')
+  redis.call('DEL', events_key(id))  -- a stream only gives room back by whole nodes of entries
+  for _, event in ipairs(told) do
+    local said = {}
+    for n = 1, #event[2], 2 do said[event[2][n]] = event[2][n + 1] end
+    if not numbers[said.attempt] or said.type == 'note' then redis.call('XADD', events_key(id), event[1], unpack(event[2])) end
+  end
+  tighten(id)
+end
+
+-- Keep of a job's attempts the first and the newest few; the newest alone where the record is large.
+local function trim_attempts(id)
+  local numbers = {}
+  for _, field in ipairs(redis.call('HKEYS', job_key(id))) do
+    local number = string.match(field, '^attempt:(%d+)$')
+    if number then numbers[#numbers + 1] = tonumber(number) end
+  end
+  if #numbers < 2 then return end
+  table.sort(numbers)
+  local gone = {}
+  while #numbers > KEPT_ATTEMPTS do gone[string.format('%.0f', table.remove(numbers, 2))] = true end
+  if next(gone) then forget_attempts(id, gone) end
+  while #numbers > 1 and bytes_of(id) > KEPT_BYTES do
+    local oldest = table.remove(numbers, #numbers > 2 and 2 or 1)
+    forget_attempts(id, { [string.format('%.0f', oldest)] = true })
+  end
+end
+
 -- End running: no lease, no worker, the attempt's record closed.
 local function close_attempt(id, number, now, values)
   redis.call('ZREM', LEASES, id)
@@ -210,6 +268,7 @@ local function end_all(todo, now, retention_ms, kept, most)
     redis.call('HSET', job_key(job), 'finished_ms', string.format('%.0f', now))
     append(job, kept, becomes, redis.call('HGET', job_key(job), 'attempt'), event, now)
     slim(job)
+    trim_attempts(job)
     -- forget.lua removes both with their index entries when their time has come; this is for when no reaper runs
     redis.call('PEXPIRE', job_key(job), retention_ms + GRACE_MS)
     redis.call('PEXPIRE', events_key(job), retention_ms + GRACE_MS)

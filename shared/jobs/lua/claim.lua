@@ -60,6 +60,7 @@ redis.call('ZADD', LEASES, now + lease, id)
 note_attempt(id, attempt, { number = attempt, worker = worker, device = device, started_ms = now })
 move(id, 'queued', 'running')
 append(id, kept, 'claimed', attempt, cjson.encode({ worker = worker, device = device }), now)
+trim_attempts(id)
 local reply = redis.call('HGETALL', job)
 table.insert(reply, 1, id)
 return reply

@@ -44,12 +44,14 @@ move(id, '', state)
 
 if dies ~= '' then
   slim(id)
+  trim_attempts(id)
   redis.call('ZADD', ENDED, dies, id)
   local gone = string.format('%.0f', tonumber(dies) + GRACE_MS)
   redis.call('PEXPIREAT', job, gone)
   redis.call('PEXPIREAT', events_key(id), gone)
   return { 'recovered' }
 end
+trim_attempts(id)
 if deadline ~= '' then redis.call('ZADD', DEADLINES, deadline, id) end
 for _, other in ipairs(waits) do redis.call('SADD', after_key(other), id) end
 if #waits > 0 then

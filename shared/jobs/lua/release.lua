@@ -15,6 +15,7 @@ if only_expired == '1' and tonumber(redis.call('ZSCORE', LEASES, id) or '0') > n
 end
 
 close_attempt(id, fence, now, { cause = cause, message = message })
+redis.call('DEL', live_key(id))  -- what it was doing is over
 if request == 'cancel' then
   retire(id, 'running', 'cancelled', now, retention, kept, '{}')
   return { 'cancelled' }
@@ -22,6 +23,8 @@ end
 if cause == 'paused' or request == 'pause' then
   move(id, 'running', 'paused')
   append(id, kept, 'paused', fence, '{}', now)
+  trim_attempts(id)
+  tighten(id)
   return { 'paused' }
 end
 if budget >= 0 then
@@ -45,4 +48,6 @@ else
   redis.call('ZADD', ready_key(queue), order, id)
 end
 append(id, kept, 'requeued', fence, cjson.encode({ cause = cause, message = message }), now)
+trim_attempts(id)
+tighten(id)
 return { 'queued' }

@@ -1,6 +1,6 @@
 """Specs of the test-only recipes. A dataset row of each: "0.98,-0.17" (a point), "3,7" (user, item), "7,1" (item, class)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -59,41 +59,46 @@ class TinyAdapterGenerate(Params):
 
 TABLE = Input("data", "Table", "Numbers by comma.", formats=("table",))
 
-TINY_GAN = RecipeSpec(
-    name="tiny_gan",
-    version=1,
-    title="Tiny GAN",
+
+def _spec(name: str, use: type[Params], verb: str, *further: Input, **about: Any) -> RecipeSpec:
+    """A spec of a table and what else it takes; its code is the module of its name."""
+    return RecipeSpec(
+        name=name,
+        version=1,
+        title=name.replace("_", " ").capitalize().replace("gan", "GAN"),
+        family="tests",
+        inputs=(TABLE, *further),
+        uses={"generate": Use(use, verb)},
+        code=f"tests.support.recipes.{name}",
+        **about,
+    )
+
+
+TINY_GAN = _spec(
+    "tiny_gan",
+    TinyGanGenerate,
+    "Draw",
     summary="Draws points like those it was shown.",
-    family="tests",
     train_params=TinyGanTrain,
-    inputs=(TABLE,),
-    uses={"generate": Use(TinyGanGenerate, "Draw")},
     source="Goodfellow et al. 2014, arXiv:1406.2661",
     criterion=Criterion("val_distance", "min"),
-    code="tests.support.recipes.tiny_gan",
 )
-TINY_GRAPH = RecipeSpec(
-    name="tiny_graph",
-    version=1,
-    title="Tiny graph",
+TINY_GRAPH = _spec(
+    "tiny_graph",
+    TinyGraphGenerate,
+    "Recommend",
     summary="Recommends items by the neighbours of a user.",
-    family="tests",
     train_params=TinyGraphTrain,
-    inputs=(TABLE,),
-    uses={"generate": Use(TinyGraphGenerate, "Recommend")},
     source="LightGCN: He et al. 2020, arXiv:2002.02126",
     criterion=Criterion("val_hits", "max"),
-    code="tests.support.recipes.tiny_graph",
+    shape=("width",),
 )
-TINY_ADAPTER = RecipeSpec(
-    name="tiny_adapter",
-    version=1,
-    title="Tiny adapter",
+TINY_ADAPTER = _spec(
+    "tiny_adapter",
+    TinyAdapterGenerate,
+    "Classify",
+    Input("base", "Base", "Item vectors.", formats=("table",), recipes=("tiny_graph",)),
     summary="Classifies items by vectors that others have learnt.",
-    family="tests",
     train_params=TinyAdapterTrain,
-    inputs=(TABLE, Input("base", "Base", "Item vectors.", formats=("table",), recipes=("tiny_graph",))),
-    uses={"generate": Use(TinyAdapterGenerate, "Classify")},
     source="Houlsby et al. 2019, arXiv:1902.00751",
-    code="tests.support.recipes.tiny_adapter",
 )

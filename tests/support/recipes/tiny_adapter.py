@@ -79,7 +79,7 @@ def _said(model: keras.Model, items: np.ndarray) -> np.ndarray:
     return np.asarray(model(items.reshape(-1, 1), training=False))[:, 0] > 0
 
 
-def sample(model: keras.Model, params: Any, assets: Assets, *, seed: int, files: Any) -> list[Any]:
+def sample(model: keras.Model, params: Any, assets: Assets, *, seed: int, context: Any, files: Any) -> list[Any]:
     known = assets.arrays["known"][:5].astype(np.int32)
     said = _said(model, known)
     return [

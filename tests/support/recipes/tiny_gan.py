@@ -116,7 +116,7 @@ def evaluate(model: Gan, data: Points, look: Any) -> dict[str, float]:
     return {"val_distance": float(apart)}
 
 
-def sample(model: Gan, params: Any, assets: Assets, *, seed: int, files: Any) -> list[Any]:
+def sample(model: Gan, params: Any, assets: Assets, *, seed: int, context: Any, files: Any) -> list[Any]:
     grid = np.full((32, 32), 255, np.uint8)
     places = np.clip((model.points(50, seed) * 6 + 16).astype(int), 0, 31)
     grid[places[:, 1], places[:, 0]] = 0

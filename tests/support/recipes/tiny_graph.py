@@ -1,5 +1,7 @@
 """Code of tiny_graph: one vector for each user and item, smoothed over the graph by a sparse product, learnt by triples."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -9,7 +11,7 @@ import tensorflow as tf
 from shared.errors import RecipeFailed
 from shared.outputs import Score, Scores
 from tests.support.recipes.tables import read_table
-from worker.recipe import Assets, Data, Report
+from worker.recipe import Assets, Data, Lazily, Report
 
 XLA = "never"
 STEPS_PER_EXECUTION = 8
@@ -85,12 +87,13 @@ def load(inputs: Any, params: Any, context: Any) -> Edges:
     return Edges(edges, held, params)
 
 
-def stages(data: Edges) -> list[Edges]:
+def stages(data: Edges) -> Sequence[Data]:
     if not data.params.folds:
         return [data]
     order = np.random.default_rng(data.params.seed).permutation(len(data.edges))
     parts = np.array_split(order, data.params.folds)
-    return [Edges(data.edges, np.sort(part), data.params) for part in parts] + [data]
+    folds = [partial(Edges, data.edges, np.sort(part), data.params) for part in parts]
+    return Lazily([*folds, lambda: data])
 
 
 def build(params: Any, assets: Assets, inputs: Any) -> Graph:
@@ -111,7 +114,7 @@ def evaluate(model: Graph, data: Edges, look: Any) -> dict[str, float]:
     return {"val_hits": hits / len(data.held)}
 
 
-def sample(model: Graph, params: Any, assets: Assets, *, seed: int, files: Any) -> list[Any]:
+def sample(model: Graph, params: Any, assets: Assets, *, seed: int, context: Any, files: Any) -> list[Any]:
     return [_ranking(model, 0)]
 
 

@@ -16,6 +16,7 @@ SIDE = 1000
 _MOST_POINTS = 1_500  # of a line that are drawn: more than a screen has columns
 _MOST_ROWS = 200  # of the figures below
 _X_TICKS, _Y_TICKS = 6, 6
+_TINY = 1e-300  # below, the logarithm of a distance is no number
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _TIME_STEPS = (
@@ -197,8 +198,8 @@ def _area(xs: list[float], low: list[float], high: list[float]) -> str:
 
 def _round_steps(low: float, high: float, most: int) -> list[float]:
     """Round numbers from at most low to at least high, at most about `most` of them."""
-    if low == high:
-        low, high = (low - abs(low) * 0.1, high + abs(high) * 0.1) if low else (-1.0, 1.0)
+    if high - low < _TINY:
+        low, high = (low - abs(low) * 0.1, high + abs(high) * 0.1) if abs(low) > _TINY else (-1.0, 1.0)
     rough = (high - low) / (most - 1)
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough * 0.999)

@@ -1,5 +1,7 @@
 """Makes a table ready for a training: split, learnt from its training part, turned into batches by seed and step."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from worker.families.tables.features import Features, edge_table
 from worker.families.tables.hashing import TOKENS
 from worker.families.tables.leaking import MOST_ROWS, columns_giving_away
 from worker.families.tables.splitting import Split, fold_rows, split_rows
-from worker.recipe import Assets, Data, Inputs
+from worker.recipe import Assets, Data, Inputs, Lazily
 
 AUTO_STEPS, AUTO_EPOCHS = 1_800, (5, 100)  # measured on Adult (16 epochs); the ends are a guess
 STEPS_AN_EPOCH = 16  # at least, where there are rows enough for batches of 8
@@ -249,12 +251,16 @@ def _given_away(data: TableData, report: Any, target: str) -> list[str]:
     ]
 
 
-def fold_stages(data: TableData) -> list[TableData]:
-    """k folds of everything that is not the test part, and the training as a whole."""
+def fold_stages(data: TableData) -> Sequence[Data]:
+    """k folds of everything that is not the test part, each made when its turn comes, and the training as a whole."""
     params = data.params
     if not params.folds:
         return [data]
     rows = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
     labels = data.encoded.targets[rows].astype(np.int64) if data.classes else None
     splits = fold_rows(rows, labels, params.folds, params.validation_fraction, params.seed)
-    return [TableData(data.encoded, split, params, data.task, data.kinds, fold=True) for split in splits] + [data]
+
+    def fold(split: Split) -> TableData:
+        return TableData(data.encoded, split, params, data.task, data.kinds, fold=True)
+
+    return Lazily([*(partial(fold, split) for split in splits), lambda: data])

@@ -46,13 +46,13 @@ def judged_part(data: TableData) -> str:
     return next(part for part in _PARTS if len(data.rows[part]))
 
 
-def evaluate_table(model: Any, data: TableData, look: Callable[[int], None]) -> dict[str, float]:
-    """The validation part's loss and figures; in a fold also the figures of the part it has not seen. {} without a part."""
+def evaluate_table(model: Any, data: TableData, look: Callable[[int], None]) -> dict[str, float] | None:
+    """The validation part's loss and figures; in a fold also the figures of the part it has not seen. None without a part."""
     answering = Answering(model, data.assets, data.params)
     looks = iter(range(1, 1 << 60))
     watched = data.rows["val"] if len(data.rows["val"]) else data.rows["test"] if data.is_fold else data.rows["val"]
     if not len(watched):
-        return {}
+        return None
     said = answering.answers(data.take(watched), lambda: look(next(looks)))
     found = {"val_loss": _loss(data, answering, watched, said)}
     figures = ("accuracy", "roc_auc") if data.classes else ("rmse", "r2")

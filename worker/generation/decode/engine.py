@@ -56,8 +56,7 @@ class Engine:
         padded = next((size for size in ROWS if size >= rows), rows)
         settings = sampling.padded(padded).tensors()
         state, logits, place = self.begin(prompt)
-        state = [tf.repeat(part, padded, axis=0) for part in state]
-        logits = tf.repeat(logits, padded, axis=0)
+        state, logits = [_rows(part, padded) for part in state], _rows(logits, padded)
         seen = np.zeros((padded, self.vocabulary_size), bool)
         seen[:, prompt] = True
         seen = tf.constant(seen)
@@ -107,3 +106,8 @@ class Engine:
         start = (tf.constant(0), tf.zeros((rows, CHUNK), tf.int32), logits, seen, *state)
         _, out, logits, seen, *new = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
         return (out, logits, seen, *new)
+
+
+def _rows(part: Any, rows: int) -> Any:
+    """A tensor of one row, `rows` times. One operation, outside of any graph each costs the better part of a millisecond."""
+    return part if rows == 1 else tf.tile(part, [rows, *[1] * (part.shape.rank - 1)])
