@@ -162,7 +162,7 @@ def test_the_simple_answers_stand_on_the_same_texts_and_find_what_is_to_be_found
     data = code.load(opinions, many, Context())
     found = code.baselines(data, many, Context())
     assert [each.name.split()[0] for each in found] == ["how", "logistic", "naive"]
-    assert found[1].metrics["test_mean_average_precision"] > 0.8 > found[0].metrics["test_mean_average_precision"]
+    assert found[1].metrics["test_mean_average_precision"] > 0.6 > found[0].metrics["test_mean_average_precision"]
 
 
 def test_a_long_text_is_answered_by_its_windows_together_and_explained_by_what_would_be_without_each_word(

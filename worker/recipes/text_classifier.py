@@ -60,10 +60,12 @@ def evaluate(model: Any, data: LabelledTexts, look: Callable[[int], None]) -> di
     return evaluate_labelled(model, data, look)
 
 
-def sample(model: Any, params: TextClassifierTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(
+    model: Any, params: TextClassifierTrain, assets: Assets, *, seed: int, context: Context, files: Files
+) -> list[Output]:
     """Answers to a few validation texts, the same ones each time."""
     answering = Answering(model, assets, params)
-    said = answering.all_answers(Tokens(assets.arrays["shown_tokens"], assets.arrays["shown_lengths"]))
+    said = answering.all_answers(Tokens(assets.arrays["shown_tokens"], assets.arrays["shown_lengths"]), context.check)
     rows: list[list[Cell]] = []
     for text, truth, one in zip(assets["shown_texts"], assets["shown_labels"], said, strict=True):
         numbers = [answering.names.index(name) for name in truth]
