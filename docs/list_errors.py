@@ -83,7 +83,7 @@ def _words(node: ast.expr, texts: dict[str, ast.expr], deep: int = 0) -> str:
     """A text with {expression} for what is filled in; "" for what is none."""
     match node:
         case ast.Constant(value=str()):
-            return node.value
+            return str(node.value)
         case ast.JoinedStr():
             parts = [p.value if isinstance(p, ast.Constant) else "{" + ast.unparse(p.value) + "}" for p in node.values]  # type: ignore[attr-defined]
             return "".join(map(str, parts))

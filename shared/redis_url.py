@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
 from shared.errors import TrainyardError
@@ -111,7 +112,7 @@ def refusal(err: BaseException) -> str:
         text = str(seen)
         if isinstance(seen, redis.AuthenticationError) or text.startswith(("NOAUTH", "WRONGPASS")):
             return f"it refuses the user or the password ({text}): put the right ones into the URL, redis://USER:PASSWORD@HOST"
-        if isinstance(seen, redis.exceptions.NoPermissionError) or text.startswith("ACL failure"):
+        if isinstance(seen, NoPermissionError) or text.startswith("ACL failure"):
             return f"its user may not do what is needed ({text}): allow it every command on the keys of TRAINYARD_KEY_PREFIX"
         if isinstance(seen, ssl.SSLCertVerificationError):
             return (
