@@ -54,7 +54,7 @@ def train(recipe: str, values: dict[str, Any], text: Path) -> dict[str, Any]:
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
         with publishing(volume, Path(place) / "shown") as (files, _):
             metrics = code.report(outcome.model, data, params, context, files, []).metrics
-            (shown,) = code.sample(outcome.model, params, data.assets, seed=0, files=files)
+            (shown,) = code.sample(outcome.model, params, data.assets, seed=0, context=context, files=files)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     print(f"{recipe}, commit {commit.strip()}, {os.cpu_count()} cores: {outcome.total_steps} steps, "
           f"{outcome.model.count_params():,} weights, {wall:.0f} s wall, {cpu:.0f} s CPU, "

@@ -87,7 +87,9 @@ def _odd_rows():
     ],
 )  # fmt: skip
 def test_any_legal_extreme_trains_and_is_measured(tmp_path, values):
-    params = _params(**{"width": 4, "texts": ["text"], "labels": ["kind"], "max_length": 32, "batch_size": 8} | values)
+    params: Any = _params(
+        **{"width": 4, "texts": ["text"], "labels": ["kind"], "max_length": 32, "batch_size": 8} | values
+    )
     data: Any = code_of(SPEC).load(imported(tmp_path, _odd_rows(), "table"), params, Context())
     model, losses = _trained(data, params)
     assert len(losses) == 3 and all(math.isfinite(loss) for loss in losses)

@@ -182,9 +182,9 @@ def main(order: dict[str, Any], said: Any) -> None:
         )
     if "generate" in order and used is not None:
         loaded = checkpoint.load_model(volume.checkpoint(used).path, Context(volume=volume))
-        generator = code.open_generator(loaded.model, loaded.params, loaded.assets)
+        generator: Any = code.open_generator(loaded.model, loaded.params, loaded.assets)
         gparams = validate_params(spec.use("generate").params, order["generate"])
-        given = ({},) if spec.use("generate").inputs else ()
+        given: Any = ({},) if spec.use("generate").inputs else ()
         made = []
         for _ in range(2):
             with tempfile.TemporaryDirectory() as folder:

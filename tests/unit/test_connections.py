@@ -44,7 +44,7 @@ def worker():
     found.poller.close()
 
 
-def connection(worker, sock):
+def connection(worker, sock) -> Any:
     return TConn(worker.cfg, sock, ("127.0.0.1", 1), ("127.0.0.1", 2))
 
 
@@ -101,7 +101,8 @@ def test_a_thread_does_not_wait_for_data_that_the_loop_has_seen(worker, ends):
 
 def test_the_parser_reads_by_recv_of_the_socket_it_is_given_and_keeps_what_came_too_early(worker, ends):
     conn = connection(worker, ends[0])
-    conn.sock = PatientSocket(conn.sock)
+    patient: Any = PatientSocket(conn.sock)
+    conn.sock = patient
     conn.init()
     conn.sock.begin(REQUEST + b"GET /next")
     request = next(conn.parser)
@@ -109,11 +110,12 @@ def test_the_parser_reads_by_recv_of_the_socket_it_is_given_and_keeps_what_came_
     assert request.body.read() == b""
     assert conn.parser.unreader.take_buffered() == b"GET /next"
     assert conn.parser.unreader.take_buffered() == b"", "once"
-    assert default_environ(request, conn.sock, worker.cfg)["gunicorn.socket"] is conn.sock
+    assert default_environ(request, patient, worker.cfg)["gunicorn.socket"] is conn.sock
 
 
 def test_a_parser_is_made_of_any_socket(worker, ends):
-    parser = http.get_parser(worker.cfg, PatientSocket(ends[0]), ("127.0.0.1", 1))
+    source: Any = PatientSocket(ends[0])
+    parser: Any = http.get_parser(worker.cfg, source, ("127.0.0.1", 1))
     ends[1].sendall(REQUEST)
     assert next(parser).path == "/healthz"
 

@@ -1,6 +1,7 @@
 """Figures of models against arithmetic done by hand, and verdicts on made-up models whose worth is known."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_figures_of_any_number_of_labels_are_those_of_scikit_learn():
     truth = (rng.random((80, 4)) < [0.5, 0.3, 0.1, 0.0]).astype(np.float32)
     said = np.round(0.6 * rng.random((80, 4)) + 0.4 * truth, 1)  # equal ones among them
     found, claims = label_metrics(truth, said), said >= 0.5
-    options = {"zero_division": 0}
+    options: Any = {"zero_division": 0}
     assert found["micro_f1"] == pytest.approx(metrics.f1_score(truth, claims, average="micro", **options))
     assert found["macro_f1"] == pytest.approx(metrics.f1_score(truth[:, :3], claims[:, :3], average="macro", **options))
     assert found["subset_accuracy"] == pytest.approx(metrics.accuracy_score(truth, claims))
@@ -104,6 +105,7 @@ def test_figures_of_any_number_of_labels_are_those_of_scikit_learn():
     assert found["log_loss"] == pytest.approx(np.mean(columns), rel=1e-4)
     wrong = (claims != (truth > 0.5)).any(axis=1)
     assert set(worst_of_many(truth, said, 100).tolist()) == set(np.flatnonzero(wrong).tolist())
+    shown: Any
     (shown,) = label_outputs(truth, said, ["a", "b", "c", "never"])
     assert [row[0] for row in shown.rows[:1]] == ["a"] and shown.rows[-1][-1] is None and dump_outputs([shown])
 

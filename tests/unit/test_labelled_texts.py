@@ -1,6 +1,7 @@
 """Texts with labels as they are read from a table: what is left out, what is equal, tokens, windows."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, 
 def _read(tmp_path, lines, **values):
     """(params, the opened dataset, its rows)."""
     inputs = imported(tmp_path, [("t.csv", "\n".join(lines).encode())], "table")
-    params = validate_params(SPEC.train_params, {"texts": ["text"], "labels": ["mood"]} | values)
+    params: Any = validate_params(SPEC.train_params, {"texts": ["text"], "labels": ["mood"]} | values)
     return SimpleNamespace(
         params=params, opened=inputs["data"], rows=read_rows(inputs["data"], params.texts, params, Context())
     )

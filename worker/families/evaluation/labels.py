@@ -67,7 +67,7 @@ def label_outputs(truth: np.ndarray, probabilities: np.ndarray, names: Sequence[
     order = np.argsort(-there, kind="stable")
     rows: list[list[Cell]] = [
         [
-            names[i],
+            str(names[i]),
             int(there[i]),
             int(said[:, i].sum()),
             round(float(precision[i]), 4),

@@ -229,8 +229,10 @@ def _with_their_like(split: Split, rows: TextRows) -> Split:
     """Every text goes where the first of its like has gone."""
     if len(np.unique(rows.groups)) == len(rows.groups):
         return split
-    parts = [np.flatnonzero(np.isin(rows.groups, rows.groups[part])) for part in (split.train, split.val, split.test)]
-    return Split(*parts, split.notes)
+    train, val, test = (
+        np.flatnonzero(np.isin(rows.groups, rows.groups[part])) for part in (split.train, split.val, split.test)
+    )
+    return Split(train, val, test, split.notes)
 
 
 def fold_stages(data: LabelledTexts) -> Sequence[Data]:

@@ -63,5 +63,6 @@ def _windows(tokens: Any, length: int) -> Any:
     count = tf.clip_by_value((size + length - 1) // length, 1, MOST_WINDOWS)
     gaps = tf.maximum(count - 1, 1)
     starts = (2 * tf.range(count) * tf.maximum(size - length, 0) + gaps) // (2 * gaps)
-    filled = tf.pad(tokens, [[0, tf.maximum(length - size, 0)]], constant_values=PAD)
+    room: Any = [[0, tf.maximum(length - size, 0)]]
+    filled = tf.pad(tokens, room, constant_values=PAD)
     return tf.ensure_shape(tf.gather(filled, starts[:, None] + tf.range(length)[None]), (None, length))

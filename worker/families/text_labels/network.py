@@ -50,9 +50,8 @@ def text_network(
 
 
 def _vectors(kinds: int, width: int) -> Any:
-    return layers.Embedding(
-        kinds, width, embeddings_initializer=keras.initializers.RandomUniform(-0.25, 0.25), name="tokens_"
-    )
+    begin: Any = keras.initializers.RandomUniform(-0.25, 0.25)
+    return layers.Embedding(kinds, width, embeddings_initializer=begin, name="tokens_")
 
 
 def _phrases(
@@ -77,7 +76,7 @@ def _both_ways(
     h = layers.Dropout(dropout / 2, name="drop_tokens")(_vectors(kinds, width)(tokens)) * there
     mask = ops.not_equal(tokens, PAD)
     for number in range(layers_):
-        lstm = layers.LSTM(width, return_sequences=True, use_cudnn=False)
+        lstm = layers.LSTM(width, return_sequences=True, use_cudnn=False)  # type: ignore[arg-type]
         h = layers.Bidirectional(lstm, name=f"lstm_{number}")(h, mask=mask)
         if number < layers_ - 1:
             h = layers.Dropout(dropout / 2, name=f"drop_{number}")(h)

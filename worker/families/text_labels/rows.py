@@ -98,7 +98,7 @@ def read_rows(opened: OpenInput, texts: Sequence[str], params: Any, context: Con
     part_column = opened.dataset.report.facts.get("part_column")
     found = _Read()
     with open_table(opened.folder) as table:
-        wanted = list(dict.fromkeys([*texts, *params.labels, *([part_column] if part_column else [])]))
+        wanted: list[str] = list(dict.fromkeys([*texts, *params.labels, *([part_column] if part_column else [])]))
         going = Going(context, "loading", table.num_rows)
         for start in range(0, table.num_rows, AT_ONCE):
             stop = min(start + AT_ONCE, table.num_rows)
