@@ -196,13 +196,13 @@ def test_samples_never_change_a_training(volume, monkeypatch):
     _run(volume, quiet)
     before = tiny_gan.sample
 
-    def disturbing(model, params, assets, *, seed, files):
+    def disturbing(model, params, assets, *, seed, context, files):
         random.random()
         np.random.random()
         keras.random.normal((1,))
         keras.random.normal((1,), seed=model.noise)
         model.judge(keras.random.normal((2, 2)), training=True)  # its dropout draws
-        return before(model, params, assets, seed=seed, files=files)
+        return before(model, params, assets, seed=seed, context=context, files=files)
 
     monkeypatch.setattr(tiny_gan, "sample", disturbing)
     _run(volume, loud)
