@@ -137,12 +137,12 @@ class _Alike:
         for features in self._all:
             for name, value in features.numbers.items():
                 logs.setdefault(name, []).append(math.log(value))
-        self._centre = {name: sum(values) / len(values) for name, values in logs.items()}
+        self.centre = {name: sum(values) / len(values) for name, values in logs.items()}
         free = () if scales else _NO_COST
         counts = {
             name for features in self._all for name, value in features.numbers.items() if not _is_rate(name, value)
         }
-        self._weight = {name: COUNT if name in counts and name not in free else RATE for name in self._centre}
+        self._weight = {name: COUNT if name in counts and name not in free else RATE for name in self.centre}
         differ = [name for name, values in logs.items() if len(values) < len(costs) or max(values) - min(values) > 1e-9]
         words = {name for features in self._all for name in features.words}
         differing = [name for name in words if len({features.words.get(name) for features in self._all}) > 1]
@@ -154,14 +154,14 @@ class _Alike:
         key = repr(features)
         if self._asked[0] != key:
             words = sorted(features.words.keys() | self._words)
-            like = [self._like(features, other, self._centre, words) for other in self._all]
-            self._asked = (key, [*like, self._like(features, features, self._centre, words)])
+            like = [self._like(features, other, self.centre, words) for other in self._all]
+            self._asked = (key, [*like, self._like(features, features, self.centre, words)])
         return self._asked[1]
 
     def _like(self, a: Features, b: Features, numbers: Iterable[str], words: Iterable[str]) -> float:
         total, far = LEVEL**2, 0.0
         for name in numbers:
-            centre, weight = self._centre[name], self._weight[name]
+            centre, weight = self.centre[name], self._weight[name]
             x = math.log(a.numbers[name]) - centre if name in a.numbers else 0.0
             y = math.log(b.numbers[name]) - centre if name in b.numbers else 0.0
             total += weight * weight * x * y
@@ -179,7 +179,9 @@ class _Fit:
     """One regression. values: by number of the cost, newest first."""
 
     def __init__(self, what: str, costs: Sequence[Cost], values: Mapping[int, float], alike: _Alike):
-        self._powers, self._alike, self._rows = POWERS.get(what, {}), alike, list(values)
+        powers = POWERS.get(what, {})
+        self._powers = {name: power for name, power in powers.items() if name in alike.centre}  # of what jobs here have
+        self._alike, self._rows = alike, list(values)
         rest = [math.log(value) - self._guess(costs[i].features) for i, value in values.items()]
         self._level = sum(rest) / len(rest)
         rest = [value - self._level for value in rest]
