@@ -20,14 +20,10 @@ Row = list[float]
 # features, and over which distance; how far equal jobs differ; and how much more so an entry of 30 jobs ago.
 LEVEL, BEND, NOISE, AGED = 2.0, 0.4, 0.25, 1.0
 REACH = 1.0
-COUNT, RATE, WORD, DEVICE = (
-    0.35,
-    0.03,
-    0.2,
-    1.5,
-)  # how far powers of counts and of rates, and words, may change the cost
+# How far the powers of counts, of what is planned by them, and of rates may be from those guessed; how far words change the cost.
+COUNT, PLAN, RATE, WORD, DEVICE = 0.35, 0.08, 0.03, 0.2, 1.5
 _MOST_SAID = 4_000  # answers remembered
-_OF_THE_WHOLE = ("steps", "evaluations", "generating")  # what the length of a job may change
+_PLANNED = ("steps", "evaluations")  # ratios to what the params speak of: what is planned comes true, more or less
 _NO_COST = ("steps", "epochs", "eval_every", "early_stopping_patience", "warmup_steps", "max_tokens")  # of one step
 
 # What is known beforehand of names that recipes share: the power of the cost of one step (or row evaluated) that goes with each.
@@ -82,7 +78,7 @@ class Learnt:
         self.costs = tuple(costs)
         self._fits: dict[str, _Fit | None] = {}
         self._said: dict[tuple[str, str], Length | None] = {}
-        self._alike: dict[bool, _Alike] = {}
+        self._alike: dict[str, _Alike] = {}
         self.wholes: dict[str, Any] = {}  # what futures.py has drawn from this, by features
 
     def __len__(self) -> int:
@@ -121,28 +117,28 @@ class Learnt:
     def _fit(self, what: str) -> "_Fit | None":
         if what not in self._fits:
             values = {i: value for i, cost in enumerate(self.costs) if (value := seen(what, cost)) is not None}
-            scales = what in _OF_THE_WHOLE
-            if values and scales not in self._alike:
-                self._alike[scales] = _Alike(self.costs, scales)
-            self._fits[what] = _Fit(what, self.costs, values, self._alike[scales]) if values else None
+            kind = "plan" if what in _PLANNED else "use" if what == "generating" else "phase"
+            if values and kind not in self._alike:
+                self._alike[kind] = _Alike(self.costs, kind)
+            self._fits[what] = _Fit(what, self.costs, values, self._alike[kind]) if values else None
         return self._fits[what]
 
 
 class _Alike:
-    """Covariances of what jobs cost. scales: whether how long a job is to train may change it."""
+    """Covariances of what jobs cost. kind: "phase", which the length of a training hardly changes; "use" of a model; or "plan"."""
 
-    def __init__(self, costs: Sequence[Cost], scales: bool):
+    def __init__(self, costs: Sequence[Cost], kind: str):
         self._all = [cost.features.with_words(device=cost.device) for cost in costs]
         logs: dict[str, list[float]] = {}
         for features in self._all:
             for name, value in features.numbers.items():
                 logs.setdefault(name, []).append(math.log(value))
-        self._centre = {name: sum(values) / len(values) for name, values in logs.items()}
-        free = () if scales else _NO_COST
+        self.centre = {name: sum(values) / len(values) for name, values in logs.items()}
+        free, count = _NO_COST if kind == "phase" else (), PLAN if kind == "plan" else COUNT
         counts = {
             name for features in self._all for name, value in features.numbers.items() if not _is_rate(name, value)
         }
-        self._weight = {name: COUNT if name in counts and name not in free else RATE for name in self._centre}
+        self._weight = {name: count if name in counts and name not in free else RATE for name in self.centre}
         differ = [name for name, values in logs.items() if len(values) < len(costs) or max(values) - min(values) > 1e-9]
         words = {name for features in self._all for name in features.words}
         differing = [name for name in words if len({features.words.get(name) for features in self._all}) > 1]
@@ -154,14 +150,14 @@ class _Alike:
         key = repr(features)
         if self._asked[0] != key:
             words = sorted(features.words.keys() | self._words)
-            like = [self._like(features, other, self._centre, words) for other in self._all]
-            self._asked = (key, [*like, self._like(features, features, self._centre, words)])
+            like = [self._like(features, other, self.centre, words) for other in self._all]
+            self._asked = (key, [*like, self._like(features, features, self.centre, words)])
         return self._asked[1]
 
     def _like(self, a: Features, b: Features, numbers: Iterable[str], words: Iterable[str]) -> float:
         total, far = LEVEL**2, 0.0
         for name in numbers:
-            centre, weight = self._centre[name], self._weight[name]
+            centre, weight = self.centre[name], self._weight[name]
             x = math.log(a.numbers[name]) - centre if name in a.numbers else 0.0
             y = math.log(b.numbers[name]) - centre if name in b.numbers else 0.0
             total += weight * weight * x * y
@@ -179,7 +175,9 @@ class _Fit:
     """One regression. values: by number of the cost, newest first."""
 
     def __init__(self, what: str, costs: Sequence[Cost], values: Mapping[int, float], alike: _Alike):
-        self._powers, self._alike, self._rows = POWERS.get(what, {}), alike, list(values)
+        powers = POWERS.get(what, {})
+        self._powers = {name: power for name, power in powers.items() if name in alike.centre}  # of what jobs here have
+        self._alike, self._rows = alike, list(values)
         rest = [math.log(value) - self._guess(costs[i].features) for i, value in values.items()]
         self._level = sum(rest) / len(rest)
         rest = [value - self._level for value in rest]

@@ -62,7 +62,7 @@ def known(site):
 
 
 def test_what_is_left_counts_down_while_the_worker_has_nothing_new_to_say(site, visit, known):
-    known("gpt", reporting=spent(14.0), baselines=spent(2.0))
+    known("gpt", reporting=spent(60.0), baselines=spent(1.0))
     job = site.running(kind="train", recipe="gpt", params={"steps": 100})
     measured = {"spent": {}, "phase_s": 0.0, "silent_s": 0.0}
     site.progress(job, phase="reporting", step=100, total_steps=100, **measured)
@@ -71,17 +71,16 @@ def test_what_is_left_counts_down_while_the_worker_has_nothing_new_to_say(site, 
     expect(clock).to_contain_text("3 like it")
     expect(page.locator("#status .phase")).to_have_text("measuring the finished model")
     first = clock.inner_text()
-    assert re.search(r"about 1\d s left", first), first
-    expect(clock).not_to_contain_text(first.splitlines()[0])  # by itself, within a few seconds
-    assert seconds_left(clock.inner_text()) < seconds_left(first)
+    expect(clock).not_to_contain_text(first.splitlines()[0], timeout=30_000)  # by itself
+    assert seconds_left(clock.inner_text()) < seconds_left(first) <= 62
     site.store.cancel(job.id)
     site.store.release(job.id, job.attempt, "drained")
 
 
 def seconds_left(text: str) -> int:
-    found = re.search(r"about (\d+) s left", text)
+    found = re.search(r"about (?:(\d+) min ?)?(?:(\d+) s )?left", text)
     assert found, text
-    return int(found[1])
+    return 60 * int(found[1] or 0) + int(found[2] or 0)
 
 
 def test_the_form_says_how_long_it_takes_and_again_when_something_is_changed(site, visit, known):
@@ -95,8 +94,8 @@ def test_the_form_says_how_long_it_takes_and_again_when_something_is_changed(sit
     page.wait_for_function(ASKED_AGAIN, polling=700)  # the web remembers for two seconds that nothing was known
     short = said.inner_text()
     page.get_by_label("Steps", exact=True).fill("100000")
-    expect(said).to_contain_text(re.compile(r"\d (h|d)"))
-    assert said.inner_text() != short
+    expect(said).not_to_have_text(short)
+    expect(said).to_contain_text(re.compile(r"about \d+ d"))
     assert re.search(r"done by \d\d:\d\d", said.inner_text())
     page.get_by_label("Steps", exact=True).fill("-5")
     expect(said).to_have_text("")

@@ -100,6 +100,13 @@ def test_how_the_cost_grows_with_a_param_is_learnt_and_the_range_narrows():
     assert median(widths[-6:]) < median(widths[:3])
 
 
+def test_a_param_that_no_job_here_had_changes_nothing():
+    asked = a_cost().features
+    more = Features(asked.numbers | {"context": 1_000, "layers": 12}, asked.words)
+    told, same = told_whole([a_cost(), a_cost()], more), told_whole([a_cost(), a_cost()], asked)
+    assert told and same and told.median_s == pytest.approx(same.median_s, rel=0.01)
+
+
 def test_one_job_that_ran_beside_much_else_spoils_nothing():
     slow = a_cost()
     slow.phases["training"].seconds *= 20

@@ -13,6 +13,7 @@ ALLOWED = {
     ("access.py", None),
     ("waiting.py", "get"),
     ("api/job_events.py", "get"),
+    ("told_progress.py", "get"),
     ("api/health.py", "counts"),
 }
 
