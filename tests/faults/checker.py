@@ -243,6 +243,7 @@ class _Check:
             "idempotency:",
             "jobs:",
             "deleted:",
+            "broker:",
         )
         single = {
             f"{p}:{n}"
