@@ -24,16 +24,16 @@ _COMMON = 0.9  # share of the variance that all phases of a job have in common: 
 # Where no job of the recipe has ended yet: lengths in seconds that are no more than an order of magnitude, from the small jobs of
 # benchmarks/eta.py. What a step costs is never guessed.
 _GUESSED = {
-    "starting": Length.about(0.5, 1.0),
-    "loading": Length.about(1.0, 1.0),
+    "starting": Length.about(0.5, 1.4),
+    "loading": Length.about(1.0, 1.4),
     "compiling": Length.about(4.0, 0.7),
-    "first evaluating": Length.about(1.0, 1.0),
-    "evaluating": Length.about(0.3, 1.0),
-    "first sampling": Length.about(1.0, 1.0),
-    "sampling": Length.about(0.3, 1.0),
+    "first evaluating": Length.about(1.0, 1.4),
+    "evaluating": Length.about(0.3, 1.4),
+    "first sampling": Length.about(1.0, 1.4),
+    "sampling": Length.about(0.3, 1.4),
     "saving": Length.about(0.2, 0.8),
-    "reporting": Length.about(1.0, 1.0),
-    "baselines": Length.about(1.0, 1.0),
+    "reporting": Length.about(1.0, 1.4),
+    "baselines": Length.about(1.0, 1.4),
     "ending": Length.about(0.1, 0.8),
 }
 _MOST_WHOLES = 500  # answers remembered
@@ -43,8 +43,11 @@ _RATE_SPREAD, _FIRST_SPREAD = (
     0.35,
 )  # of the own pace: of what is left however long it was measured, and after a second
 _UNREST = 0.8  # share of how far jobs differ by which the pace of one changes on its way. A guess
+_WARM = 0.2  # share of a use before which its own pace, nearly all compiling, says nothing. A guess
+_WARMS_UP = 2.0  # of the own pace of a use: its first steps compile, and it only tells the mean of all
 _PARTS_SPREAD = 0.3  # of a phase's own parts, after the first of them
 _OTHERS_SPREAD = 0.4  # of what other jobs say of a step beside the own pace, at least: the machine may be busier now
+_STILL_SPREAD = 1.2  # of how long a training says nothing: an order of magnitude, once it is longer than usual
 _CHUNK_S = 1.0  # of stepping: about how often progress is told
 _STOPS_EARLY = 0.4  # chance that a job that may stop early does, where no other has told
 
@@ -91,9 +94,9 @@ class _Rest:
         often = times if isinstance(times, list) else [times] * DRAWS
         self.seconds = [s + n * exp(log_s + spread * z) for s, n, z in zip(self.seconds, often, _zs(what), strict=True)]
 
-    def add_left(self, what: str, elapsed_s: float, own: Length | None = None) -> None:
-        """What is left of a phase that has lasted elapsed_s. own: what its own parts say of the whole of it."""
-        length = _beside(self.known(what), own) or Length.about(max(elapsed_s, 0.5), 1.0)
+    def add_left(self, what: str, elapsed_s: float, own: Length | None = None, *, alone: bool = False) -> None:
+        """What is left of a phase that has lasted elapsed_s. own: what its parts say of all of it; alone: nothing else counts."""
+        length = (own if alone else _beside(self.known(what), own)) or Length.about(max(elapsed_s, 0.5), 1.0)
         for i, z in enumerate(_zs(what)):
             self.seconds[i] += length.left(elapsed_s, z)
 
@@ -219,7 +222,7 @@ def _steps_done(job: Job, progress: Progress) -> float:
 
 def _trains(rest: _Rest, counts: list[float], step: Length, silent_s: float = 0.0) -> None:
     """Add steps by draw. silent_s: how long ago the last of those that are told was taken."""
-    chunk = Length.about(max(step.median_s, _CHUNK_S), 0.3)
+    chunk = Length.about(max(step.median_s, _CHUNK_S), _STILL_SPREAD)
     for i, z in enumerate(_zs("training")):
         seconds = counts[i] * step.draw(z)
         if seconds > silent_s and silent_s < 2 * chunk.median_s:
@@ -286,12 +289,15 @@ def _use_left(rest: _Rest, progress: Progress, elapsed: float, since_s: float) -
     own = None
     if progress.phase == "generating":
         if progress.steps_per_s and progress.total_steps:
-            rate = Length.about(1 / progress.steps_per_s, _FIRST_SPREAD / math.sqrt(max(elapsed, 0.2)) + _RATE_SPREAD)
-            left_steps = max(progress.total_steps - progress.step, 0)
-            own = Length.about(elapsed + left_steps * rate.median_s, rate.spread)
-        elif not len(rest.learnt):
+            to_go = max(progress.total_steps - progress.step, 0)
+            share = 1 - to_go / progress.total_steps
+            if share >= _WARM:
+                spread = _WARMS_UP * (1 - share) + _RATE_SPREAD
+                own = Length.about(elapsed + to_go / progress.steps_per_s, spread)
+        if own is None and not len(rest.learnt):
             return None
-    rest.add_left(order[at], elapsed, own)
+    both = together(rest.known(order[at]), own)
+    rest.add_left(order[at], elapsed, both, alone=True)
     for phase in order[at + 1 :]:
         if phase != "loading" or rest.features.words.get("cold") != "warm":
             rest.add(phase)
