@@ -313,5 +313,19 @@ SPEC = RecipeSpec(
     source="DLinear and NLinear: Zeng et al. 2022, arXiv:2205.13504; pieces of the past: SegRNN, Lin et al. 2023, "
     "arXiv:2308.11200, PatchTST, "
     "Nie et al. 2022, arXiv:2211.14730; normalising windows: RevIN, Kim et al. 2022; quantiles: Koenker, Bassett 1978",
+    shape=(
+        "known",
+        "calendar",
+        "holidays",
+        "context",
+        "horizon",
+        "network",
+        "normalise",
+        "width",
+        "layers",
+        "heads",
+        "patch",
+        "interval",
+    ),  # fmt: skip
     check=check,
 )

@@ -247,5 +247,16 @@ SPEC = RecipeSpec(
     "arXiv:1612.08220",
     limits="It knows words from its training texts alone: of texts about other things, in another style or language, its answers "
     "and their probabilities mean little.",
+    shape=(
+        "labels",
+        "network",
+        "width",
+        "layers",
+        "heads",
+        "token_evidence",
+        "tokens",
+        "vocabulary_size",
+        "max_length",
+    ),
     check=check_texts,
 )

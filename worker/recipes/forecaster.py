@@ -38,11 +38,13 @@ def compile_args(params: ForecasterTrain, assets: Assets) -> dict[str, Any]:
     return {"loss": SeriesLoss(params.point, params.interval)}
 
 
-def evaluate(model: Any, data: SeriesData, look: Callable[[int], None]) -> dict[str, float]:
+def evaluate(model: Any, data: SeriesData, look: Callable[[int], None]) -> dict[str, float] | None:
     return evaluate_series(model, data, look)
 
 
-def sample(model: Any, params: ForecasterTrain, assets: Assets, *, seed: int, files: Files) -> list[Output]:
+def sample(
+    model: Any, params: ForecasterTrain, assets: Assets, *, seed: int, context: Context, files: Files
+) -> list[Output]:
     return shown_forecasts(model, params, assets)
 
 

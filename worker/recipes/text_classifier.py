@@ -56,7 +56,7 @@ def compile_args(params: TextClassifierTrain, assets: Assets) -> dict[str, Any]:
     return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
 
-def evaluate(model: Any, data: LabelledTexts, look: Callable[[int], None]) -> dict[str, float]:
+def evaluate(model: Any, data: LabelledTexts, look: Callable[[int], None]) -> dict[str, float] | None:
     return evaluate_labelled(model, data, look)
 
 

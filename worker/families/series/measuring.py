@@ -30,10 +30,10 @@ _SHOWN_PAST = 4  # horizons of the past drawn before a forecast, at most
 _OCCLUDED = 500  # windows
 
 
-def evaluate_series(model: Any, data: SeriesData, look: Callable[[int], None]) -> dict[str, float]:
-    """The validation part's loss and figures, on as many windows as are sensible; {} without one."""
+def evaluate_series(model: Any, data: SeriesData, look: Callable[[int], None]) -> dict[str, float] | None:
+    """The validation part's loss and figures, on as many windows as are sensible; None without one."""
     if not data.split["val"]:
-        return {}
+        return None
     looks = iter(range(1, 1 << 60))
     part = part_of(data, "val", watched=True)
     said = Answering(model, data.params).answers(data.inputs(part.channel, part.place), lambda: look(next(looks)))

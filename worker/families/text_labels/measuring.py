@@ -62,14 +62,14 @@ def figures_of(data: LabelledTexts, places: np.ndarray, said: np.ndarray) -> dic
     return label_metrics(truth, said) if data.many else class_metrics(truth, said)
 
 
-def evaluate_labelled(model: Any, data: LabelledTexts, look: Callable[[int], None]) -> dict[str, float]:
-    """The validation part's loss and figures; in a fold also the figures of the part it has not seen. {} without a part."""
+def evaluate_labelled(model: Any, data: LabelledTexts, look: Callable[[int], None]) -> dict[str, float] | None:
+    """The validation part's loss and figures; in a fold also the figures of the part it has not seen. None without a part."""
     answering = Answering(model, data.assets, data.params)
     looks = iter(range(1, 1 << 60))
     fallback = data.places["test"] if data.is_fold else data.places["val"]
     watched = measured_places(data, "val") if len(data.places["val"]) else fallback
     if not len(watched):
-        return {}
+        return None
 
     def answers(places: np.ndarray) -> np.ndarray:
         return answering.answers(data.tokens, places, lambda: look(next(looks)))
