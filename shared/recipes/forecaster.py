@@ -278,6 +278,8 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
 
 _NO_DATES = "the table has no column of dates; name one of rising numbers, or write dates like 2020-01-31"
 
+_SHAPE = ("network", "width", "layers", "heads", "patch")  # of the network alone
+
 SPEC = RecipeSpec(
     name="forecaster",
     version=1,
@@ -313,19 +315,6 @@ SPEC = RecipeSpec(
     source="DLinear and NLinear: Zeng et al. 2022, arXiv:2205.13504; pieces of the past: SegRNN, Lin et al. 2023, "
     "arXiv:2308.11200, PatchTST, "
     "Nie et al. 2022, arXiv:2211.14730; normalising windows: RevIN, Kim et al. 2022; quantiles: Koenker, Bassett 1978",
-    shape=(
-        "known",
-        "calendar",
-        "holidays",
-        "context",
-        "horizon",
-        "network",
-        "normalise",
-        "width",
-        "layers",
-        "heads",
-        "patch",
-        "interval",
-    ),  # fmt: skip
+    shape=("known", "calendar", "holidays", "context", "horizon", "interval", "normalise", *_SHAPE),
     check=check,
 )
