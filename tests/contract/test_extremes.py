@@ -30,7 +30,7 @@ _NO_SIZE = {
 _TIMES = 32  # of the case's own size; what a few seconds of one core allow
 _SIDE = 256  # at most, where 0 means "as the data are": the side of a picture
 _SHIPPED = [name for name, case in CASES.items() if case.recipe in RECIPES]
-_FEW = ("smallest", "odd", "large")
+_FEW = ("smallest", "odd")
 
 
 def fields_of(recipe: str) -> dict[str, dict[str, Any]]:
