@@ -82,7 +82,7 @@ def examples() -> tuple[Example, ...]:
     )
     topics = Example(
         "python_topics",
-        "Python's language reference (some 800 paragraphs, which section is each of?)",
+        "Sections of Python's language reference (800 paragraphs)",
         "text_classifier",
         lambda: [("python_topics.csv", topics_csv())],
         {"labels": ["section"]},
