@@ -105,7 +105,7 @@ def test_of_a_queued_job_the_list_and_the_page_say_when_it_will_be_done(site, vi
     known("gpt")
     now = utc_now()
     site.store.presence.announce(WorkerInfo(id="idle", host="h", pid=1, device="cpu", queues=["train"], since=now))
-    job, _ = site.store.submit(JobRequest(kind="train", recipe="gpt", params={"steps": 100}))
+    job, _ = site.store.submit(JobRequest(kind="train", recipe="gpt", params={"steps": 100}, priority=10))
     page = visit(f"/jobs/{job.id}")
     expect(page.locator("#status")).to_contain_text("done in about")
     page.goto("/jobs")
