@@ -115,7 +115,7 @@ def test_any_legal_extreme_trains_and_is_measured(tmp_path, values):
     report = code.report(model, data, params, Context(), Files(tmp_path / "shown"), [])
     assert report.metrics and all(not math.isnan(value) for value in report.metrics.values())
     assert report.predictions.shape == (report.rows, 2)
-    assert code.sample(model, params, data.assets, seed=0, files=Files(tmp_path / "shown"))
+    assert code.sample(model, params, data.assets, seed=0, context=Context(), files=Files(tmp_path / "shown"))
 
 
 def test_batches_depend_on_seed_and_step_alone(shops):
