@@ -14,7 +14,8 @@ from statistics import NormalDist
 
 from shared.clock.features import Features
 from shared.clock.learning import Learnt
-from shared.clock.lengths import Length, at_least, together
+from shared.clock.lengths import Length, together
+from shared.clock.own_pace import RATE_SPREAD, average, beside, by_parts, later_times, step_of
 from shared.clock.plan import planned_evaluations, planned_steps
 from shared.jobs.job import Job, PhaseSpent, Progress, State
 
@@ -38,15 +39,8 @@ _GUESSED = {
 }
 _MOST_WHOLES = 500  # answers remembered
 _AFTER = ("reporting", "baselines", "ending")
-_RATE_SPREAD, _FIRST_SPREAD = (
-    0.06,
-    0.35,
-)  # of the own pace: of what is left however long it was measured, and after a second
-_UNREST = 0.8  # share of how far jobs differ by which the pace of one changes on its way. A guess
 _WARM = 0.2  # share of a use before which its own pace, nearly all compiling, says nothing. A guess
 _WARMS_UP = 2.0  # of the own pace of a use: its first steps compile, and it only tells the mean of all
-_PARTS_SPREAD = 0.3  # of a phase's own parts, after the first of them
-_OTHERS_SPREAD = 0.4  # of what other jobs say of a step beside the own pace, at least: the machine may be busier now
 _STILL_SPREAD = 1.2  # of how long a training says nothing: an order of magnitude, once it is longer than usual
 _CHUNK_S = 1.0  # of stepping: about how often progress is told
 _STOPS_EARLY = 0.4  # chance that a job that may stop early does, where no other has told
@@ -96,7 +90,7 @@ class _Rest:
 
     def add_left(self, what: str, elapsed_s: float, own: Length | None = None, *, alone: bool = False) -> None:
         """What is left of a phase that has lasted elapsed_s. own: what its parts say of all of it; alone: nothing else counts."""
-        length = (own if alone else _beside(self.known(what), own)) or Length.about(max(elapsed_s, 0.5), 1.0)
+        length = (own if alone else beside(self.known(what), own)) or Length.about(max(elapsed_s, 0.5), 1.0)
         for i, z in enumerate(_zs(what)):
             self.seconds[i] += length.left(elapsed_s, z)
 
@@ -164,12 +158,12 @@ def left(learnt: Learnt, features: Features, job: Job, since_s: float) -> Future
     if job.kind == "generate":
         return _use_left(rest, progress, elapsed, since_s)
     if progress.phase in _AFTER:
-        rest.add_left(progress.phase, elapsed, _by_parts(progress, elapsed))
+        rest.add_left(progress.phase, elapsed, by_parts(progress, elapsed))
         for phase in _AFTER[_AFTER.index(progress.phase) + 1 :]:
             rest.add(phase)
         return rest.seconds, rest.guessed
-    others, own = learnt.length("training", features), _own_step(job, progress, learnt.unrest())
-    step = _beside(others, own)
+    others, own = learnt.length("training", features), step_of(job, progress, learnt.unrest())
+    step = beside(others, own)
     if step is None:
         return None
     _head_left(rest, progress, here, elapsed)
@@ -187,10 +181,10 @@ def _head_left(rest: _Rest, progress: Progress, here: Mapping[str, PhaseSpent], 
     order = ("starting", "loading", "compiling")
     stages_left = progress.stages_left if progress.stages_left is not None else rest.learnt.stages(rest.features) - 1
     if progress.phase in order:
-        rest.add_left(progress.phase, elapsed, _by_parts(progress, elapsed))
+        rest.add_left(progress.phase, elapsed, by_parts(progress, elapsed))
         for phase in order[order.index(progress.phase) + 1 :]:
             rest.add(phase)
-    rest.add("compiling", float(stages_left), _own(here, "compiling") if stages_left else None)
+    rest.add("compiling", float(stages_left), average(here, "compiling") if stages_left else None)
     if progress.phase == "saving":
         rest.add_left("saving", elapsed)
     rest.add("saving", float(stages_left + (progress.phase != "saving")))
@@ -251,10 +245,10 @@ def _evaluations_left(
     times = [float(max(count, 0)) * share for share in shares]
     for phase in ("evaluating", "sampling"):
         spent = here.get(phase)
-        own = _own_later(spent, progress.phase == phase)
+        own = later_times(spent, progress.phase == phase)
         if progress.phase == phase:
             first = spent is None or spent.times <= spent.first_times
-            parts = _by_parts(progress, elapsed)
+            parts = by_parts(progress, elapsed)
             rest.add_left(f"first {phase}" if first else phase, elapsed, together(parts, own))
         extra = 1.0 if phase == "sampling" and open_one else 0.0
         _repeated(rest, phase, [t + extra for t in times], begun=spent is not None, own=own)
@@ -265,19 +259,7 @@ def _repeated(rest: _Rest, phase: str, times: list[float], *, begun: bool = Fals
     if not begun:
         rest.add(f"first {phase}", [min(t, 1.0) for t in times])
         times = [max(t - 1.0, 0.0) for t in times]
-    rest.add(phase, times, _beside(rest.known(phase), own))
-
-
-def _own_later(spent: PhaseSpent | None, is_open: bool) -> Length | None:
-    """What a phase that comes again and again has cost in this attempt, its first time aside. is_open: it is in it now."""
-    if spent is None:
-        return None
-    count = spent.times - spent.first_times - is_open
-    if count > 0 and spent.seconds > spent.first_seconds:
-        return Length.about((spent.seconds - spent.first_seconds) / count, max(0.3 / math.sqrt(count), 0.08))
-    if spent.times > is_open:  # only the first has ended
-        return Length.about(max(spent.first_seconds * 0.5, 0.002), 0.8)
-    return None
+    rest.add(phase, times, beside(rest.known(phase), own))
 
 
 def _use_left(rest: _Rest, progress: Progress, elapsed: float, since_s: float) -> Futures | None:
@@ -292,7 +274,7 @@ def _use_left(rest: _Rest, progress: Progress, elapsed: float, since_s: float) -
             to_go = max(progress.total_steps - progress.step, 0)
             share = 1 - to_go / progress.total_steps
             if share >= _WARM:
-                spread = _WARMS_UP * (1 - share) + _RATE_SPREAD
+                spread = _WARMS_UP * (1 - share) + RATE_SPREAD
                 own = Length.about(elapsed + to_go / progress.steps_per_s, spread)
         if own is None and not len(rest.learnt):
             return None
@@ -318,45 +300,3 @@ def _fractions(learnt: Learnt, features: Features, now: float) -> list[float]:
         found += [fraction] * (round(place) - len(found))
     random.Random(1).shuffle(found)
     return (found + [1.0] * DRAWS)[:DRAWS]
-
-
-def _beside(others: Length | None, own: Length | None) -> Length | None:
-    """What other jobs say, beside what this one says itself: the less so the more they differ."""
-    if others is None or own is None:
-        return others or own
-    return together(at_least(others, max(_OTHERS_SPREAD, abs(others.log_s - own.log_s))), own)
-
-
-def _by_parts(progress: Progress, elapsed_s: float) -> Length | None:
-    """The whole length of a phase by how many of its parts are done."""
-    if not progress.parts or progress.part <= 0 or elapsed_s <= 0:
-        return None
-    share = min(progress.part / progress.parts, 1.0)
-    told = max(elapsed_s - (progress.silent_s or 0.0), 0.01)
-    return Length.about(told / share, _PARTS_SPREAD * (1 - share) + 0.03)
-
-
-def _own(here: Mapping[str, PhaseSpent], phase: str) -> Length | None:
-    """What a phase cost on average in this attempt."""
-    spent = here.get(phase)
-    if spent is None or not spent.times or spent.seconds <= 0:
-        return None
-    return Length.about(spent.seconds / spent.times, 0.25)
-
-
-def _own_step(job: Job, progress: Progress, unrest: float) -> Length | None:
-    """Seconds of a step by this job's own pace: of this attempt, and less surely of those before, which may have run elsewhere."""
-    rate_spread = max(_RATE_SPREAD, _UNREST * unrest)
-    spent = (progress.spent or {}).get("training")
-    found = []
-    if spent and spent.times and spent.seconds > 0:
-        whole_s = spent.seconds / spent.times
-        recent_s = 1 / progress.steps_per_s if progress.steps_per_s else whole_s
-        mean = math.exp((math.log(whole_s) + math.log(recent_s)) / 2)
-        found.append(Length.about(mean, _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + rate_spread))
-    before = [a.spent["training"] for a in job.attempts if a.ended_at and a.spent and "training" in a.spent]
-    for spent in before[-1:]:
-        if spent.times and spent.seconds > 0:
-            spread = _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + 2 * rate_spread
-            found.append(Length.about(spent.seconds / spent.times, spread))
-    return together(*found)

@@ -17,7 +17,7 @@ local function limited(owner)
 end
 
 -- The first job whose owner may run another. Fair order mixes owners, so it is near the front, unless an owner at the limit has
--- many of a higher priority: then the walk goes on to the end, some 2 us a job, rather than hold the others back.
+-- many of a higher priority: then the walk goes on to the end rather than hold the others back.
 local id, head
 for from = 0, redis.call('ZCARD', ready_key(queue)), 100 do
   local some = redis.call('ZRANGE', ready_key(queue), from, from + 99)
