@@ -9,7 +9,7 @@ A dataset row, where the column income is to be predicted:
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
@@ -26,6 +26,7 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import Column, Rows
+from shared.recipes.measured import CostOfMissing, Folds, TestShare, ValidationShare
 from shared.recipes.targets import MOST_CLASSES, class_problem, no_values
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
@@ -93,44 +94,10 @@ class TabularTrain(_Base):
         description="focal: what it is sure of and right about counts less; for classes only.",
         json_schema_extra={"group": "Data"},
     )
-    cost_of_missing: float = Field(
-        1.0,
-        gt=0,
-        le=1e9,
-        description="What it costs to miss one of the second of two classes, beside a false alarm, which costs 1: the threshold of "
-        "least cost is told.",
-        json_schema_extra=advanced("Data"),
-    )
-    validation_fraction: float = Field(
-        0.1,
-        ge=0,
-        le=0.5,
-        description="Share of the training part held out to watch progress and keep the best state, unless the table "
-        "says which rows these are.",
-        json_schema_extra={"group": "Data"},
-    )
-    test_fraction: float = Field(
-        0.2,
-        ge=0,
-        le=0.5,
-        description="Share of the rows that the finished model is measured on, unless the table says which rows these are.",
-        json_schema_extra={"group": "Data"},
-    )
-    folds: int = Field(
-        0,
-        ge=0,
-        le=10,
-        description="0: one training. 2 to 10: so many more before it, each measured on the part it has not seen, for small "
-        "tables; their mean and deviation are told.",
-        json_schema_extra={"group": "Data"},
-    )
-
-    @field_validator("folds")
-    @classmethod
-    def _not_one_fold(cls, value: int) -> int:
-        if value == 1:
-            raise ValueError("one fold has nothing to learn from: 0 for none, or 2 to 10")
-        return value
+    cost_of_missing: CostOfMissing = 1.0
+    validation_fraction: ValidationShare = 0.1
+    test_fraction: TestShare = 0.2
+    folds: Folds = 0
 
 
 class TabularGenerate(Params):
