@@ -27,7 +27,7 @@ lint: env-dev  ## style, types, import contracts
 
 test: lint  ## lint, then the default test suite
 	@$(PYTHON) .ci/environment.py chromium
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest --numprocesses $${TEST_PROCESSES:-2} --dist loadfile $(ARGS)
 
 faults: env-dev  ## kill, stop, cut and fill things for an hour; FAULTS_SECONDS=600 for less
 	$(RUN) -m pytest tests/faults -m "long or not long" --timeout 7200 $(ARGS)

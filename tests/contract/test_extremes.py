@@ -44,7 +44,8 @@ def sizes_of(case: Any) -> dict[str, tuple[int, int, int]]:
     for name, field in fields_of(case.recipe).items():
         if field.get("type") == "integer":
             own = case.params.get(name, field["default"]) or _SIDE // 16  # 0: as the data are
-            found[name] = (field["minimum"], own, min(field["maximum"], own * (_TIMES if field["minimum"] else 16)))
+            most = case.carries.get(name, field["maximum"])
+            found[name] = (field["minimum"], own, min(most, own * (_TIMES if field["minimum"] else 16)))
     return found
 
 
@@ -53,6 +54,7 @@ def extremes(case: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     sizes, fields = sizes_of(case), fields_of(case.recipe)
     smallest = {name: low for name, (low, _, _) in sizes.items()}
     choices = {name: field["enum"] for name, field in fields.items() if "enum" in field}
+    choices |= {name: [only] for name, only in case.carries.items() if name in choices}
     numbers = {name: field for name, field in fields.items() if field.get("type") == "number"}
     yield (
         "smallest",

@@ -27,6 +27,7 @@ class Case:
 
     put: brings data onto a volume, as a dataset. generate: params of a generation; may upload files they name.
     base: the case whose model it builds upon, in the role "base".
+    carries: what the data allow of params, where test_extremes.py would ask for more: a number is the most, a word the only one.
     stop_after: step from which on the training is killed or stopped, at the first checkpoint that is not at an
     evaluation; again after twice and three times as many.
     bad_params: values each of which must be refused. bad_data: what cannot be imported, or not be trained on.
@@ -40,6 +41,7 @@ class Case:
     base: str = ""
     stop_after: int = 5
     stages: int = 1
+    carries: dict[str, int | str] = field(default_factory=dict)
     bad_params: list[dict[str, Any]] = field(default_factory=list)
     bad_generate: list[dict[str, Any]] = field(default_factory=list)
     bad_data: list[Any] = field(default_factory=list)
@@ -207,6 +209,7 @@ CASES: dict[str, Case] = {
             "class_weights": "balanced", "warmup_steps": 0, "learning_rate": 1e-2,
         },
         generate=lambda volume: {"rows": _ONE_ROW},
+        carries={"task": "classes"},
         bad_params=[
             {"width": 0}, {"network": "forest"}, {"folds": 1}, {"validation_fraction": 0.9}, {"members": "many"}, {"unknown": 1},
             {"target": ["age"]}, {"loss": "hinge"}, {"seed": -1}, {"dropout": 1.0}, {"learning_rate": float("nan")},
@@ -276,6 +279,7 @@ CASES: dict[str, Case] = {
             "width": 8, "heads": 2, "layers": 1, "patch": 3, "epochs": 3, "batch_size": 8, "holidays": "DE", "learning_rate": 1e-2,
         },
         generate=lambda volume: {},
+        carries={"context": 28, "horizon": 8},
         bad_params=[
             {"context": 1}, {"horizon": 0}, {"network": "arima"}, {"interval": 1.0}, {"holidays": "Germany"}, {"parts": [1, 2]},
             {"targets": "units"}, {"fill": "mean"}, {"unknown": 1}, {"seed": -1}, {"dropout": 1.0}, {"learning_rate": float("nan")},
@@ -297,6 +301,7 @@ CASES: dict[str, Case] = {
         },
         generate=lambda volume: {"rows": "step,first,second\n" + "\n".join(f"{2 * s},{s % 5},{s % 3}" for s in range(15))},
         stop_after=4,
+        carries={"context": 28, "horizon": 8},
         bad_params=[{"validation_fraction": 0.9}, {"width": "wide"}],
         bad_generate=[{"explain": "maybe"}],
         bad_data=[[("same.csv", b"step,first,second\n" + b"".join(b"%d,%d,1\n" % (i // 2, i * i) for i in range(80)))]],

@@ -6,10 +6,11 @@ import pytest
 
 np = pytest.importorskip("numpy")
 keras = pytest.importorskip("keras")
+tf = pytest.importorskip("tensorflow")
 
 from shared.recipes.base import TrainParams  # noqa: E402
 from worker.families.classification import balanced_class_weights  # noqa: E402
-from worker.training.optimizer import learning_rate, make_optimizer  # noqa: E402
+from worker.training.optimizer import LossScale, learning_rate, make_optimizer  # noqa: E402
 
 
 def _params(**values):
@@ -75,3 +76,12 @@ def test_balanced_weights_give_each_class_the_same_sum():
     weights = balanced_class_weights([10, 90])
     assert weights[0] * 10 == pytest.approx(weights[1] * 90)
     assert weights[0] * 10 + weights[1] * 90 == pytest.approx(100)
+
+
+def test_in_float16_a_step_is_left_out_where_any_row_of_an_embeddings_gradient_is_infinite():
+    table = keras.Variable(np.ones((4, 2), np.float32), name="embeddings")
+    optimizer = LossScale(make_optimizer(_params(optimizer="sgd", learning_rate=0.1), 10, [table]))
+    rows = tf.constant([[np.inf, 1.0], [1.0, 1.0]])  # two of one number: the last is finite
+    optimizer.apply([tf.IndexedSlices(rows, tf.constant([2, 2]), tf.constant([4, 2]))], [table])
+    np.testing.assert_array_equal(table.value.numpy(), np.ones((4, 2)))
+    assert float(optimizer.dynamic_scale.value) == optimizer.initial_scale / 2

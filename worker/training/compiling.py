@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from worker.recipe import Assets, RecipeCode, optional
-from worker.training.optimizer import make_optimizer
+from worker.training.optimizer import LossScale, make_optimizer
 
 EVALUATION_BATCHES_PER_CALL = 8  # guess: enough to hide Python, few enough to notice a stop
 
@@ -20,8 +20,11 @@ def compile_model(
         if not xla and model.jit_compile:
             model.jit_compile = False
     else:
+        optimizer = make_optimizer(params, total_steps, model.trainable_variables)
+        if keras.config.dtype_policy().name == "mixed_float16":
+            optimizer = LossScale(optimizer, name="loss_scale_optimizer")
         model.compile(
-            optimizer=make_optimizer(params, total_steps, model.trainable_variables),
+            optimizer=optimizer,
             jit_compile=xla,  # pyright: ignore[reportArgumentType]
             **code.compile_args(params, assets),
         )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from worker.training.wishes import asked
@@ -97,10 +98,21 @@ def _penalised(base: type[Any]) -> type[Any]:
     return Penalised
 
 
+class LossScale(keras.optimizers.LossScaleOptimizer):
+    """Scales the loss in float16, so that small gradients are not lost, and leaves a step out whose gradients are not finite.
+
+    Keras' own, as it stands in 3.15, looks at one of the rows only where an embedding's gradient has several of one number, lets
+    an infinity in another through and so ends the training.
+    """
+
+    def check_finite(self, grads: Sequence[Any]) -> Any:
+        return super().check_finite([g.values if isinstance(g, tf.IndexedSlices) else g for g in grads])
+
+
 def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> keras.optimizers.Optimizer:
     """Make the optimizer params ask for. trainable: the model's trainable variables, to tell matrices from the rest.
 
-    float16 needs no care here: Keras wraps the optimizer in a LossScaleOptimizer when it compiles the model.
+    In float16 its gradients come scaled: see LossScale.
     """
     common: dict[str, Any] = {
         "learning_rate": learning_rate(params, total_steps),
