@@ -1,4 +1,4 @@
-"""What is told of the time that jobs will take, beside the time they took. About 12 minutes on two cores.
+"""What is told of the time that jobs will take, beside the time they took. About 20 minutes on two cores.
 
     python -m benchmarks.eta --record FILE      # runs the jobs of eta_jobs.py, asks every 2 s, keeps all that answers rest on
     python -m benchmarks.eta --record FILE --seconds 200      # a piece of it; again with the same FILE: the next piece

@@ -16,7 +16,7 @@ from shared.volume.volume import Volume
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
 
-TRAININGS, GENERATIONS = 34, 12
+TRAININGS, GENERATIONS = 48, 12
 SHORTEST_S, LONGEST_S = 1.0, 9.0  # of stepping on a quiet machine, roughly, drawn evenly in the logarithm
 
 
@@ -45,6 +45,8 @@ class Data:
 
         self.texts = [self._put("text", text(size)) for size in (20_000, 120_000, 700_000)]
         self.tables = [self._put("table", [("t.csv", _table(rows))]) for rows in (300, 2_000, 12_000)]
+        self.series = [self._put("table", [("s.csv", _series(steps))]) for steps in (400, 2_000, 8_000)]
+        self.reviews = [self._put("table", [("r.csv", _reviews(rng, words, rows))]) for rows in (300, 1_500, 6_000)]
         self.pictures = [
             self._put("pictures", folder_files(count, side=side, channels=3))
             for count, side in ((150, 16), (500, 24), (1_500, 32))
@@ -60,6 +62,21 @@ def _table(rows: int) -> bytes:
     y = np.where(x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=rows) * 0.5 > 0, "yes", "no")
     lines = [",".join([f"x{i}" for i in range(8)] + ["is"])]
     lines += [",".join([*(f"{v:.4f}" for v in row), answer]) for row, answer in zip(x, y, strict=True)]
+    return "\n".join(lines).encode()
+
+
+def _series(steps: int) -> bytes:
+    rng = np.random.default_rng(0)
+    days = np.datetime64("2000-01-01") + np.arange(steps)
+    units = 20 + 10 * np.sin(np.arange(steps) * 2 * np.pi / 7) + rng.normal(size=steps)
+    return ("day,units\n" + "\n".join(f"{day},{value:.3f}" for day, value in zip(days, units, strict=True))).encode()
+
+
+def _reviews(rng: random.Random, words: list[str], rows: int) -> bytes:
+    lines = ["text,mood"]
+    for number in range(rows):
+        said = [rng.choice(words) for _ in range(rng.randint(5, 60))]
+        lines.append(f"{' '.join([*said, words[number % 2]])},{('good', 'bad')[number % 2]}")
     return "\n".join(lines).encode()
 
 
@@ -106,12 +123,33 @@ def _tabular(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, 
     return params | {"target": "is", "features": []}, table
 
 
+def _forecaster(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    series = rng.choice(data.series)
+    network, context, horizon = rng.choice(("nlinear", "dlinear", "lstm", "transformer")), rng.choice((28, 56)), 14
+    width, batch = rng.choice((16, 32)), rng.choice((32, 64))
+    step_s = {"nlinear": 0.004, "dlinear": 0.004, "lstm": 0.03, "transformer": 0.015}[network] * context / 56
+    epochs = max(round(seconds / (step_s * series.report.rows * 0.7 / batch)), 2)
+    params = {"targets": ["units"], "context": context, "horizon": horizon, "network": network, "width": width}
+    return params | {"batch_size": batch, "epochs": min(epochs, 200)}, series
+
+
+def _text_classifier(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    reviews = rng.choice(data.reviews)
+    network, width, batch = rng.choice(("cnn", "bilstm", "transformer")), rng.choice((16, 32, 64)), rng.choice((16, 32))
+    step_s = {"cnn": 0.006, "bilstm": 0.06, "transformer": 0.02}[network] * batch / 32 + 0.003
+    epochs = max(round(seconds / (step_s * reviews.report.rows * 0.7 / batch)), 2)
+    params = {"texts": ["text"], "labels": ["mood"], "max_length": 64, "network": network, "width": width}
+    return params | {"batch_size": batch, "epochs": min(epochs, 100)}, reviews
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
     "gpt": _gpt,
     "image_classifier": _image_classifier,
     "tabular": _tabular,
+    "forecaster": _forecaster,
+    "text_classifier": _text_classifier,
 }
 
 
@@ -124,7 +162,7 @@ def trainings(data: Data, seed: int) -> Iterator[Wanted]:
     """Each recipe in turn, every fourth with early stopping, some with a fault."""
     rng = random.Random(seed)
     names = list(TRAINED)
-    faults = {9: "pause", 14: "deploy", 18: "pause", 23: "kill", 27: "pause", 31: "deploy"}
+    faults = {9: "pause", 14: "deploy", 20: "pause", 27: "kill", 34: "pause", 41: "deploy"}
     for number in range(TRAININGS):
         recipe = names[number % len(names)]
         ratio = LONGEST_S / SHORTEST_S

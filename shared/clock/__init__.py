@@ -8,7 +8,9 @@ measured phases, from what ended jobs of this installation cost, or not yet.
     lengths.py    a length of time that is not known exactly
     learning.py   lengths of phases from the costs of ended jobs: a regression
     plan.py       how many steps and evaluations a job will have, before it says so itself
-    futures.py    the rest of a job, drawn a hundred times from all of that
+    own_pace.py   what a running job says of its own pace
+    rest.py       seconds of phases still to come, drawn a hundred times and summed up
+    futures.py    the rest of a job from all of that
     estimate.py   median and range of it, and what it is known from
     words.py      the same for people
 

@@ -38,7 +38,7 @@ _STEP = {
 }
 _PASS = {f"{SIZE}rows": 0.5, "width": 0.5, "layers": 0.6, "depth": 0.6, "image_size": 1.0, "members": 0.4}
 _READ = {f"{SIZE}rows": 0.4}
-_WRITE = {"max_tokens": 0.7, f"{SIZE}rows": 0.7}
+_WRITE = {"max_tokens": 0.9, f"{SIZE}rows": 0.9}
 POWERS: dict[str, dict[str, float]] = {
     "training": _STEP,
     "evaluating": _PASS,
@@ -66,7 +66,7 @@ def seen(what: str, cost: Cost) -> float | None:
     if what in ("evaluating", "sampling"):
         times = spent.times - spent.first_times
         return max((spent.seconds - spent.first_seconds) / times, 0.002) if times > 0 else None
-    if what == "generating":
+    if "generating" in cost.phases and what in ("generating", "compiling"):  # all of it
         return max(spent.seconds, 0.005)
     return max(spent.seconds / spent.times, 1e-6 if what == "training" else 0.005) if spent.times else None
 

@@ -13,16 +13,21 @@ _PARTS_SPREAD = 0.3  # of a phase's own parts, after the first of them
 _OTHERS_SPREAD = 0.4  # of what other jobs say of a step beside the own pace, at least: the machine may be busier now
 
 
+def pace_of(progress: Progress, phase: str, rate_spread: float = RATE_SPREAD) -> Length | None:
+    """Seconds of a step of a phase that is measured by steps, in this attempt: of all of them and, as much, of the last ones."""
+    spent = (progress.spent or {}).get(phase)
+    if spent is None or not spent.times or spent.seconds <= 0:
+        return None
+    whole_s = spent.seconds / spent.times
+    recent_s = 1 / progress.steps_per_s if progress.steps_per_s else whole_s
+    mean = math.exp((math.log(whole_s) + math.log(recent_s)) / 2)
+    return Length.about(mean, _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + rate_spread)
+
+
 def step_of(job: Job, progress: Progress, unrest: float) -> Length | None:
-    """Seconds of a step by this job's own pace: of this attempt, and less surely of those before, which may have run elsewhere."""
+    """Seconds of a step of a training by its own pace: of this attempt, and less surely of those before, maybe run elsewhere."""
     rate_spread = max(RATE_SPREAD, _UNREST * unrest)
-    spent = (progress.spent or {}).get("training")
-    found = []
-    if spent and spent.times and spent.seconds > 0:
-        whole_s = spent.seconds / spent.times
-        recent_s = 1 / progress.steps_per_s if progress.steps_per_s else whole_s
-        mean = math.exp((math.log(whole_s) + math.log(recent_s)) / 2)
-        found.append(Length.about(mean, _FIRST_SPREAD / math.sqrt(0.3 + spent.seconds) + rate_spread))
+    found = [pace_of(progress, "training", rate_spread)]
     before = [a.spent["training"] for a in job.attempts if a.ended_at and a.spent and "training" in a.spent]
     for spent in before[-1:]:
         if spent.times and spent.seconds > 0:

@@ -112,6 +112,20 @@ def test_a_generation_leaves_its_texts_on_the_volume_and_a_small_result(trained)
     assert streamed == [output.text for output in outputs]
 
 
+def test_what_is_compiled_is_told_and_is_no_part_of_the_pace(trained):
+    volume, job, _, _ = trained
+    warm = WarmModels(1)
+    phases = []
+    for _ in range(2):
+        _, _, context = _run(volume, "generate", _model(job), {"max_tokens": 40, "prompt": "The"}, warm=warm)
+        phases.append([told.phase for told in context.told])
+        last = context.told[-1]
+        assert (last.phase, last.step, last.total_steps) == ("generating", 40, 40)
+    assert phases[0][:3] == ["loading", "generating", "compiling"]
+    assert "compiling" not in phases[1]
+    assert [told.step for told in context.told] == sorted(told.step for told in context.told)
+
+
 def test_a_model_stays_warm_and_a_use_that_is_none_is_refused(trained):
     volume, job, _, _ = trained
     warm = WarmModels(1)

@@ -202,6 +202,32 @@ def test_time_runs_between_two_words_of_the_worker():
     assert times[0] - times[1] == pytest.approx(0.5, abs=0.05) and times[1] - times[2] == pytest.approx(0.5, abs=0.05)
 
 
+def writing(step: int, *, compiled_s: float = 6.0, step_s: float = 0.02, silent_s: float = 0.1) -> Job:
+    spent = {
+        "compiling": PhaseSpent(seconds=compiled_s, times=1, first_seconds=compiled_s, first_times=1),
+        "generating": PhaseSpent(seconds=step * step_s, times=step),
+    }
+    told = {"phase": "generating", "phase_s": step * step_s, "silent_s": silent_s, "spent": spent}
+    progress = Progress(step=step, total_steps=1_000, steps_per_s=1 / step_s, **told)
+    return a_job(progress, {"max_tokens": 1_000}, kind="generate")
+
+
+def test_what_is_left_of_a_text_goes_by_its_own_pace_and_not_by_what_was_compiled():
+    told = told_left([], writing(250))
+    assert told is not None
+    assert told.median_s == pytest.approx(750 * 0.02, rel=0.1)
+    assert told.low_s < 750 * 0.02 < told.high_s < 2 * 750 * 0.02
+
+
+def test_a_text_that_has_compiled_less_than_others_will_compile_again():
+    phases = {"compiling": PhaseSpent(seconds=16, times=3), "generating": PhaseSpent(seconds=20, times=1_000)}
+    past = [Cost(features_of(writing(0)).with_words(cold="cold"), phases, 1_000, 1_000, False, "cpu")] * 4
+    features = features_of(writing(0)).with_words(device="cpu", cold="cold")
+    found = left(Learnt(past), features, writing(250), 0.0)
+    assert found is not None
+    assert median(found[0]) == pytest.approx(750 * 0.02 + 16 - 6, rel=0.15)
+
+
 def test_a_job_that_goes_on_elsewhere_knows_its_pace_from_before_and_loads_again():
     before = Attempt(
         number=1, worker="w", started_at=NOW, ended_at=NOW, last_step=50,

@@ -1,11 +1,13 @@
 """Tells how a loop over a dataset goes, and lets it be stopped: the reading in a recipe's load(), the rows of a batch."""
 
 import time
+from collections import deque
 
 from shared.jobs.job import Progress
 from worker.context import Context
 
 _TOLD_EVERY_S = 0.5
+_RECENT = 10  # tellings that the pace is measured over
 
 
 class Going:
@@ -16,8 +18,9 @@ class Going:
 
     def __init__(self, context: Context, phase: str, total: float, begun: float = 0.0):
         self._context, self._phase, self._total = context, phase, total
-        self._began = self._told_at = time.monotonic()
-        self._done = self._begun = begun
+        self._told_at = time.monotonic()
+        self._done = begun
+        self._told: deque[tuple[float, float]] = deque(maxlen=_RECENT)
         self._tell()
 
     def done(self, amount: float) -> None:
@@ -33,7 +36,9 @@ class Going:
 
     def _tell(self) -> None:
         self._told_at = time.monotonic()
-        rate = (self._done - self._begun) / max(self._told_at - self._began, 1e-9)
+        self._told.append((self._told_at, self._done))
+        (began, begun), *_ = self._told
+        rate = (self._done - begun) / max(self._told_at - began, 1e-9)
         if self._phase == "loading":
             progress = Progress(phase=self._phase, part=int(self._done), parts=int(self._total))
         else:

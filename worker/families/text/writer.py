@@ -38,26 +38,20 @@ class TextWriter:
         Text is published as it comes, once a chunk; a character is published when all its bytes are there, and what may be the
         beginning of a stop text when it has turned out not to be one. Progress counts tokens of one continuation.
         """
-        began = told_at = time.monotonic()
-        context.progress(Progress(phase="generating", total_steps=params.max_tokens))
-        written = 0
+        began = time.monotonic()
+        telling = _Telling(context, params.max_tokens)
 
         def went_on(count: int, fresh: list[str]) -> None:
-            nonlocal written, told_at
-            written = count
             for index, text in enumerate(fresh):
                 if text:
                     context.event("output", {"index": index, "text": text})
             context.check()
-            if (now := time.monotonic()) - told_at > _TOLD_EVERY_S:
-                told_at, rate = now, written / (now - began)
-                told = Progress(phase="generating", step=written, total_steps=params.max_tokens, steps_per_s=rate)
-                context.progress(told)
+            telling.went_on(count)
 
         prompt = as_imported(params.prompt) if params.prompt else self._opening()
-        rows = self.write(prompt, params, went_on)
+        rows = self.write(prompt, params, went_on, telling.compiles)
+        telling.end()
         seconds = max(time.monotonic() - began, 1e-9)
-        context.progress(Progress(phase="generating", step=written, total_steps=written, steps_per_s=written / seconds))
         tokens = sum(row.tokens for row in rows)
         figures = {"tokens": tokens, "seconds": round(seconds, 4), "tokens_per_s": round(tokens / seconds, 1)}
         shown = params.prompt or prompt.lstrip("\n")
@@ -71,9 +65,16 @@ class TextWriter:
             return self._beginning[:1]
         return "\n"
 
-    def write(self, prompt: str, params: TextGenerate, went_on: Callable[[int, list[str]], None]) -> "list[_Row]":
+    def write(
+        self,
+        prompt: str,
+        params: TextGenerate,
+        went_on: Callable[[int, list[str]], None],
+        compiles: Callable[[], None] = lambda: None,
+    ) -> "list[_Row]":
         """Continue a prompt params.samples times, calling went_on(tokens so far, fresh text by row) once a chunk.
 
+        compiles: called before a chunk that has to be compiled.
         Raises RecipeFailed when the prompt is empty or holds characters the vocabulary has not.
         """
         if not prompt:
@@ -89,7 +90,7 @@ class TextWriter:
         stops = [stop for stop in map(as_imported, params.stop) if stop]
         rows = [_Row(self._vocabulary.decoder(), stops) for _ in range(params.samples)]
         written = 0
-        for piece in self._engine.decode(tokens, params.max_tokens, Sampling.same(len(rows), params)):
+        for piece in self._engine.decode(tokens, params.max_tokens, Sampling.same(len(rows), params), compiles):
             written += piece.shape[1]
             last = written >= params.max_tokens
             went_on(written, [row.take(part, last=last) for row, part in zip(rows, piece, strict=True)])
@@ -100,6 +101,42 @@ class TextWriter:
     def batch(self, params: TextBatch, inputs: Inputs, context: Context, files: Files) -> Report:
         """Continue each prompt of a column, one row after the other, into rows.csv."""
         return continue_rows(self, params, inputs["data"], context, files)
+
+
+class _Telling:
+    """Tells how a text goes on: its tokens and their pace, and when something is compiled, which is no part of that pace."""
+
+    def __init__(self, context: Context, total: int):
+        self._context, self._total = context, total
+        self._written, self._phase = 0, ""
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._began = self._told_at = time.monotonic()
+        self._from = self._written
+        self._tell("generating", None)
+
+    def compiles(self) -> None:
+        if self._phase != "compiling":
+            self._tell("compiling", None)
+
+    def went_on(self, written: int) -> None:
+        self._written = written
+        if self._phase == "compiling":
+            self._go_on()
+        elif (now := time.monotonic()) - self._told_at > _TOLD_EVERY_S:
+            self._told_at = now
+            self._tell("generating", (written - self._from) / (now - self._began))
+
+    def end(self) -> None:
+        """A text may end before its limit: what was written was all of it."""
+        self._total = self._written
+        self._tell("generating", None)
+
+    def _tell(self, phase: str, rate: float | None) -> None:
+        self._phase = phase
+        progress = Progress(phase=phase, step=self._written, total_steps=self._total, steps_per_s=rate)
+        self._context.progress(progress)
 
 
 class _Row:

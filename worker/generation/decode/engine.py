@@ -5,7 +5,7 @@ or the hidden state of an LSTM) is a list of tensors that lives between two chun
 grain of streaming and of stopping.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,10 @@ FIRST_CHUNK = 16  # a long text shows its beginning soon
 ROWS = (1, 2, 4, 8, 16, 32)  # batch sizes compiled; fewer rows are padded to the next
 
 
+def _nothing() -> None:
+    """Where nobody asks."""
+
+
 class Engine:
     """Base of the engines. jit: compile with XLA (seconds once, then several times faster)."""
 
@@ -26,6 +30,7 @@ class Engine:
     def __init__(self, jit: bool = True):
         self._jit = jit
         self._compiled: dict[Any, Any] = {}
+        self._compiles: Callable[[], None] = _nothing
 
     # --- what a kind of model provides --------------------------------------------------------------------------------
 
@@ -47,11 +52,15 @@ class Engine:
 
     # --- decoding -------------------------------------------------------------------------------------------------------
 
-    def decode(self, prompt: np.ndarray, most: int, sampling: Sampling) -> Iterator[np.ndarray]:
+    def decode(
+        self, prompt: np.ndarray, most: int, sampling: Sampling, compiles: Callable[[], None] = _nothing
+    ) -> Iterator[np.ndarray]:
         """Yield int32 (rows, n) pieces until `most` tokens have been written; the caller may stop earlier.
 
-        prompt: int32 (time,), the same for all rows. The same prompt, settings and seed give the same tokens.
+        prompt: int32 (time,), the same for all rows. The same prompt, settings and seed give the same tokens. compiles: called
+        before a piece that takes longer, since something has to be compiled for it.
         """
+        self._compiles = compiles
         rows = len(sampling.temperature)
         padded = next((size for size in ROWS if size >= rows), rows)
         settings = sampling.padded(padded).tensors()
@@ -84,9 +93,13 @@ class Engine:
             yield piece[:rows]
 
     def _chunk(self, rows: int, state: list[Any]) -> Any:
-        key = (rows, tuple(tuple(part.shape) for part in state))
+        return self.compiled((rows, *(tuple(part.shape) for part in state)), self._run_chunk)
+
+    def compiled(self, key: Any, graph: Callable[..., Any]) -> Any:
+        """The compiled form of what is done in the graph. key: its name and the shapes that it is called with."""
         if key not in self._compiled:
-            self._compiled[key] = tf.function(self._run_chunk, jit_compile=self._jit, autograph=False)
+            self._compiled[key] = tf.function(graph, jit_compile=self._jit, autograph=False)
+            self._compiles()
         return self._compiled[key]
 
     def _run_chunk(

@@ -20,16 +20,16 @@ class RecurrentEngine(Engine):
         self._cells = [layer.cell for layer in model.layers if layer.name.startswith("lstm_")]
         self._head = model.get_layer("logits")
         self.vocabulary_size = self._head.units
-        self._read = tf.function(self._read_graph, jit_compile=jit, autograph=False)
 
     def begin(self, tokens: np.ndarray) -> tuple[list[Any], Any, int]:
         state = [tf.zeros((1, cell.units)) for cell in self._cells for _ in range(2)]
         logits: Any = tf.zeros((1, self.vocabulary_size))
+        read = self.compiled("read", self._read_graph)
         for start in range(0, len(tokens), CHUNK):
             part = tokens[start : start + CHUNK]
             padded = np.zeros(CHUNK, np.int32)
             padded[: len(part)] = part
-            logits, *state = self._read(tf.constant(padded), tf.constant(len(part)), *state)
+            logits, *state = read(tf.constant(padded), tf.constant(len(part)), *state)
         return list(state), logits, len(tokens)
 
     def _read_graph(self, tokens: Any, count: Any, *state: Any) -> Any:

@@ -40,7 +40,6 @@ class TransformerEngine(Engine):
         self._width = model.tokens.output_dim
         self._depth = self._width // self._heads
         self._size = 0  # S of the state in use
-        self._readers: dict[int, Any] = {}
 
     def _bucket(self, place: int) -> int:
         """The S that holds `place` tokens and at least one more, if the context does."""
@@ -61,9 +60,8 @@ class TransformerEngine(Engine):
         self._size = self._bucket(time)
         padded = np.zeros((rows, self._size), np.int32)
         padded[:, :time] = tokens
-        if self._size not in self._readers:
-            self._readers[self._size] = tf.function(self._read_graph, jit_compile=self._jit, autograph=False)
-        logits, *state = self._readers[self._size](tf.constant(padded), tf.constant(time))
+        read = self.compiled(("read", rows, self._size), self._read_graph)
+        logits, *state = read(tf.constant(padded), tf.constant(time))
         return list(state), logits
 
     def _read_graph(self, tokens: Any, time: Any) -> Any:
