@@ -54,7 +54,7 @@ def extremes(case: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     sizes, fields = sizes_of(case), fields_of(case.recipe)
     smallest = {name: low for name, (low, _, _) in sizes.items()}
     choices = {name: field["enum"] for name, field in fields.items() if "enum" in field}
-    choices |= {name: [only] for name, only in case.carries.items() if name in choices}
+    choices |= {name: [only] for name, only in case.carries.items() if isinstance(only, str)}
     numbers = {name: field for name, field in fields.items() if field.get("type") == "number"}
     yield (
         "smallest",

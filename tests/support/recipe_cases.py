@@ -279,7 +279,7 @@ CASES: dict[str, Case] = {
             "width": 8, "heads": 2, "layers": 1, "patch": 3, "epochs": 3, "batch_size": 8, "holidays": "DE", "learning_rate": 1e-2,
         },
         generate=lambda volume: {},
-        carries={"context": 28, "horizon": 8},
+        carries={"context": 28, "horizon": 8, "frequency": "auto"},
         bad_params=[
             {"context": 1}, {"horizon": 0}, {"network": "arima"}, {"interval": 1.0}, {"holidays": "Germany"}, {"parts": [1, 2]},
             {"targets": "units"}, {"fill": "mean"}, {"unknown": 1}, {"seed": -1}, {"dropout": 1.0}, {"learning_rate": float("nan")},

@@ -1,6 +1,8 @@
 """Schedules, penalties and class weights of worker/training/optimizer.py, against arithmetic done by hand."""
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ tf = pytest.importorskip("tensorflow")
 
 from shared.recipes.base import TrainParams  # noqa: E402
 from worker.families.classification import balanced_class_weights  # noqa: E402
+from worker.training.compiling import compile_model  # noqa: E402
 from worker.training.optimizer import LossScale, learning_rate, make_optimizer  # noqa: E402
 
 
@@ -85,3 +88,16 @@ def test_in_float16_a_step_is_left_out_where_any_row_of_an_embeddings_gradient_i
     optimizer.apply([tf.IndexedSlices(rows, tf.constant([2, 2]), tf.constant([4, 2]))], [table])
     np.testing.assert_array_equal(table.value.numpy(), np.ones((4, 2)))
     assert float(optimizer.dynamic_scale.value) == optimizer.initial_scale / 2
+
+
+def test_a_model_of_float16_layers_gets_it_whatever_the_global_policy_is_when_it_is_compiled():
+    layer = keras.layers.Dense(1, dtype="mixed_float16")
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = keras.Sequential([keras.Input((2,)), layer])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    compile_model(
+        SimpleNamespace(compile_args=lambda params, assets: {"loss": "mse"}), model, _params(), None, 10, xla=False
+    )
+    assert isinstance(model.optimizer, LossScale)

@@ -21,7 +21,7 @@ def compile_model(
             model.jit_compile = False
     else:
         optimizer = make_optimizer(params, total_steps, model.trainable_variables)
-        if keras.config.dtype_policy().name == "mixed_float16":
+        if model.dtype_policy.name == "mixed_float16":
             optimizer = LossScale(optimizer, name="loss_scale_optimizer")
         model.compile(
             optimizer=optimizer,
