@@ -97,7 +97,7 @@ def test_a_model_of_float16_layers_gets_it_whatever_the_global_policy_is_when_it
         model = keras.Sequential([keras.Input((2,)), layer])
     finally:
         keras.config.set_dtype_policy("float32")
-    compile_model(
-        SimpleNamespace(compile_args=lambda params, assets: {"loss": "mse"}), model, _params(), None, 10, xla=False
-    )
+    code: Any = SimpleNamespace(compile_args=lambda params, assets: {"loss": "mse"})
+    nothing: Any = None
+    compile_model(code, model, _params(), nothing, 10, xla=False)
     assert isinstance(model.optimizer, LossScale)
