@@ -54,6 +54,8 @@ class FormField:
     integer: bool = False
     value: Any = ""
     default: Any = ""
+    needed: bool = False  # it has a default, which is refused with what there is to choose
+    empty: str = "none"  # what choosing none means
     drawn: bool = False  # when left out: what it was stands in the job
     limits: str = ""
     lowest: float | None = None
@@ -91,6 +93,8 @@ class FormField:
     @property
     def changed(self) -> bool:
         """Whether the value differs from the default, so that folding it away would hide something."""
+        if self.widget == "flag":  # as posted, or as the model has it
+            return str(self.value).lower() != str(self.default).lower()
         return self.value != self.default
 
 
@@ -229,6 +233,8 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
         required=required,
         integer=part.get("type") == "integer",
         default=default,
+        needed=required or bool(part.get("needed")),
+        empty=part.get("empty", "none"),
         drawn=drawn,
         value=default,
         lowest=part.get("minimum"),

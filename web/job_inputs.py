@@ -160,4 +160,4 @@ def _missing(taken: Input) -> str:
     """That a required role is empty, and what it takes."""
     ways = [f"a dataset ({' or '.join(title_of(name) for name in taken.formats)})"] if taken.formats else []
     ways += ["a model by its id, or a checkpoint by job_id and step"] if taken.recipes else []
-    return f"is missing; name {', or '.join(ways)}"
+    return f"nothing is chosen; it takes {', or '.join(ways)}"

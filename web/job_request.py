@@ -82,7 +82,9 @@ def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeS
     elif body.kind == "train":
         problems.append(_problem("recipe", "is missing; see /recipes for the names"))
     elif MODEL not in body.inputs:
-        problems.append(_problem(f"inputs.{MODEL}", "is missing; name a model, or a checkpoint by job_id and step"))
+        problems.append(
+            _problem(f"inputs.{MODEL}", "nothing is chosen; it takes a model, or a checkpoint by job_id and step")
+        )
     return None
 
 

@@ -19,13 +19,19 @@ def Column(
     role: str = "data",
     default: Any = ...,
     group: str = "Columns",
+    needed: bool = False,
+    empty: str = "",
     **more: Any,
 ) -> Any:
     """A param that names a column (str) or columns (list[str]) of the dataset in a role.
 
     kinds: those accepted (shared/datasets/report.py, ColumnKind); () all. An optional one has the default "" or [].
+    needed: for those whose absence the spec's check tells of, with the columns there are; forms then say that it is required.
+    empty: what it means to choose none, as a picker says it.
     """
     about = {"widget": "column", "kinds": list(kinds), "role": role, "group": group}
+    about |= {"needed": True} if needed else {}
+    about |= {"empty": empty} if empty else {}
     if isinstance(default, list):
         return Field(default_factory=lambda: list(default), description=description, json_schema_extra=about, **more)
     return Field(default, description=description, json_schema_extra=about, max_length=500, **more)

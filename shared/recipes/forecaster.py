@@ -45,11 +45,17 @@ _Base = with_defaults(
 class ForecasterTrain(_Base):
     """How to train. The defaults suit a few to some thousand series of some hundred to some hundred thousand steps."""
 
-    time: str = Column("When each row was. Left empty: the only column of dates.", kinds=TIME_KINDS, default="")
+    time: str = Column(
+        "When each row was. Left empty: the only column of dates.",
+        kinds=TIME_KINDS,
+        default="",
+        empty="the only column of dates",
+    )
     targets: list[str] = Column(
         "What is forecast: one column of numbers or several, each by its own past.",
         kinds=TARGET_KINDS,
         default=[],
+        needed=True,
         max_length=500,
     )
     series: str = Column("Which series a row is of, where the table holds several.", kinds=SERIES_KINDS, default="")
@@ -95,6 +101,7 @@ class ForecasterTrain(_Base):
     )
     holidays: str = Field(
         "",
+        max_length=7,
         pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,4})?)?$",
         description="Also learn from the holidays of a country (DE, US, CN) or a part of it (DE-BY). Empty: none.",
         json_schema_extra={"group": "Times"},
@@ -208,7 +215,9 @@ class ForecasterGenerate(Params):
         json_schema_extra={"short": True, "widget": "lines"},
     )
     file: list[FileId] = Files(
-        "The same as a file.", accepts=("text/csv", "text/plain", "application/json"), default=[]
+        "Recent values as a file of the same kinds, instead of rows typed in.",
+        accepts=("text/csv", "text/plain", "application/json"),
+        default=[],
     )
     only: list[str] = Field(
         default_factory=list,

@@ -45,7 +45,7 @@ _Base = with_defaults(
 class TabularTrain(_Base):
     """How to train. The defaults suit some hundred to some ten thousand rows."""
 
-    target: str = Column("What is to be predicted.", kinds=TARGET_KINDS, default="")
+    target: str = Column("What is to be predicted.", kinds=TARGET_KINDS, default="", needed=True)
     features: list[str] = Column(
         "What it is predicted from. None: every other column that anything can be learnt from.",
         kinds=FEATURE_KINDS,

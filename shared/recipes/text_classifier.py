@@ -55,6 +55,7 @@ class TextClassifierTrain(_Base):
         "What is to be told: one column of labels, or several of 0 and 1 (yes and no), a label each.",
         kinds=LABEL_KINDS,
         default=[],
+        needed=True,
         max_length=1_000,
     )
     label_mark: str = Field(

@@ -39,7 +39,7 @@ def test_a_training_is_submitted_watched_and_generated_from(page, stack, poem):
     expect(page.locator("#status .state")).to_have_text("succeeded", timeout=120_000)
     expect(page.locator("#chart .main-svg").first).to_be_visible()
     expect(page.locator("#samples .output").first).to_contain_text("床前")
-    page.get_by_role("link", name="Generate with step 40").first.click()
+    page.get_by_role("link", name="Generate with this, step 40").first.click()
     page.get_by_label("Prompt").fill("明月")
     page.get_by_label("Max tokens").fill("24")
     page.get_by_role("button", name="Generate").click()

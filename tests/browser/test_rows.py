@@ -15,20 +15,31 @@ HEAD = "年龄,plan,answer\n"
 
 
 @pytest.fixture(scope="module")
-def asked(site):
-    """A job that was asked about one row, and has answered."""
+def trained(site):
+    """A checkpoint of a training, and what it learnt from."""
     body = HEAD + "".join(f"{20 + n},{('a', '套餐')[n % 2]},{'yn'[n % 3 == 0]}\n" for n in range(60))
     dataset = import_dataset(site.volume, Limits(), [("t.csv", io.BytesIO(body.encode()))], name="t.csv").id
     inputs = {"data": InputRef(dataset_id=dataset)}
     job = site.running(kind="train", recipe="tabular", params={"target": "answer"}, inputs=inputs, name="who")
     ref = site.checkpoint(job, 1, {"val_loss": 0.5})
     site.ended(job, lambda files: [])
-    model = site.model(ref, "who", inputs=inputs, params={"target": "answer"})
+    return ref, inputs
+
+
+def _asked(site, given):
     job = site.running(
-        kind="generate", recipe="tabular", use="generate", inputs={"model": InputRef(checkpoint=ref, model_id=model.id)},
+        kind="generate", recipe="tabular", use="generate", inputs={"model": given},
         params={"rows": '{"年龄": 33, "plan": "套餐"}', "explain": False, "top_k": 2},
     )  # fmt: skip
     return site.ended(job, lambda files: [Scores(items=[Score(name="y", value=0.75)])])
+
+
+@pytest.fixture(scope="module")
+def asked(site, trained):
+    """A job that was asked about one row, and has answered."""
+    ref, inputs = trained
+    model = site.model(ref, "who", inputs=inputs, params={"target": "answer"})
+    return _asked(site, InputRef(checkpoint=ref, model_id=model.id))
 
 
 def _answer(site, job_id, value):
@@ -46,8 +57,9 @@ def test_a_value_is_changed_and_the_answer_moves_in_place(visit, site, asked):
     expect(age).to_have_value("33")
     age.fill("old")
     age.blur()
-    expect(form).to_contain_text("A number is needed; got old")
+    expect(form.get_by_text("A number is needed; got old")).to_be_visible()
     age.fill("71")
+    expect(form.get_by_text("A number is needed")).to_have_count(0)
     with page.expect_response(lambda reply: reply.url.endswith("/jobs") and reply.request.method == "POST") as sent:
         form.get_by_role("button", name="Predict again").click()
     job_id = sent.value.json()["id"]
@@ -63,6 +75,24 @@ def test_a_value_is_changed_and_the_answer_moves_in_place(visit, site, asked):
     expect(page.locator("#output")).to_contain_text("75")
 
 
+def test_a_checkpoint_that_has_no_name_is_asked_again_by_enter(visit, site, trained):
+    ref, _ = trained
+    page = visit(f"/jobs/{_asked(site, InputRef(checkpoint=ref)).id}")
+    form = page.get_by_role("form", name="What if")
+    with page.expect_response(lambda reply: reply.url.endswith("/jobs") and reply.request.method == "POST") as sent:
+        form.get_by_label("年龄").press("Enter")
+    assert site.store.get(sent.value.json()["id"]).inputs["model"].checkpoint == ref
+
+
+def test_a_wrong_cell_is_said_where_it_stands_in_the_large_form(visit, trained):
+    ref, _ = trained
+    page = visit(f"/jobs/new?kind=generate&source={ref.job_id}/{ref.attempt}/{ref.step}")
+    page.get_by_label("年龄").fill("viel")
+    page.get_by_label("年龄").press("Enter")
+    expect(page.get_by_text("A number is needed; got viel")).to_be_visible()
+    expect(page.get_by_label("年龄")).to_be_focused()
+
+
 def test_without_a_script_the_next_page_has_the_changed_row(visit, site, asked):
     page = visit(f"/jobs/{asked.id}", script=False)
     form = page.get_by_role("form", name="What if")
@@ -76,7 +106,10 @@ def test_without_a_script_the_next_page_has_the_changed_row(visit, site, asked):
 
 def test_an_example_needs_no_more_than_a_press(visit, site):
     page = visit("/jobs/new?kind=train&recipe=tabular")
+    expect(page.get_by_role("button", name="Passengers")).to_have_count(0)  # meant for another recipe
     page.get_by_role("button", name="Use Iris").click()
+    expect(page.get_by_label("Target (required)")).to_be_visible()
+    expect(page.locator("label", has_text="Iris")).to_contain_text("150 rows, 5 columns")
     expect(page.locator('select[name="params.target"]')).to_have_value("species")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**/jobs/0*")

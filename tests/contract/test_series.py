@@ -16,6 +16,7 @@ from shared.recipes.forecaster import SPEC
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
+from tests.support.telling import Telling
 from tests.support.tiny_datasets import given, import_files, imported
 from worker.artifacts import Files, publishing
 from worker.context import Context
@@ -208,7 +209,9 @@ def test_a_forecast_goes_on_from_the_end_of_the_training(ready, tmp_path):
     data, params, model = ready
     forecaster: Any = code_of(SPEC).open_generator(model, params, data.assets)
     use = validate_params(SPEC.use("generate").params, {"only": ["Köln"]})
-    drawn, why, table = forecaster.generate(use, {}, Context(), Files(tmp_path))
+    context = Telling()
+    drawn, why, table = forecaster.generate(use, {}, context, Files(tmp_path))
+    assert context.end == ("generating", 1, 1)  # what estimates go by
     assert isinstance(drawn, Series) and isinstance(why, Scores) and isinstance(table, Table)
     rows = _read(tmp_path)
     assert [row["day"] for row in rows] == [f"2021-04-{day:02d}" for day in range(4, 11)]

@@ -16,6 +16,7 @@ from shared.recipes.tabular import SPEC
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
 from tests.support.tables import table
+from tests.support.telling import Telling
 from tests.support.tiny_datasets import given, import_files, imported
 from worker.artifacts import Files, publishing
 from worker.context import Context
@@ -257,7 +258,9 @@ def test_an_answer_is_explained_by_what_it_would_be_without_each_value(people, t
     model, _ = _trained(data, params, steps=150)
     predictor = code.open_generator(model, params, data.assets)
     use = validate_params(SPEC.use("generate").params, {"rows": '{"age": 78, "hours": 59}'})
-    said, why = predictor.generate(use, Context(), Files(tmp_path))
+    context = Telling()
+    said, why = predictor.generate(use, context, Files(tmp_path))
+    assert context.end == ("generating", 1, 1)  # what estimates go by
     assert isinstance(said, Scores) and "90% interval" in said.items[0].note
     by_name = {item.name: item for item in why.items}
     assert by_name["age"].value > 0 and by_name["hours"].value > 0 and by_name["job"].note == "missing"

@@ -14,6 +14,7 @@ from shared.recipes.base import validate_params
 from shared.recipes.text_classifier import SPEC
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
+from tests.support.telling import Telling
 from tests.support.tiny_datasets import given, import_files, imported
 from worker.artifacts import Files
 from worker.context import Context
@@ -174,7 +175,9 @@ def test_a_long_text_is_answered_by_its_windows_together_and_explained_by_what_w
     data, params, model = learnt
     classifier = code.open_generator(model, params, data.assets)
     text = "lovely good fine lovely room " * 9 + "awful"
-    said, why = classifier.generate(_use("generate", text=text), Context(), Files(tmp_path))
+    context = Telling()
+    said, why = classifier.generate(_use("generate", text=text), context, Files(tmp_path))
+    assert context.end == ("generating", 1, 1)  # what estimates go by
     assert isinstance(said, Scores) and said.items[0].name == "like"
     (ids,) = data.tokenizer.encode([text])
     windows = data.tokens.of([ids]).windows(np.zeros(4, int), np.arange(4), data.length)

@@ -113,7 +113,7 @@ def test_baselines_stand_in_a_table_below_the_model_itself_and_in_no_metric(volu
     result, context = _run(volume, _job(volume, "tiny_adapter"))
     table = load_outputs((context.attempt_dir / "artifacts" / "outputs.json").read_bytes())[-1]
     assert isinstance(table, Table) and table.title == BESIDE
-    assert table.columns == ["", "test_accuracy"]
+    assert table.columns == ["", "test accuracy"]
     assert table.rows[0] == ["Tiny adapter", result["metrics"]["test_accuracy"]]
     assert table.rows[1][0] == "the more frequent class"
     assert not any(name.startswith("baseline") for name in result["metrics"])

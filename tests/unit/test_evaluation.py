@@ -12,6 +12,7 @@ from shared.jobs.small import small_result
 from shared.outputs import Matrix, Table, dump_outputs
 from worker.families.evaluation.classes import (
     best_threshold,
+    calibration_curve,
     calibration_error,
     class_judge,
     class_metrics,
@@ -54,6 +55,14 @@ def test_a_class_that_does_not_occur_counts_nowhere_and_one_class_has_no_roc_auc
     found = class_metrics(np.array([0, 0, 1]), np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]))
     assert found["recall"] == found["f1"] == found["accuracy"] == 1.0
     assert "roc_auc" not in class_metrics(np.array([1, 1]), _two([0.6, 0.7]))
+
+
+def test_a_point_of_the_calibration_curve_is_of_ten_rows_at_least():
+    shares = [0.55, 0.65, *[0.75] * 9, *[0.85] * 12, 0.95]
+    labels = np.array([1, 0, *[1] * 9, *[1] * 6, *[0] * 6, 1])
+    model = calibration_curve(labels, _two(shares)).lines[0]
+    assert model.x == pytest.approx([(0.55 + 0.65 + 9 * 0.75) / 11, (12 * 0.85 + 0.95) / 13])
+    assert model.y == pytest.approx([10 / 11, 7 / 13])
 
 
 def test_calibration_is_the_distance_between_sure_and_right():

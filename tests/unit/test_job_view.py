@@ -28,3 +28,11 @@ def test_a_job_whose_attempts_are_all_listed_says_nothing_of_others():
     assert [step.title for step in timeline(job_with([1, 2], 2))] == [
         "Submitted", "Attempt 1", "Attempt 2", "Waits for another attempt",
     ]  # fmt: skip
+
+
+def test_steps_are_told_of_a_training_alone():
+    for kind, told in (("train", ["reached step 400"]), ("generate", [])):
+        job = job_with([1], 1)
+        attempt = job.attempts[0].model_copy(update={"last_step": 400})
+        job = job.model_copy(update={"kind": kind, "attempts": [attempt]})
+        assert [detail for step in timeline(job) for detail in step.details if "400" in detail] == told

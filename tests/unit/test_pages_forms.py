@@ -82,6 +82,41 @@ def test_the_form_of_every_recipe_gives_back_its_defaults(spec):
             assert shown == plain
 
 
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (ColumnReport(name="a", kind="boolean", low=1, high=1), ""),  # of yes and no: the lengths of the words
+        (ColumnReport(name="a", kind="constant", low=3, high=3), ""),
+        (ColumnReport(name="a", kind="id", low=1, high=30, mean=15.5), "1 to 30"),
+        (ColumnReport(name="a", kind="id", low=6, high=6), "6 characters"),
+        (ColumnReport(name="a", kind="category", low=1, high=1), "1 character"),
+        (ColumnReport(name="a", kind="number", low=0.5, high=2), "0.5 to 2"),
+    ],
+)
+def test_the_range_of_a_column_is_that_of_its_values_or_of_their_lengths(column, said):
+    manifest = DatasetManifest(
+        id="0" * 32, name="x", format="table", created_at=datetime.now(UTC), bytes=5, files=[],
+        report=DatasetReport(rows=30, columns=[column]),
+    )  # fmt: skip
+    assert report_view(manifest).columns[0].span == said
+
+
+@pytest.mark.parametrize("spec", RECIPES.values(), ids=lambda spec: spec.name)
+def test_a_form_posted_as_it_was_keeps_its_folded_part_folded(spec):
+    values = {
+        f.name: ("true" if f.value else "false") for f in build_form(spec.train_params).fields if f.widget == "flag"
+    }
+    assert not build_form(spec.train_params, values).open_advanced
+
+
+def test_a_picker_says_what_is_needed_and_what_choosing_none_means():
+    form = build_form(RECIPES["forecaster"].train_params)
+    time, targets, series = (field(form, name) for name in ("time", "targets", "series"))
+    assert (targets.needed, time.needed, series.needed) == (True, False, False) and not targets.required
+    assert (time.empty, series.empty) == ("the only column of dates", "none")
+    assert field(form, "holidays").widget == "text"
+
+
 def test_columns_are_read_from_boxes_and_from_lines():
     post: MultiDict[str, str] = MultiDict(
         [("params.target", "price"), ("params.features", "城市"), ("typed.features", "t\r\n 城市 \r\n")]

@@ -23,6 +23,7 @@ from shared.outputs import (
     Table,
     Text,
 )
+from web.pages.formatting import percent
 from web.pages.outputs.drawing import drawn, hues
 from web.pages.outputs.places import of_dataset, of_job, of_sample
 from web.pages.outputs.plot import plot
@@ -211,3 +212,21 @@ def test_files_are_found_beside_the_outputs_or_among_the_uploads():
     assert (
         job("../../secret?x#y") == f"/api/v1/jobs/{'01' * 13}/artifacts/../../secret%3Fx%23y"
     )  # no such name is published
+
+
+def test_steps_that_are_counted_have_whole_ticks():
+    line = Line(name="a", x=list(range(1, 13)), y=[1.0] * 12)
+    assert [tick.text for tick in plot(Series(lines=[line])).x_ticks] == ["5", "10"]
+    line = Line(name="a", x=[n / 10 for n in range(11)], y=[1.0] * 11)
+    assert "0.2" in [tick.text for tick in plot(Series(lines=[line])).x_ticks]
+
+
+def test_numbers_of_a_dataset_stand_to_the_right_though_they_are_texts():
+    table = Table(columns=["a", "b", "c"], rows=[["17.99", "1e-05", "x"], ["8", None, "9"]], count=2)
+    assert cells(table).numbers == [True, True, False]
+
+
+def test_a_share_is_never_said_to_be_all_or_none_where_it_is_not():
+    assert [percent(share) for share in (1.0, 0.99996, 0.9994, 0.0, 0.0004)] == [
+        "100.0 %", ">99.9 %", "99.9 %", "0.0 %", "<0.1 %"
+    ]  # fmt: skip

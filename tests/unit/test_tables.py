@@ -13,6 +13,7 @@ from shared.errors import RecipeFailed
 from shared.recipes.base import validate_params
 from shared.recipes.tabular import TabularTrain, check, target_problem, task_of
 from worker.families.splitting import fold_rows, split_rows
+from worker.families.tables.cells import as_dates
 from worker.families.tables.features import Features, bin_edges, edge_table
 from worker.families.tables.hashing import BUCKETS, hashed_tokens
 from worker.families.tables.leaking import columns_giving_away
@@ -227,3 +228,18 @@ def test_columns_that_tell_the_target_by_themselves_are_found():
     assert columns_giving_away(few, truth[:10], 2, names) == [], "ten rows part by chance"
     three = np.digitize(numbers[:, 1], [0.3, 0.6]).astype(float)
     assert columns_giving_away({"numbers": numbers}, three, 3, {"numbers": names["numbers"]}) == ["random"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "problem"),
+    [
+        (["1967-09", "1967-10"], ["1967-09-01", "1967-10-01"], {}),
+        (["31.12.2020", "1.1.2021"], ["2020-12-31", "2021-01-01"], {}),
+        (["3/4/2020"], [None], {0: "t: '3/4/2020' is no date like 2020-01-31"}),  # which is the month?
+        (["2020-01"] * 20 + ["soon"], ["2020-01-01"] * 20 + [None], {20: "t: 'soon' is no date like 2020-12"}),
+    ],
+)
+def test_dates_typed_in_the_style_of_a_file_are_read_as_an_import_reads_them(written, read, problem):
+    wrong: dict[int, str] = {}
+    found = as_dates("t", pa.array(written), wrong).to_pylist()
+    assert [moment and f"{moment:%Y-%m-%d}" for moment in found] == read and wrong == problem

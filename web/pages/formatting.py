@@ -84,7 +84,13 @@ def metric(value: float | int | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    return "" if share is None else f"{share * 100:.1f} %"
+    """A share in per cent; of one that is neither none nor all it is never said that it is."""
+    if share is None:
+        return ""
+    said = f"{share * 100:.1f}"
+    if 0 < share < 1 and said in ("0.0", "100.0"):
+        said = "<0.1" if said == "0.0" else ">99.9"
+    return f"{said} %"
 
 
 def plural(number: int, word: str, many: str = "") -> str:

@@ -96,4 +96,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(to_text(value))
+    if not text:
+        return "none" if isinstance(value, list) else "–"
     return repr(text)[1:-1] if not text.strip() and text else text

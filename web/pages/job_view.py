@@ -22,7 +22,7 @@ _REMEDIES = {
     "out_of_memory": "Use a smaller batch size or a smaller model, or a device with more memory.",
     "volume_full": "Free room on the volume (old datasets, ended jobs), then retry.",
     "input_missing": "Upload the dataset again or choose another one, then clone the job.",
-    "dataset_invalid": "Correct the dataset as listed, upload it again and clone the job.",
+    "dataset_invalid": "Clone the job with the dataset corrected and uploaded again, or with the params that are named above.",
     "checkpoint_corrupt": "Retry: it starts from the newest checkpoint that can still be read.",
     "start_from_unlike": "Clone it with the params and the data named above set alike, or without a model to start from.",
     "dependency_failed": "See why the job it waited for did not succeed; then retry that one and this one.",
@@ -32,6 +32,9 @@ _REMEDIES = {
     "hung": "Retry; the log holds where it stood still.",
     "worker_lost": "Check the worker's machine, then retry.",
 }
+_REMEDIES |= dict.fromkeys(
+    ("bad_rows", "other_columns", "unknown_series"), "Clone the job, correct what is named above and submit it again."
+)
 _GENERAL = "Read the log's last lines, correct the params and clone the job; or retry it as it is."
 
 
@@ -90,7 +93,7 @@ def _attempt(job: Job, attempt: Attempt) -> Step:
     running = attempt.ended_at is None and job.state == State.running and attempt.number == job.attempt
     if last is None and running and job.progress:
         last = job.progress.step
-    if last:
+    if last and job.kind == "train":
         details.append(f"at step {last:,}" if running else f"reached step {last:,}")
     look, ending = "run" if running else "", ""
     if attempt.cause:

@@ -90,7 +90,7 @@ def new_job_inputs() -> str:
     kind = "generate" if args.get("kind") == "generate" else "train"
     keys = {name.removeprefix("inputs."): key for name, key in args.items() if name.startswith("inputs.")}
     draft = Draft(kind, get_recipe(args.get("recipe", "")), args.get("use", ""), keys)
-    shown = roles(draft.spec, draft.inputs, keys, fixed=(MODEL,))
+    shown = roles(draft.spec, draft.inputs, keys, fixed=(MODEL,), learns=draft.kind == "train")
     return render_template("new_job_inputs.html", roles=shown, form=_form(draft, shown))
 
 
@@ -113,7 +113,7 @@ def find_file(file_id: str) -> FileInfo | None:
 
 def _show(draft: Draft) -> str:
     fixed = (MODEL,) if draft.kind == "generate" else ()
-    shown = roles(draft.spec, draft.inputs, draft.keys, draft.problems, fixed)
+    shown = roles(draft.spec, draft.inputs, draft.keys, draft.problems, fixed, learns=draft.kind == "train")
     form = _form(draft, shown)
     own = {field: [p.message for p in draft.problems if p.field.split(".")[0] == field] for field in _OWN_FIELDS}
     name, about = words_of(draft.keys.get(MODEL, "")) if draft.kind == "generate" else ("", "")
@@ -132,7 +132,7 @@ def _show(draft: Draft) -> str:
         model_about=about,
         formats={role.taken.role: offered_formats(role.taken.formats) for role in shown if role.taken.formats},
         examples={
-            role.taken.role: examples(role.taken.formats, draft.spec.name if draft.kind == "train" else "")
+            role.taken.role: examples(role.taken.formats, draft.spec.name, fill=draft.kind == "train")
             for role in shown
             if role.taken.formats
         },

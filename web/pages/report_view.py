@@ -10,7 +10,7 @@ from web.pages.formatting import count, metric, percent, plural, size
 from web.pages.outputs.shown import Bars, bars
 
 _MOST_NAMED = 20  # rows left out that are named one by one on the page
-_OF_WORDS = ("text", "category", "id", "constant")  # kinds whose range is that of their lengths
+_OF_WORDS = ("text", "category", "id")  # kinds whose range is that of their lengths, of ids where they are no numbers
 _EXAMPLE = 40  # characters of an example of a column
 
 
@@ -116,10 +116,11 @@ def _column(column: ColumnReport, rows: int, warned: bool) -> ColumnRow:
     missing = f"{column.missing:,} ({percent(column.missing / rows)})" if column.missing and rows else ""
     distinct = f"{'' if column.distinct_exact else 'over '}{column.distinct:,}"
     span = ""
-    if column.low is not None and column.high is not None:
+    if column.low is not None and column.high is not None and column.kind not in ("boolean", "constant"):
         low, high = (_end(v) for v in (column.low, column.high))
         span = low if low == high else f"{low} to {high}"
-        span += " characters" if column.kind in _OF_WORDS and isinstance(column.low, int | float) else ""
+        if column.kind in _OF_WORDS and isinstance(column.low, int | float) and column.mean is None:
+            span += " character" if span == "1" else " characters"
     examples = ", ".join(e if len(e) <= _EXAMPLE else f"{e[: _EXAMPLE - 1]}…" for e in column.examples)
     return ColumnRow(column.name, column.kind, missing, distinct, span, examples, warned)
 

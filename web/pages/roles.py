@@ -37,11 +37,12 @@ class Offer:
 
 @dataclass
 class Role:
-    """One input of the form. fixed: settled by the page, shown as a heading and not as a choice."""
+    """One input of the form. fixed: settled by the page, shown as a heading and not as a choice. learns: for a training."""
 
     taken: Input
     key: str = ""
     fixed: bool = False
+    learns: bool = True
     datasets: list[DatasetManifest] = field(default_factory=list)
     models: list[Offer] = field(default_factory=list)
     picked: DatasetManifest | None = None
@@ -71,11 +72,14 @@ def roles(
     keys: Mapping[str, str],
     problems: Sequence[Problem] = (),
     fixed: Sequence[str] = (),
+    *,
+    learns: bool = True,
 ) -> list[Role]:
-    """Every role with what it may be given. keys: what is picked; a required role with one choice is given that."""
+    """Every role with what it may be given. keys: what is picked; a required role with one choice is given that. learns: it is for
+    a training, and what a report says of learning from a dataset matters."""
     found = []
     for one in taken:
-        role = Role(one, keys.get(one.role, ""), fixed=one.role in fixed)
+        role = Role(one, keys.get(one.role, ""), fixed=one.role in fixed, learns=learns)
         role.problems = [p.message for p in problems if p.field == role.name or p.field.startswith(f"{role.name}.")]
         if one.formats:
             role.datasets = usable_datasets(one.formats)

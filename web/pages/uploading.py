@@ -59,13 +59,15 @@ def most_bytes() -> str:
     return size(settings().max_upload_bytes)
 
 
-def examples(formats: tuple[str, ...] = (), recipe: str = "") -> list[dict[str, Any]]:
-    """Datasets that need no upload, of the formats where some are named: name, title, format, recipe, and for a training of the
-    recipe it is meant for the params that it needs."""
+def examples(formats: tuple[str, ...] = (), recipe: str = "", *, fill: bool = False) -> list[dict[str, Any]]:
+    """Datasets that need no upload, of the formats where some are named: name, title, format, recipe, params.
+
+    recipe: those meant for it, where there are some, else all. fill: with the params that its training needs.
+    """
+    fitting = [example for example in list_examples() if not formats or example["format"] in formats]
+    meant = [example for example in fitting if example["recipe"] == recipe]
     return [
-        {**example, "params": example_params(example["name"]) if example["recipe"] == recipe else {}}
-        for example in list_examples()
-        if not formats or example["format"] in formats
+        {**example, "params": example_params(example["name"]) if fill and meant else {}} for example in meant or fitting
     ]
 
 

@@ -37,12 +37,13 @@ export function check(input) {
 }
 
 function show(input, problem) {
-  const field = input.closest(".field");
+  const cell = input.closest(".row-grid label"); // each cell of a row has its own
+  const field = cell || input.closest(".field");
   const id = `${input.id}-problem`;
   for (const old of field.querySelectorAll(".problem")) old.remove();
   const described = (input.getAttribute("aria-describedby") || "").split(" ").filter((part) => part && part !== id);
   if (problem) {
-    const line = document.createElement("p");
+    const line = document.createElement(cell ? "span" : "p");
     line.className = "problem";
     line.id = id;
     line.textContent = problem;

@@ -30,7 +30,7 @@ function wire(form) {
     try {
       await settled(form);
       const { recipe, use } = form.elements;
-      const body = { kind: "generate", recipe: recipe.value, use: use.value, inputs: { model: form.elements["inputs.model"].value }, params: readParams(form) };
+      const body = { kind: "generate", recipe: recipe.value, use: use.value, inputs: { model: chosen(form.elements["inputs.model"].value) }, params: readParams(form) };
       const job = await call(`${api}/jobs`, { method: "POST", json: body });
       current = job.id;
       state.textContent = "queued";
@@ -69,6 +69,12 @@ function wire(form) {
     a.textContent = "open the job";
     state.append(" · ", a);
   }
+}
+
+// A model's id as it is; a checkpoint, JOB/ATTEMPT/STEP, as the API takes it.
+function chosen(key) {
+  const [job_id, attempt, step] = key.split("/");
+  return step === undefined ? key : { job_id, attempt: Number(attempt), step: Number(step) };
 }
 
 function readParams(form) {
@@ -122,9 +128,11 @@ function showProblems(form, error, place) {
     const line = document.createElement("p");
     line.className = "problem";
     line.textContent = problem.message;
-    input.closest(".field").append(line);
-    input.setAttribute("aria-invalid", "true");
-    const folded = input.closest("details");
+    const cells = input.value ? null : input.closest(".field").querySelector(".row-cells"); // what was sent stands there
+    if (cells) cells.after(line);
+    else input.closest(".field").append(line);
+    (cells || input).setAttribute("aria-invalid", "true");
+    const folded = cells ? null : input.closest("details");
     if (folded) folded.open = true;
   }
   if (rest.length || !(error.problems || []).length) note(place, rest.join("; ") || error.message);

@@ -114,7 +114,7 @@ function pick(area, dataset) {
     name.textContent = dataset.name;
     const about = document.createElement("span");
     about.className = "muted small";
-    about.textContent = `${(dataset.report?.rows ?? 0).toLocaleString("en")} ${dataset.report?.unit ?? ""}`;
+    about.textContent = holds(dataset.report);
     label.append(choice, name, about);
     list.prepend(label);
     list.hidden = false;
@@ -126,6 +126,12 @@ function pick(area, dataset) {
   line.textContent = [dataset.httpStatus === 200 ? `${dataset.name} was there already and is chosen.` : `${dataset.name} is chosen.`, ...(dataset.notes || [])].join(" ");
   status.replaceChildren(line);
   area.closest("details")?.scrollIntoView({ block: "nearest" });
+}
+
+// As web/pages/report_view.py says it of those that were there before.
+function holds({ rows, unit, columns, classes }) {
+  const counted = [[rows, unit.replace(/s$/, ""), unit], [columns.length, "column", "columns"], [classes.length, "class", "classes"]];
+  return counted.filter(([n]) => n).map(([n, one, many]) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`).join(", ");
 }
 
 function refused(area, error, choices) {

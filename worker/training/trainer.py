@@ -117,7 +117,14 @@ def _beside(title: str, own: dict[str, float], baselines: list[Baseline]) -> lis
         return []
     rows = [[title, *(_cell(own.get(name)) for name in names)]]
     rows += [[each.name, *(_cell(each.metrics.get(name)) for name in names)] for each in baselines]
-    return [Table(title=BESIDE, columns=["", *names], rows=rows[:MOST_ROWS], count=len(rows))]
+    return [
+        Table(
+            title=BESIDE,
+            columns=["", *(name.replace("_", " ") for name in names)],
+            rows=rows[:MOST_ROWS],
+            count=len(rows),
+        )
+    ]
 
 
 def _cell(value: float | None) -> float | None:

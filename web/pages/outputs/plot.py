@@ -76,6 +76,9 @@ class _Axis:
     def __init__(self, places: Sequence[Place]):
         self.words: dict[Place, int] = {}
         self.is_time = False
+        self.whole = all(
+            isinstance(place, int) or (isinstance(place, float) and place.is_integer()) for place in places
+        )
         if any(isinstance(place, str) for place in places):
             try:
                 for place in places:
@@ -234,6 +237,8 @@ def _x_ticks(axis: _Axis, low: float, high: float) -> list[Tick]:
         found = _time_ticks(low, high)
     else:
         steps = [s for s in _round_steps(low, high, _X_TICKS) if low - 1e-9 <= s <= high + 1e-9]
+        if axis.whole:
+            steps = [s for s in steps if s.is_integer()] or steps
         found = list(zip(steps, _number_texts(steps) if len(steps) > 1 else [metric(s) for s in steps], strict=True))
     span = high - low
     return [Tick(round(100 * (at - low) / span, 2), text, n % 2 == 1) for n, (at, text) in enumerate(found)]

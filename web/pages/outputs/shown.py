@@ -4,6 +4,7 @@ Colours never stand alone: what a colour says, a word or a number beside it says
 defined in static/outputs.css, since the pages allow no inline styles.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -12,6 +13,7 @@ from shared.outputs import Cell, Mask, MaskClass, Matrix, Output, Scores, Table,
 from web.pages.formatting import metric, percent
 from web.pages.outputs.drawing import columns_wide
 
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _TINTS = 9  # of a matrix
 _STRENGTHS = 5  # of a mark
 _SHORT_TEXT = 240  # characters; texts that are all shorter stand beside each other
@@ -140,10 +142,15 @@ def cells(table: Table) -> ShownTable:
     width = len(table.columns)
     rows = [[*row[:width], *[None] * (width - len(row))] for row in table.rows]
     there = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
-    numbers = [
-        bool(column) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in column) for column in there
-    ]
+    numbers = [bool(column) and all(_is_number(value) for value in column) for column in there]
     return ShownTable([[_cell(value) for value in row] for row in rows], numbers or [False] * width)
+
+
+def _is_number(value: Cell) -> bool:
+    """Whether it is a number, or a text that is one, as cells of a dataset may be."""
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value) is not None
+    return not isinstance(value, bool)
 
 
 def _cell(value: Cell) -> ShownCell:

@@ -14,6 +14,7 @@ from worker.verdict import Judge
 
 MOST_NAMED = 40  # classes in the matrix on the page; beyond, the commonest mistakes say more
 _BINS = 10  # of the calibration curve
+_LEAST_POINT = 10  # a guess: rows of a point of the curve; of one row it could only be 0 or 1
 _TINY = 1e-7
 sk: Any = metrics  # its declared types say less than it gives
 
@@ -99,8 +100,11 @@ def _bins(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[float, fl
 
 
 def calibration_curve(labels: np.ndarray, probabilities: np.ndarray) -> Series:
-    """How often it was right against how sure it was; on the diagonal it means what it says."""
-    found = _bins(labels, probabilities)
+    """How often it was right against how sure it was; on the diagonal it means what it says.
+
+    Bins of few rows are drawn together with the next one.
+    """
+    found = _joined(_bins(labels, probabilities))
     return Series(
         title="How sure it was, and how often it was right",
         x_title="said probability",
@@ -110,6 +114,22 @@ def calibration_curve(labels: np.ndarray, probabilities: np.ndarray) -> Series:
             Line(name="as it should be", x=[0.0, 1.0], y=[0.0, 1.0]),
         ],
     )
+
+
+def _joined(bins: list[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
+    """Neighbouring bins put together until each holds _LEAST_POINT rows, the last ones with those before; as _bins."""
+    found: list[tuple[float, float, int]] = []
+    for n, (sure, right, count) in enumerate(bins):
+        before = found[-1][2] if found else _LEAST_POINT
+        rest = sum(later for _, _, later in bins[n:])
+        if before < _LEAST_POINT or (found and rest < _LEAST_POINT):
+            old_sure, old_right, old = found.pop()
+            total = old + count
+            sure, right, count = (
+                (old_sure * old + sure * count) / total, (old_right * old + right * count) / total, total
+            )  # fmt: skip
+        found.append((sure, right, count))
+    return found
 
 
 def best_threshold(labels: np.ndarray, share: np.ndarray, missed: float, alarm: float) -> tuple[float, float]:

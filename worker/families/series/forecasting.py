@@ -46,15 +46,18 @@ class Forecaster:
         if not asked:
             raise RecipeFailed("there is no series to forecast", code="bad_rows")
         outputs: list[Output] = []
+        going = Going(context, "generating", len(asked))
         with row_table(files, self._heads(self._answering.outputs == 3)) as written:
             for piece, said in self._forecasts(asked, context):
                 for one, values in zip(piece, said, strict=True):
                     if len(outputs) < DRAWN:
                         outputs.append(self._drawn(one, values, frequency))
                     self._write(written, one, values, frequency, self._answering.outputs == 3)
+                going.done(len(piece))
         _say_carried(asked, context)
         if params.explain:
             outputs += [self._explained(one, context) for one in asked[:EXPLAINED]]
+        going.end()
         return [*outputs, written.output(f"{len(asked):,} forecast{'' if len(asked) == 1 else 's'}")]
 
     def _asked(self, params: ForecasterGenerate, inputs: Inputs, context: Context) -> tuple[Frequency, list[Asked]]:

@@ -146,12 +146,14 @@ def forecast_series(
 def _found(data: SeriesData) -> Table:
     """What was found of the times."""
     counts, frequency = data.prepared.counts, data.frequency
-    first, val, test, stop = (frequency.shown(step) for step in data.edges)
+    first, val, test, stop = data.edges
+    told = frequency.told
     rows: list[list[Cell]] = [
         ["series", len(data.prepared.names)],
         ["a step is", frequency.name],
         ["repeats after, steps", data.season if data.season > 1 else "none found"],
-        ["training from", first], ["validation from", val], ["test from", test], ["end", stop],
+        ["training from", told(first)], ["validation from", told(val)], ["test from", told(test)],
+        ["last step", told(stop - 1)],
         ["steps missing and filled", counts.get("missing", 0)],
         ["rows that shared their time", counts.get("doubled", 0)],
         ["rows that were out of order", counts.get("unsorted", 0)],

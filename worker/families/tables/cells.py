@@ -1,6 +1,7 @@
 """Arrow cells of any type as numbers, dates and categories. What cannot be read as such is told by its row."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from shared.datasets.tables.missing import is_missing
+from shared.datasets.tables import date_styles
+from shared.datasets.tables.columns import Guess
+from shared.datasets.tables.missing import is_missing, taken, trimmed
 
 pc: Any = compute  # its declared names are made when it is loaded
 DATE_PARTS = ("year", "month", "weekday", "day", "hour")
@@ -50,13 +53,39 @@ def _number(text: str) -> float:
 
 
 def as_dates(name: str, cells: Cells, wrong: dict[int, str]) -> pa.Array:
-    """timestamp[us] (rows,). Texts are read as RFC 3339 has them. Raises ValueError for numbers."""
+    """timestamp[us] (rows,). Texts are read as RFC 3339 has them, or where that does not fit in the one style that the column is
+    written in, as an import finds it. Raises ValueError for numbers."""
     cells = as_array(cells)
     if pa.types.is_timestamp(cells.type):
         return cells
     if not pa.types.is_string(cells.type):
         raise ValueError(f"column {name!r} holds no dates; the model learnt it as dates")
-    return pa.array(_read(name, cells, _moment, "date like 2020-01-31", wrong), pa.timestamp("us"))
+    bad: dict[int, str] = {}
+    found = _read(name, cells, _moment, "date like 2020-01-31", bad)
+    styled = _styled(name, cells, wrong) if bad else None
+    if styled is not None:
+        return styled
+    for row, why in bad.items():
+        _tell(wrong, row, why)
+    return pa.array(found, pa.timestamp("us"))
+
+
+def _styled(name: str, cells: pa.Array, wrong: dict[int, str]) -> pa.Array | None:
+    """Dates in the style that nearly all cells are written in; None where there is none, or it does not say which is the month."""
+    texts = trimmed(taken(cells, Counter()))
+    guess = Guess()
+    guess.add(texts)
+    kind = guess.kind(comma=False, sure=False, order="auto", strict=False)
+    if kind.style is None or kind.ambiguous:
+        return None
+    moments, bad = date_styles.convert(texts, kind.style)
+    for row in np.flatnonzero(bad.to_numpy(zero_copy_only=False)).tolist() if bad is not None else ():
+        _tell(wrong, row, f"{name}: {texts[row].as_py()[:_TOLD]!r} is no date like {kind.style.name}")
+    return moments
+
+
+def _tell(wrong: dict[int, str], row: int, why: str) -> None:
+    wrong[row] = f"{wrong[row]}; {why}" if row in wrong else why
 
 
 def _moment(text: str) -> datetime:
@@ -79,7 +108,7 @@ def _read(name: str, cells: pa.Array, read: Callable[[str], Any], what: str, wro
     if bad:
         for row, code in enumerate(codes):
             if code in bad:
-                wrong[row] = f"{wrong[row]}; {bad[code]}" if row in wrong else bad[code]
+                _tell(wrong, row, bad[code])
     return [None if code is None else values[code] for code in codes]
 
 

@@ -11,6 +11,7 @@ from shared.outputs import Output, Score, Scores, Table
 from shared.recipes.tabular import MOST_ROWS, TabularBatch, TabularGenerate
 from worker.artifacts import Files
 from worker.context import Context
+from worker.families.going import Going
 from worker.families.row_table import row_table
 from worker.families.tables.answering import Answering
 from worker.families.tables.batching import answer_columns, heads_of, predict_table
@@ -38,8 +39,11 @@ class Predictor:
         if wrong:
             told = "; ".join(f"row {row + 1}: {why}" for row, why in sorted(wrong.items())[:10])
             raise RecipeFailed(told, code="bad_rows")
+        going = Going(context, "generating", len(next(iter(columns.values()))))
         said = answering.answers(arrays, context.check)
         if len(said) > EXPLAINED:
+            going.done(len(said))
+            going.end()
             return [self._as_table(said, files)]
         outputs: list[Output] = []
         for row in range(len(said)):
@@ -49,6 +53,8 @@ class Predictor:
                 one = {kind: array[row : row + 1] for kind, array in arrays.items()}
                 cells = {name: cells[row].as_py() for name, cells in columns.items()}
                 outputs.append(self._explained(one, cells, said[row], subject, context))
+            going.done(1)
+        going.end()
         return outputs
 
     def _as_scores(self, said: np.ndarray, subject: str, top_k: int) -> Scores:

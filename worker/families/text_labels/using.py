@@ -11,6 +11,7 @@ from shared.recipes.text_classifier import MOST_TEXTS, TextClassifierBatch, Text
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.evaluation.labels import SAID_FROM
+from worker.families.going import Going
 from worker.families.row_table import row_table
 from worker.families.text_labels.answering import Answering
 from worker.families.text_labels.batching import answer_columns, classify_table, heads_of
@@ -38,8 +39,11 @@ class Classifier:
         if wrong := np.flatnonzero(tokens.lengths == 0).tolist():
             told = ", ".join(str(place + 1) for place in wrong[:20])
             raise RecipeFailed(f"there is nothing to read in text {told}", code="no_text")
+        going = Going(context, "generating", len(texts))
         said = answering.all_answers(tokens, context.check)
         if len(texts) > EXPLAINED:
+            going.done(len(texts))
+            going.end()
             return [self._as_table(texts, said, files)]
         outputs: list[Output] = []
         for place, text in enumerate(texts):
@@ -47,6 +51,8 @@ class Classifier:
             outputs.append(self._as_scores(said[place], subject, params.top_k))
             if params.explain:
                 outputs.append(self._explained(text, tokens.text(place), said[place], context))
+            going.done(1)
+        going.end()
         return outputs
 
     def _as_scores(self, said: np.ndarray, subject: str, top_k: int) -> Scores:
