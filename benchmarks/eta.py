@@ -122,7 +122,7 @@ class Run:
 
     def _recording(self) -> dict[str, Any]:
         """All until now."""
-        jobs = self._here.store.get_many([wanted.id for wanted in self._submitted])
+        jobs = [self._here.store.get(wanted.id) for wanted in self._submitted]  # with all their attempts
         seconds, load = round(time.monotonic() - self._began), os.getloadavg()[0]
         return {
             "pieces": [

@@ -158,9 +158,12 @@ def _end(job: Job) -> datetime:
 
 
 def _work_between(job: Job, now: datetime) -> float:
-    """Seconds from a moment to a job's end, without those in which it had begun and nobody worked on it."""
+    """Seconds from a moment to a job's end, without the pauses and losses to come, which nobody could know of.
+
+    What it waits for its turn once it is back in the queue is told by then, and counts.
+    """
     gaps = 0.0
     for one, following in zip(job.attempts, job.attempts[1:], strict=False):
-        if one.ended_at:
-            gaps += max((following.started_at - max(one.ended_at, now)).total_seconds(), 0.0)
+        if one.ended_at and one.ended_at > now:
+            gaps += (following.started_at - one.ended_at).total_seconds()
     return (_end(job) - now).total_seconds() - gaps

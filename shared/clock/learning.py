@@ -18,8 +18,8 @@ Row = list[float]
 
 # Guesses, in logarithms: how far the level is unknown before the first job; how far jobs deviate smoothly from powers of their
 # features, and over which distance; how far equal jobs differ; and how much more so an entry of 30 jobs ago.
-LEVEL, BEND, NOISE, AGED = 2.0, 0.4, 0.25, 1.0
-REACH = 1.0
+LEVEL, BEND, NOISE, AGED = 2.0, 0.4, 0.4, 1.0
+REACH = 2.0
 # How far the powers of counts, of what is planned by them, and of rates may be from those guessed; how far words change the cost.
 COUNT, PLAN, RATE, WORD, DEVICE = 0.35, 0.08, 0.03, 0.2, 1.5
 _MOST_SAID = 4_000  # answers remembered

@@ -18,17 +18,17 @@ _COMMON = 0.9  # share of the variance that all phases of a job have in common: 
 # Where no job of the recipe has ended yet: lengths in seconds that are no more than an order of magnitude, from the small jobs of
 # benchmarks/eta.py. What a step costs is never guessed.
 _GUESSED = {
-    "starting": Length.about(0.5, 1.4),
-    "loading": Length.about(1.0, 1.4),
-    "compiling": Length.about(4.0, 0.7),
-    "first evaluating": Length.about(1.0, 1.4),
-    "evaluating": Length.about(0.3, 1.4),
-    "first sampling": Length.about(1.0, 1.4),
-    "sampling": Length.about(0.3, 1.4),
-    "saving": Length.about(0.2, 0.8),
-    "reporting": Length.about(1.0, 1.4),
-    "baselines": Length.about(1.0, 1.4),
-    "ending": Length.about(0.1, 0.8),
+    "starting": Length.about(1.0, 1.4),
+    "loading": Length.about(0.4, 1.4),
+    "compiling": Length.about(2.0, 0.8),
+    "first evaluating": Length.about(0.4, 1.4),
+    "evaluating": Length.about(0.1, 1.4),
+    "first sampling": Length.about(0.3, 1.4),
+    "sampling": Length.about(0.1, 1.4),
+    "saving": Length.about(0.1, 0.8),
+    "reporting": Length.about(0.5, 1.4),
+    "baselines": Length.about(0.4, 1.4),
+    "ending": Length.about(0.05, 0.8),
 }
 
 

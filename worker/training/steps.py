@@ -17,11 +17,24 @@ from keras import tree
 
 from worker.training.strategy import distributed
 
+_AHEAD = 4  # batches made while a step runs
+
 
 def _loss_names(logs: dict[str, Any]) -> list[str]:
     """The logs that must stay finite: "loss" and "..._loss", or all when none is called so."""
     names = [name for name in logs if name == "loss" or name.endswith("_loss")]
     return names or list(logs)
+
+
+def _read_ahead(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """A few batches are made before they are asked for.
+
+    How many is not left to tf.data: its tuning thread held the end of a training or an evaluation up, for some seconds at a time
+    on a busy machine, until it noticed that the iterator was gone (seen with TensorFlow 2.21).
+    """
+    fixed = tf.data.Options()
+    fixed.autotune.enabled = False
+    return dataset.prefetch(_AHEAD).with_options(fixed)
 
 
 class StepRunner:
@@ -72,7 +85,7 @@ class StepRunner:
 
     def iterator(self, dataset: tf.data.Dataset) -> Iterator[Any]:
         """Return an iterator over training batches, read ahead of the steps."""
-        return iter(distributed(self._strategy, dataset.prefetch(tf.data.AUTOTUNE)))
+        return iter(distributed(self._strategy, _read_ahead(dataset)))
 
     def run(self, iterator: Iterator[Any], count: int) -> tuple[int, bool]:
         """Take up to count steps. Returns (steps taken, finite).
@@ -105,7 +118,7 @@ class StepRunner:
         test: Any = model.test_function
         batches = 0
         try:
-            iterator = iter(distributed(self._strategy, dataset.prefetch(tf.data.AUTOTUNE)))
+            iterator = iter(distributed(self._strategy, _read_ahead(dataset)))
             while True:
                 try:
                     test(iterator)

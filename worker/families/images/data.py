@@ -3,6 +3,7 @@
 Pixels are read as they are needed; in memory are a label, a digest and two sums of each picture, and a few batches.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from worker.recipe import Assets, Data, Inputs
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (5, 100)  # guess: what small networks here need to settle
 EVALUATION_BATCH = 256
+_READERS = min(os.cpu_count() or 1, 8)  # batches made side by side; each holds its pixels
 shuffle = tf.random.experimental.stateless_shuffle  # pyright: ignore[reportAttributeAccessIssue]
 plain = tf.autograph.experimental.do_not_convert  # AutoGraph leaves files behind in a process that is killed
 SHOWN = 12  # validation pictures kept in the assets to show predictions on
@@ -93,7 +95,7 @@ class PictureData(Data):
         first, skipped = divmod(start_step, steps)
         epochs = tf.data.Dataset.range(first, self.total_steps // steps)
         batches = epochs.flat_map(epoch).skip(skipped).enumerate(start_step)
-        return batches.map(make, tf.data.AUTOTUNE, deterministic=True)
+        return batches.map(make, _READERS, deterministic=True)
 
     def validation(self) -> tf.data.Dataset | None:
         chosen = self.places["val"]
@@ -106,7 +108,7 @@ class PictureData(Data):
             return self._read(part), tf.one_hot(tf.gather(all_labels, part), classes)
 
         batches = tf.data.Dataset.from_tensor_slices(chosen).batch(EVALUATION_BATCH)
-        return batches.map(make, tf.data.AUTOTUNE, deterministic=True)
+        return batches.map(make, _READERS, deterministic=True)
 
 
 def augmentation_of(params: Any, *, colour: bool) -> Augmentation:

@@ -112,7 +112,7 @@ class TransformerEngine(Engine):
     def step(self, state: list[Any], tokens: Any, place: Any) -> tuple[Any, list[Any]]:
         model, depth, heads = self._model, self._depth, self._heads
         rows, size = tokens.shape[0], state[0].shape[2]
-        h = tf.gather(model.tokens.embeddings, tokens) + model.places.embeddings[place]
+        h = tf.gather(model.tokens.embeddings, tokens) + tf.gather(model.places.embeddings, place)
         beyond = (tf.range(size) > place)[None, None]
         new = []
         for block, k_cache, v_cache in zip(model.blocks, state[::2], state[1::2], strict=True):
