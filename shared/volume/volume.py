@@ -6,6 +6,8 @@
         attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples/<step>, rows, series.jsonl, log.txt, DONE}
     models/<model id>.json  see shared/jobs/models.py
     files/<file id>/        see shared/volume/files.py
+    bases/<base id>/        see shared/bases
+    imports/                open weights that somebody has laid there, to be imported
     {jobs/<job id>,datasets/<id>,files/<file id>,cache/<id>/<key>}/pins/   see shared/jobs/pins.py
     cache/                  what trainings have made of datasets, see shared/volume/cache.py
 
@@ -62,7 +64,7 @@ class Volume:
     def ensure(self) -> None:
         """Make the top folders of a new volume. Raises SchemaMismatch when another version has written this one."""
         schema.require_volume(self)
-        for name in ("datasets", "jobs", "models", "files"):
+        for name in ("datasets", "jobs", "models", "files", "bases", "imports"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         schema.mark(self)
 

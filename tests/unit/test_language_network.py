@@ -1,0 +1,49 @@
+"""The one decoder network says what Transformers says, for every family (fixtures: benchmarks/make_tiny_bases.py)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.bases.importer import import_base
+from shared.bases.manifest import base_dir
+from shared.volume.volume import Volume
+from tests.support.tiny_bases import NAMES, expected_of, files_of
+from worker.families.language.network import Decoder
+from worker.families.language.weights import assign_base, variables_by_name
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def opened(name: str, tmp_path: Path) -> Decoder:
+    volume = Volume(tmp_path / "volume")
+    base = import_base(volume, files_of(name), name=name, source="a test")
+    model = Decoder(base.config)
+    model.build()
+    assign_base(model, base_dir(volume, base.id))
+    return model
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_are_those_of_transformers(name: str, tmp_path: Path) -> None:
+    model, expected = opened(name, tmp_path), expected_of(name)
+    names = {key: tuple(variable.shape) for key, variable in variables_by_name(model).items()}
+    stored = model.config.tensors()
+    assert list(names) == list(stored)
+    assert all(names[key] == (shape[::-1] if key.endswith("kernel") else shape) for key, shape in stored.items())
+    logits = np.asarray(model(np.array([expected.prompt], np.int32)))[0]
+    assert np.abs(logits - expected.logits).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gemma3"])
+def test_texts_in_one_row_do_not_see_each_other(name: str, tmp_path: Path) -> None:
+    model, prompt = opened(name, tmp_path), expected_of(name).prompt
+    first, second = prompt[:17], prompt[17:40]
+    row = {
+        "tokens": np.array([first + second], np.int32),
+        "segments": np.array([[0] * len(first) + [1] * len(second)], np.int32),
+        "places": np.array([[*range(len(first)), *range(len(second))]], np.int32),
+    }
+    together = np.asarray(model(row))[0]
+    apart = [np.asarray(model(np.array([part], np.int32)))[0] for part in (first, second)]
+    assert np.abs(together - np.concatenate(apart)).max() < 1e-5
