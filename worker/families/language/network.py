@@ -188,8 +188,12 @@ class Decoder(keras.Model):
                 seen[window] = self.seen(time, window, segments)
             if rotary not in turned:
                 turned[rotary] = self.angles(rotary, places)
-            h = block(h, seen[window], turned[rotary], training=training)
+            h = self.through(block, h, seen[window], turned[rotary], training)
         return self.norm(h)
+
+    def through(self, block: Block, h: Any, seen: Any, turned: Any, training: bool) -> Any:
+        """What a block makes of the stream."""
+        return block(h, seen, turned, training=training)
 
     def logits(self, h: Any) -> Any:
         """(..., width) to float32 (..., vocabulary)."""

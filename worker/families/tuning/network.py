@@ -1,0 +1,190 @@
+"""A decoder that learns from rows of tokens: its steps, its loss, and how it is built upon a base.
+
+The loss of a token is -log p(token | those before it in its row), averaged over the tokens that are learnt. Logits are made of
+these alone, some at a time: over a large vocabulary they would take more memory than all else.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from shared.bases.decoder import DecoderConfig
+from worker.families.language.network import Decoder
+from worker.families.language.weights import assign_base
+from worker.families.tuning.adapters import Adapting, adapted
+from worker.families.tuning.preferences import preference_loss
+
+MATRICES = ("q", "k", "v", "o", "gate", "up", "down")
+LOGITS_AT_ONCE = 2**25  # numbers: 128 MB of them
+plain = tf.autograph.experimental.do_not_convert
+
+
+class TunedDecoder(Decoder):
+    """Batches are (x, y, weight): x {"tokens", "segments", "places"}, y int32, weight float32, all (batch, context).
+
+    y: the token after each. weight: 1 where it is learnt. at_once: rows of a batch whose activations are in memory together.
+    beta: of DPO, where rows are pairs of a chosen and a rejected answer; 0: they are not. rematerialise: keep of each block its
+    input alone, and make the rest again for the gradient.
+    """
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        *,
+        at_once: int = 0,
+        beta: float = 0.0,
+        rematerialise: bool = False,
+        **options: Any,
+    ):
+        super().__init__(config, **options)
+        self.at_once, self.beta, self.rematerialise = at_once, beta, rematerialise
+
+    def through(self, block: Any, h: Any, seen: Any, turned: Any, training: bool) -> Any:
+        if not (self.rematerialise and training):
+            return super().through(block, h, seen, turned, training)
+        return tf.recompute_grad(lambda h: block(h, seen, turned, training=training))(h)
+
+    # --- losses ---------------------------------------------------------------------------------------------------------
+
+    def nats(self, x: Any, y: Any, weight: Any, training: bool = False) -> Any:
+        """-log p of each token, 0 where weight is 0: float32 (batch, time)."""
+        h = self.stream(x, training=training)
+        return self._nats_of(h, y, weight)
+
+    def _nats_of(self, h: Any, y: Any, weight: Any) -> Any:
+        if self.jit_compile:  # XLA wants one shape
+            return self._cross_entropy(h, y) * tf.cast(weight > 0, tf.float32)
+        chosen = tf.where(weight > 0)
+        found = self._in_pieces(tf.gather_nd(h, chosen), tf.gather_nd(y, chosen))
+        return tf.scatter_nd(chosen, found, tf.shape(weight, tf.int64))
+
+    def _in_pieces(self, h: Any, y: Any) -> Any:
+        """Cross-entropy of (n, width) against (n,), the logits of a piece made again for its gradient."""
+        size = max(1, LOGITS_AT_ONCE // self.config.vocabulary)
+        if size >= (self.at_once or 1) * 4096:
+            return self._cross_entropy(h, y)
+        found = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None])
+        piece = tf.recompute_grad(self._cross_entropy)
+
+        def body(at: Any, number: Any, found: Any) -> Any:
+            return at + size, number + 1, found.write(number, piece(h[at : at + size], y[at : at + size]))
+
+        start = (tf.constant(0), tf.constant(0), found)
+        _, _, found = tf.while_loop(lambda at, *_: at < tf.shape(h)[0], body, start, parallel_iterations=1)
+        return found.concat()
+
+    def _cross_entropy(self, h: Any, y: Any) -> Any:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, self.logits(h))
+
+    def losses(self, x: Any, y: Any, weight: Any, training: bool = False) -> tuple[Any, Any]:
+        """(sum of the losses, how much is summed): over tokens, or over pairs."""
+        if self.beta:
+            return preference_loss(self, x, y, weight, training)
+        nats = self.nats(x, y, weight, training)
+        return tf.reduce_sum(nats * weight), tf.reduce_sum(weight)
+
+    # --- steps ------------------------------------------------------------------------------------------------------------
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y, weight = data
+        rows, at_once = y.shape[0], self.at_once or y.shape[0]
+        count = self._counted(weight)
+        variables = self.trainable_variables
+        if at_once >= rows:
+            total, gradients = self._gradients(x, y, weight, count, variables)
+        else:
+            total, gradients = self._accumulated(x, y, weight, count, variables, at_once)
+        self.optimizer.apply(gradients, variables)
+        self._loss_tracker.update_state(total / count, sample_weight=count)
+        return self.get_metrics_result()
+
+    def _counted(self, weight: Any) -> Any:
+        if self.beta:
+            return tf.constant(weight.shape[0] // 2, tf.float32)
+        return tf.maximum(tf.reduce_sum(weight), 1.0)
+
+    def _gradients(self, x: Any, y: Any, weight: Any, count: Any, variables: list[Any]) -> tuple[Any, list[Any]]:
+        """(sum of the losses, gradients of the mean over the whole batch)."""
+        values = [variable.value for variable in variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            total, _ = self.losses(x, y, weight, training=True)
+            loss = total / count
+            if hasattr(self.optimizer, "scale_loss"):
+                loss = self.optimizer.scale_loss(loss)
+        return total, tape.gradient(loss, values)
+
+    def _accumulated(
+        self, x: Any, y: Any, weight: Any, count: Any, variables: list[Any], at_once: int
+    ) -> tuple[Any, list[Any]]:
+        """As _gradients, a few rows after the others: the same but for rounding, in a fraction of the memory."""
+        rows = y.shape[0]
+
+        def body(at: Any, total: Any, *gradients: Any) -> Any:
+            few = [part[at : at + at_once] for part in (*x.values(), y, weight)]
+            for part, whole in zip(few, (*x.values(), y, weight), strict=True):
+                part.set_shape((at_once, *whole.shape[1:]))
+            some, found = self._gradients(dict(zip(x, few, strict=False)), few[-2], few[-1], count, variables)
+            added = [
+                one + tf.cast(tf.convert_to_tensor(more), one.dtype) for one, more in zip(gradients, found, strict=True)
+            ]
+            return at + at_once, total + some, *added
+
+        start = (tf.constant(0), tf.constant(0.0), *(tf.zeros(variable.shape) for variable in variables))
+        _, total, *gradients = tf.while_loop(lambda at, *_: at < rows, body, start, parallel_iterations=1)
+        return total, list(gradients)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        x, y, weight = data
+        total, count = self.losses(x, y, weight)
+        self._loss_tracker.update_state(total / tf.maximum(count, 1e-9), sample_weight=count)
+        return self.get_metrics_result()
+
+
+def build_tuned(params: Any, config: DecoderConfig, folder: Path | None, pairs: bool) -> TunedDecoder:
+    """The decoder of a training or of one of its models, upon the base in `folder`; None: its weights come from elsewhere.
+
+    With adapters all else is fixed, and in the type of the arithmetic: half the memory in bfloat16.
+    """
+    before = keras.config.dtype_policy()
+    options: dict[str, Any] = {
+        "at_once": params.at_once,
+        "beta": params.beta if pairs else 0.0,
+        "rematerialise": params.rematerialise,
+    }
+    if params.method == "lora":
+        options["matrix"] = Adapting(params.matrices or MATRICES, params.rank, params.alpha, params.lora_dropout)
+        keras.config.set_dtype_policy(before.compute_dtype)
+    try:
+        model = TunedDecoder(config, **options)
+        model.build()
+    finally:
+        keras.config.set_dtype_policy(before)
+    if params.method == "lora":
+        learning = {id(part) for _, layer in adapted(model) for part in (layer.a, layer.b)}
+        for variable in model.variables:
+            variable.trainable = id(variable) in learning
+    if folder is not None:
+        assign_base(model, folder)
+    return model
+
+
+def fixed_of(model: TunedDecoder) -> list[Any]:
+    """The variables of the base that do not learn: all where there are adapters, none where everything learns."""
+    found = adapted(model)
+    if not found:
+        return []
+    learning = {id(part) for _, layer in found for part in (layer.a, layer.b)}
+    return [v for v in model.variables if id(v) not in learning and not _is_seed(v)]
+
+
+def _is_seed(variable: Any) -> bool:
+    return "seed" in variable.name
+
+
+def on_rows(rows: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """A batch as a step takes it, from arrays by name."""
+    return {name: rows[name] for name in ("tokens", "segments", "places")}, rows["y"], rows["weight"]
