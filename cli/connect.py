@@ -60,6 +60,18 @@ def find_dataset(client: Client, text: str) -> dict[str, Any]:
     return _only(found, "datasets", text)
 
 
+def find_base(client: Client, text: str) -> dict[str, Any]:
+    """A base model by id, by the beginning of one, or by name. Raises NotFound, Conflict, ApiError."""
+    bases = client.get("/bases")["bases"]
+    found = [b for b in bases if b["id"] == text] or [b for b in bases if b["name"] == text]
+    found = found or [b for b in bases if len(text) >= 4 and b["id"].startswith(text)]
+    if not found:
+        raise NotFound(
+            f"no base model {text!r:.60}; `trainyard models bases` lists them, `trainyard models import` adds one"
+        )
+    return _only(found, "base models", text)
+
+
 def find_source(client: Client, text: str) -> tuple[dict[str, Any], str]:
     """A model or checkpoint as a job's input, and its recipe. text: a model's id or name, or JOB[@STEP].
 

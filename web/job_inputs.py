@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.bases.manifest import Base
 from shared.datasets.formats import FORMATS
 from shared.datasets.manifest import DatasetManifest, is_dataset_id
 from shared.errors import DatasetInvalid, NotFound, Problem
@@ -47,7 +48,7 @@ class Finder:
     def model(self, choice: InputChoice, role: str) -> FoundModel | None:
         """The model, or the checkpoint, of a choice; None with a problem noted."""
         where = f"inputs.{role}"
-        if choice.dataset_id:
+        if choice.dataset_id or choice.base_id:
             return self._note(where, "takes a model: name it by model_id, or a checkpoint by job_id and step")
         if choice.checkpoint:
             ref, training = resolve_checkpoint(self._services, choice.checkpoint, where, self._problems)
@@ -76,7 +77,7 @@ class Finder:
     def dataset(self, choice: InputChoice, taken: Input) -> DatasetManifest | None:
         """The dataset of a choice, in a format that the role takes; None with a problem noted."""
         where = f"inputs.{taken.role}"
-        if choice.model_id or choice.job_id:
+        if choice.model_id or choice.job_id or choice.base_id:
             return self._note(where, "takes a dataset: name it by its id")
         try:
             found = access.dataset_with_report(str(choice.dataset_id or choice.id))
@@ -85,6 +86,19 @@ class Finder:
         if found.format not in taken.formats:
             wanted = " or ".join(title_of(name) for name in taken.formats)
             return self._note(where, f"has the format {title_of(found.format)}; needed is {wanted}")
+        return found
+
+    def base(self, choice: InputChoice, taken: Input) -> Base | None:
+        """The base model of a choice, of a kind that the role takes; None with a problem noted."""
+        where = f"inputs.{taken.role}"
+        if choice.dataset_id or choice.model_id or choice.job_id:
+            return self._note(where, "takes a base model: name it by its id")
+        try:
+            found = access.base(str(choice.base_id or choice.id))
+        except NotFound as err:
+            return self._note(where, err.message)
+        if found.kind not in taken.bases:
+            return self._note(where, f"is a {found.kind}; needed is a {' or '.join(taken.bases)}")
         return found
 
     def all(
@@ -104,6 +118,9 @@ class Finder:
                 if dataset := self.dataset(choice, taken):
                     found.datasets[taken.role] = dataset
                     found.refs[taken.role] = InputRef(dataset_id=dataset.id)
+            elif _names_a_base(choice, taken):
+                if base := self.base(choice, taken):
+                    found.refs[taken.role] = InputRef(base_id=base.id)
             else:
                 model = known[taken.role] if taken.role in known else self.model(choice, taken.role)
                 if model and self._fits(model, taken, recipe):
@@ -151,13 +168,21 @@ def title_of(format: str) -> str:
 
 def _names_a_dataset(choice: InputChoice, taken: Input) -> bool:
     """Whether a choice is to be a dataset: told from what the role takes and, where it takes both, from what is named."""
-    if not (taken.formats and taken.recipes):
+    if not (taken.formats and (taken.recipes or taken.bases)):
         return bool(taken.formats)
     return bool(choice.dataset_id) or is_dataset_id(choice.id or "")
+
+
+def _names_a_base(choice: InputChoice, taken: Input) -> bool:
+    """Whether a choice is to be a base model, in a role that is given no dataset."""
+    if not (taken.bases and taken.recipes):
+        return bool(taken.bases)
+    return bool(choice.base_id) or is_dataset_id(choice.id or "")
 
 
 def _missing(taken: Input) -> str:
     """That a required role is empty, and what it takes."""
     ways = [f"a dataset ({' or '.join(title_of(name) for name in taken.formats)})"] if taken.formats else []
+    ways += ["a base model by its id"] if taken.bases else []
     ways += ["a model by its id, or a checkpoint by job_id and step"] if taken.recipes else []
     return f"is missing; name {', or '.join(ways)}"

@@ -29,20 +29,22 @@ XlaChoice = Literal["faster", "slower", "never"]
 
 
 def _no_model() -> Any:
-    raise RecipeFailed("a dataset holds no model")
+    raise RecipeFailed("a dataset and a base hold no model of a recipe")
 
 
 @dataclass(frozen=True)
 class OpenInput:
     """What a job was given in one role, ready to be read.
 
-    folder: a dataset's (the one holding files/ and manifest.json), or a checkpoint's. dataset: its DatasetManifest. checkpoint:
-    its CheckpointInfo, verified. Exactly one of both is set. hash: changes with the content. load: rebuilds a checkpoint's model
-    with its weights, a worker.training.checkpoint.LoadedModel; for recipes that build upon another one.
+    folder: a dataset's (the one holding files/ and manifest.json), a base model's, or a checkpoint's. dataset: its
+    DatasetManifest. base: its Base. checkpoint: its CheckpointInfo, verified. Exactly one of them is set. hash: changes with the
+    content. load: rebuilds a checkpoint's model with its weights, a worker.training.checkpoint.LoadedModel; for recipes that
+    build upon another one.
     """
 
     folder: Path
     dataset: Any = None
+    base: Any = None
     checkpoint: Any = None
     hash: str = ""
     load: "Callable[[], Any]" = _no_model

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from shared.bases.folder import read_folder
 from shared.bases.found import Found
-from shared.bases.manifest import TEMPLATE, TOKENIZER, Base, base_dir, get_base
+from shared.bases.manifest import TEMPLATE, TOKENIZER, Base, get_base
 from shared.bases.weights_file import WEIGHTS, write_weights
 from shared.datasets.manifest import content_id
 from shared.datasets.receiving import clean_name
@@ -59,7 +59,7 @@ def import_base(
         meta = _manifest(found, entries) | {"id": base_id, "name": clean_name(name), "owner": owner, "source": source}
         new = False
         with contextlib.suppress(Conflict):  # somebody imported the same at the same moment
-            stage.publish(base_dir(volume, base_id), meta, {entry["path"]: entry["sha256"] for entry in entries})
+            stage.publish(volume.base_dir(base_id), meta, {entry["path"]: entry["sha256"] for entry in entries})
             new = True
     return ImportedBase(**dict(get_base(volume, base_id)), new=new)
 
@@ -88,7 +88,7 @@ def _manifest(found: Found, entries: list[dict]) -> dict:
 
 def _intact(volume: Volume, base_id: str) -> Base | None:
     """The base if it is there, whole. A damaged one is taken away: the import replaces it."""
-    folder = base_dir(volume, base_id)
+    folder = volume.base_dir(base_id)
     try:
         found = get_base(volume, base_id)
         if staging.verify(folder):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -36,13 +36,15 @@ class Special(BaseModel):
 class Base(BaseModel):
     """A base model. Its id depends on the owner and the files alone, so that the same weights are stored once.
 
-    family: of shared/bases/families. config: what the network is built from. dtype: of most of its numbers, as stored. licence: as
-    the source names it, "" where it does not. source: where it came from, for people. special, generation: as its source
-    says; generation holds temperature, top_k and so on. notes: what was left out or changed, for the user.
+    kind: what may be built of it ("decoder": a language model). family: of shared/bases/families. config: what the network is
+    built from. dtype: of most of its numbers, as stored. licence: as the source names it, "" where it does not. source: where it
+    came from, for people. special, generation: as its source says; generation holds temperature, top_k and so on. notes: what was
+    left out or changed, for the user.
     """
 
     id: str
     name: str
+    kind: Literal["decoder"] = "decoder"
     family: str
     owner: str = "local"
     created_at: datetime
@@ -58,21 +60,14 @@ class Base(BaseModel):
     has_template: bool = False
     notes: list[str] = Field(default_factory=list)
 
-    def memory_bytes(self, tokens: int = 2048) -> int:
+    def needed_bytes(self, tokens: int = 2048) -> int:
         """What generating from it in float32 takes: weights, and keys and values of so many tokens."""
         return 4 * self.parameters + self.config.cache_bytes(min(tokens, self.config.context))
 
 
-def base_dir(volume: Volume, base_id: str) -> Path:
-    """Raises NotFound for what is no id, so that no path can leave the volume."""
-    if not is_dataset_id(base_id):
-        raise NotFound(f"no base model {base_id!r:.60}")
-    return volume.root / "bases" / base_id
-
-
 def get_base(volume: Volume, base_id: str) -> Base:
     """Raises NotFound."""
-    found = staging.read_manifest(base_dir(volume, base_id))
+    found = staging.read_manifest(volume.base_dir(base_id)) if is_dataset_id(base_id) else None
     if found is None:
         raise NotFound(f"no base model {base_id!r:.60}")
     try:
@@ -96,7 +91,9 @@ def delete_base(volume: Volume, base_id: str, *, unless: Callable[[Path], bool] 
 
     Whether a job or a model still needs it is the caller's question.
     """
+    if not is_dataset_id(base_id):
+        raise NotFound(f"no base model {base_id!r:.60}")
     try:
-        return staging.remove(base_dir(volume, base_id), unless=unless)
+        return staging.remove(volume.base_dir(base_id), unless=unless)
     except FileNotFoundError as err:
         raise NotFound(f"no base model {base_id!r:.60}") from err

@@ -136,7 +136,7 @@ class Input:
     """Something a job is given besides params, by its role ("data", "style", "base").
 
     formats: names of dataset formats it accepts (shared/datasets/formats). recipes: recipes whose checkpoints it accepts; "*": the
-    recipe's own. title, help: for the form.
+    recipe's own. bases: kinds of base models it accepts (shared/bases/manifest.py). title, help: for the form.
     """
 
     role: str
@@ -144,6 +144,7 @@ class Input:
     help: str = ""
     formats: tuple[str, ...] = ()
     recipes: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
     required: bool = True
 
 

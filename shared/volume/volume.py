@@ -8,7 +8,7 @@
     files/<file id>/        see shared/volume/files.py
     bases/<base id>/        see shared/bases
     imports/                open weights that somebody has laid there, to be imported
-    {jobs/<job id>,datasets/<id>,files/<file id>,cache/<id>/<key>}/pins/   see shared/jobs/pins.py
+    {jobs/<job id>,datasets/<id>,bases/<id>,files/<file id>,cache/<id>/<key>}/pins/   see shared/jobs/pins.py
     cache/                  what trainings have made of datasets, see shared/volume/cache.py
 
 Reading curves, logs, samples and artifacts back is shared/volume/readback.py.
@@ -70,6 +70,9 @@ class Volume:
 
     def dataset_dir(self, dataset_id: str) -> Path:
         return self.root / "datasets" / dataset_id
+
+    def base_dir(self, base_id: str) -> Path:
+        return self.root / "bases" / base_id
 
     def job_dir(self, job_id: str) -> Path:
         """Raises NotFound for what is no job id, so that no path can leave the volume."""

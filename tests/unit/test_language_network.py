@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from shared.bases.importer import import_base
-from shared.bases.manifest import base_dir
 from shared.volume.volume import Volume
 from tests.support.tiny_bases import NAMES, expected_of, files_of
 from worker.families.language.network import Decoder
@@ -20,7 +19,7 @@ def opened(name: str, tmp_path: Path) -> Decoder:
     base = import_base(volume, files_of(name), name=name, source="a test")
     model = Decoder(base.config)
     model.build()
-    assign_base(model, base_dir(volume, base.id))
+    assign_base(model, volume.base_dir(base.id))
     return model
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shared.bases.manifest import Base
 from shared.datasets.manifest import DatasetManifest, is_dataset_id
 from shared.errors import ClientError, DatasetInvalid, InvalidParams, NotFound, Problem
 from shared.jobs.job import CheckpointRef, InputRef, Job
@@ -17,6 +18,7 @@ from shared.recipes import RECIPES
 from shared.recipes.base import Input, RecipeSpec
 from web import access
 from web.job_body import CheckpointChoice, InputChoice
+from web.pages.formatting import short_count
 from web.pages.judging import best_said
 from web.pages.reach import recipe_title
 from web.pages.report_view import ReportView, report_view
@@ -84,6 +86,8 @@ def roles(
             role.datasets.sort(key=lambda d: d.id != role.key)  # what is picked stands first, where it is seen
         if one.recipes and not role.fixed:
             role.models = offers([spec.name if name == "*" else name for name in one.recipes])
+        if one.bases and not role.fixed:
+            role.models = [*base_offers(one.bases), *role.models]
         if one.formats and is_dataset_id(role.key):
             _look_at(role)
         found.append(role)
@@ -118,6 +122,16 @@ def offers(recipes: Sequence[str] = ()) -> list[Offer]:
     return found
 
 
+def base_offers(kinds: Sequence[str]) -> list[Offer]:
+    """Base models of these kinds, newest first."""
+    found = [base for base in access.bases() if base.kind in kinds]
+    return [Offer(base.id, base.name, about_base(base)) for base in found[:_MOST_OFFERED]]
+
+
+def about_base(base: Base) -> str:
+    return f"base model, {base.family}, {short_count(base.parameters)} parameters"
+
+
 def about_model(model: Model, alike: bool = False) -> str:
     """A model in a few words: its recipe, how good it is, its step, its day. alike: with its id, since others have its name."""
     said = best_said(RECIPES.get(model.recipe), model.metrics)
@@ -135,8 +149,8 @@ def job_title(job: Job) -> str:
 
 def key_of(ref: InputRef) -> str:
     """How what a job was given is picked in a form."""
-    if ref.dataset_id:
-        return ref.dataset_id
+    if ref.dataset_id or ref.base_id:
+        return ref.dataset_id or ref.base_id or ""
     if ref.model_id:
         return ref.model_id
     return source_key(ref.checkpoint) if ref.checkpoint else ""
