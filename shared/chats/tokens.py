@@ -27,7 +27,11 @@ class Vocabulary:
     @classmethod
     def of(cls, path: Path, special: Any) -> "Vocabulary":
         """path: tokenizer.json. special: a base's (shared/bases/manifest.py, Special)."""
-        tokenizer = Tokenizer.from_file(str(path))
+        return cls.made(Tokenizer.from_file(str(path)), special)
+
+    @classmethod
+    def made(cls, tokenizer: Tokenizer, special: Any) -> "Vocabulary":
+        """The same of a tokenizer that is read already."""
         tokenizer.no_padding()
         tokenizer.no_truncation()
         named = {"bos_token": special.bos, "eos_token": special.eos, "pad_token": special.pad}
@@ -58,10 +62,10 @@ class TokenRow:
 
 
 class Reader:
-    """Turns chats into rows of tokens as a model of this base and template reads them."""
+    """Turns chats into rows of tokens as a model of this base and template reads them. everything: the loss is taken on all."""
 
-    def __init__(self, vocabulary: Vocabulary, template: ChatTemplate):
-        self.vocabulary, self.template = vocabulary, template
+    def __init__(self, vocabulary: Vocabulary, template: ChatTemplate, *, everything: bool = False):
+        self.vocabulary, self.template, self.everything = vocabulary, template, everything
 
     def row(self, chat: Chat, most: int = 0) -> TokenRow:
         """A chat as tokens, the end left out that is beyond `most`; 0: nothing is. Raises TemplateRefused."""
@@ -74,9 +78,19 @@ class Reader:
         end = self.vocabulary.end
         if end is not None and not masked.ended and masked.spans and masked.spans[-1][1] == len(masked.text):
             tokens, places, learnt = [*tokens, end], [*places, (len(masked.text),) * 2], [*learnt, 1]
+        if self.everything:
+            learnt, split = [1] * len(tokens), 0
         keep = whole(places, most) if most and len(tokens) > most else len(tokens)
         cut = len(tokens) - keep
-        return TokenRow(tokens[:keep], learnt[:keep], masked.text, places[:keep], masked.untold, cut, split)
+        return TokenRow(
+            tokens[:keep],
+            learnt[:keep],
+            masked.text,
+            places[:keep],
+            0 if self.everything else masked.untold,
+            cut,
+            split,
+        )
 
     def prompt(self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> list[int]:
         """What a model is given to answer these messages. Raises TemplateRefused."""

@@ -6,11 +6,13 @@ the docs. shared/recipes/fields.py has the kinds of params beyond numbers, choic
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared.errors import MOST_PROBLEMS, Further, InvalidParams, Problem
+from shared.outputs import Output
 from shared.wrong_values import in_words
 
 
@@ -176,6 +178,22 @@ class ExportParams(Params):
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a role is given before a job is queued. known: its DatasetManifest, or its Base. folder: where it lies."""
+
+    known: Any
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a look into the data themselves tells of a training before it is queued: what is wrong, and what there is to see."""
+
+    problems: list[Problem] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Criterion:
     """What "better" means in an evaluation: a metric it yields, and whether less or more of it is better."""
 
@@ -193,8 +211,9 @@ class RecipeSpec:
     inputs: of a training, the main one first. shape: the params that decide of which shape and meaning its weights are: with others
     no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
     in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
-    check: (params, datasets by role) -> problems that only show when both are known. row_columns: (a training's params, the report
-    of its main dataset) -> columns of the rows that its model answers, which a form asks for one by one.
+    check: (params, datasets by role) -> problems that only show when both are known. foresee: (params, Given by role) -> what a
+    look into the data tells, in a second or two; asked when nothing else is wrong. row_columns: (a training's params, the report of
+    its main dataset) -> columns of the rows that its model answers, which a form asks for one by one.
     """
 
     name: str
@@ -210,6 +229,7 @@ class RecipeSpec:
     criterion: Criterion = Criterion()
     shape: tuple[str, ...] = ()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
+    foresee: Callable[[Any, Mapping[str, Given]], Foreseen] = field(default=lambda params, given: Foreseen())
     row_columns: Callable[[Any, Any], list[str]] = field(default=lambda params, report: [])
     code: str = ""
 

@@ -7,10 +7,19 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from shared.bases.importer import import_base
+from shared.jobs.job import InputRef
+from shared.volume.volume import Volume
+
 FOLDER = Path(__file__).parent.parent / "fixtures" / "bases"
 NAMES = ("gpt2", "llama", "llama3", "mistral", "qwen2", "qwen3", "gemma2", "gemma3")
 PAGE = (FOLDER / "page.txt").read_text(encoding="utf-8")
 _EXPECTED = ("expected.json", "expected.safetensors")
+
+
+def put_base(volume: Volume, name: str) -> InputRef:
+    """Import a tiny base, or find it imported."""
+    return InputRef(base_id=import_base(volume, files_of(name), name=name, source="a test").id)
 
 
 @dataclass(frozen=True)

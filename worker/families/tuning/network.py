@@ -4,7 +4,6 @@ The loss of a token is -log p(token | those before it in its row), averaged over
 these alone, some at a time: over a large vocabulary they would take more memory than all else.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ import tensorflow as tf
 
 from shared.bases.decoder import DecoderConfig
 from worker.families.language.network import Decoder
-from worker.families.language.weights import assign_base
+from worker.families.language.weights import assign_base, variables_by_name
 from worker.families.tuning.adapters import Adapting, adapted
 from worker.families.tuning.preferences import preference_loss
+from worker.recipe import POLICIES, OpenInput
 
 MATRICES = ("q", "k", "v", "o", "gate", "up", "down")
 LOGITS_AT_ONCE = 2**25  # numbers: 128 MB of them
-plain = tf.autograph.experimental.do_not_convert
 
 
 class TunedDecoder(Decoder):
@@ -102,9 +101,10 @@ class TunedDecoder(Decoder):
         return self.get_metrics_result()
 
     def _counted(self, weight: Any) -> Any:
-        if self.beta:
-            return tf.constant(weight.shape[0] // 2, tf.float32)
-        return tf.maximum(tf.reduce_sum(weight), 1.0)
+        """What the loss of a batch is the mean over: its learnt tokens, or its pairs."""
+        there = tf.reshape(weight, (weight.shape[0] // 2, -1)) if self.beta else weight
+        summed = tf.reduce_max(there, 1) if self.beta else there
+        return tf.maximum(tf.reduce_sum(summed), 1.0)
 
     def _gradients(self, x: Any, y: Any, weight: Any, count: Any, variables: list[Any]) -> tuple[Any, list[Any]]:
         """(sum of the losses, gradients of the mean over the whole batch)."""
@@ -144,47 +144,58 @@ class TunedDecoder(Decoder):
         return self.get_metrics_result()
 
 
-def build_tuned(params: Any, config: DecoderConfig, folder: Path | None, pairs: bool) -> TunedDecoder:
-    """The decoder of a training or of one of its models, upon the base in `folder`; None: its weights come from elsewhere.
+def build_tuned(params: Any, config: DecoderConfig, folder: Path, pairs: bool) -> TunedDecoder:
+    """The decoder of a training or of one of its models, filled with the base in `folder`. params: FinetuneTrain.
 
     With adapters all else is fixed, and in the type of the arithmetic: half the memory in bfloat16.
     """
-    before = keras.config.dtype_policy()
     options: dict[str, Any] = {
         "at_once": params.at_once,
         "beta": params.beta if pairs else 0.0,
         "rematerialise": params.rematerialise,
     }
-    if params.method == "lora":
-        options["matrix"] = Adapting(params.matrices or MATRICES, params.rank, params.alpha, params.lora_dropout)
-        keras.config.set_dtype_policy(before.compute_dtype)
-    try:
+    if params.method == "full":
         model = TunedDecoder(config, **options)
+        model.build()
+    else:
+        matrix = Adapting(params.matrices or MATRICES, params.rank, params.alpha, params.lora_dropout)
+        model = _narrow(config, matrix, **options)
+    assign_base(model, folder)
+    return model
+
+
+def build_base(params: Any, opened: OpenInput) -> TunedDecoder:
+    """The base alone, to compare with."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(POLICIES[params.precision])
+    try:
+        model = _narrow(opened.base.config, Adapting((), 0, 1.0, 0.0), at_once=params.at_once)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assign_base(model, opened.folder)
+    return model
+
+
+def _narrow(config: DecoderConfig, matrix: Adapting, **options: Any) -> TunedDecoder:
+    """A decoder whose variables have the type of the arithmetic, and of which the adapters alone learn."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(before.compute_dtype)
+    try:
+        model = TunedDecoder(config, matrix=matrix, **options)
         model.build()
     finally:
         keras.config.set_dtype_policy(before)
-    if params.method == "lora":
-        learning = {id(part) for _, layer in adapted(model) for part in (layer.a, layer.b)}
-        for variable in model.variables:
-            variable.trainable = id(variable) in learning
-    if folder is not None:
-        assign_base(model, folder)
+    learning = _adapters(model)
+    for variable in model.variables:
+        variable.trainable = id(variable) in learning
     return model
+
+
+def _adapters(model: TunedDecoder) -> set[int]:
+    return {id(part) for _, layer in adapted(model) for part in (layer.a, layer.b)}
 
 
 def fixed_of(model: TunedDecoder) -> list[Any]:
     """The variables of the base that do not learn: all where there are adapters, none where everything learns."""
-    found = adapted(model)
-    if not found:
-        return []
-    learning = {id(part) for _, layer in found for part in (layer.a, layer.b)}
-    return [v for v in model.variables if id(v) not in learning and not _is_seed(v)]
-
-
-def _is_seed(variable: Any) -> bool:
-    return "seed" in variable.name
-
-
-def on_rows(rows: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """A batch as a step takes it, from arrays by name."""
-    return {name: rows[name] for name in ("tokens", "segments", "places")}, rows["y"], rows["weight"]
+    of_base = set(map(id, variables_by_name(model).values()))
+    return [v for v in model.variables if id(v) in of_base and not v.trainable]

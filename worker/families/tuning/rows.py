@@ -18,7 +18,6 @@ import numpy as np
 from shared.chats.source import chats_of
 from shared.chats.template import TemplateRefused
 from shared.chats.tokens import Reader, TokenRow, Vocabulary, whole
-from shared.datasets.chats.chat import Chat
 from shared.errors import DatasetInvalid, Problem, cut
 from shared.volume.staging import full_is_said
 from worker.context import Context
@@ -146,7 +145,7 @@ def _chat_rows(opened: OpenInput, writer: _Writer, reader: Reader, params: Any, 
             writer.left["without a question or an answer"] += 1
             continue
         try:
-            rows = [learnt_row(reader, one, params) for one in ((chat, chat.other) if chat.rejected else (chat,))]
+            rows = [reader.row(one, params.context) for one in ((chat, chat.other) if chat.rejected else (chat,))]
         except TemplateRefused as err:
             refused[str(err)] += 1
             continue
@@ -164,14 +163,6 @@ def _chat_rows(opened: OpenInput, writer: _Writer, reader: Reader, params: Any, 
         (split, "answers begin within a token, which is not learnt"),
     )
     return {"pairs": pairs, "notes": [f"{count:,} {what}" for count, what in said if count]}
-
-
-def learnt_row(reader: Reader, chat: Chat, params: Any) -> TokenRow:
-    """A chat as a row of at most params.context tokens. Raises TemplateRefused."""
-    row = reader.row(chat, params.context)
-    if params.learn == "everything":
-        return TokenRow(row.tokens, [1] * len(row.tokens), row.text, row.places, 0, row.cut, 0)
-    return row
 
 
 def _text_rows(opened: OpenInput, writer: _Writer, reader: Reader, params: Any, context: Context) -> dict[str, Any]:
