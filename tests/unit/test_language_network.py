@@ -10,7 +10,10 @@ from shared.volume.volume import Volume
 from tests.support.tiny_bases import NAMES, expected_of, files_of
 from worker.families.language.network import Decoder
 from worker.families.language.weights import assign_base, variables_by_name
+from worker.generation.decode.decoder import DecoderEngine
+from worker.generation.decode.sampling import Sampling
 
+GREEDY = Sampling(*(np.array([value], kind) for value, kind in ((0, "f4"), (0, "i4"), (1, "f4"), (1, "f4"), (0, "i4"))))
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -32,6 +35,19 @@ def test_logits_are_those_of_transformers(name: str, tmp_path: Path) -> None:
     assert all(names[key] == (shape[::-1] if key.endswith("kernel") else shape) for key, shape in stored.items())
     logits = np.asarray(model(np.array([expected.prompt], np.int32)))[0]
     assert np.abs(logits - expected.logits).max() < 1e-4
+
+
+@pytest.mark.parametrize(("name", "jit"), [*((name, False) for name in NAMES), ("llama", True), ("gemma3", True)])
+def test_greedy_text_is_that_of_transformers_with_a_cache_and_without(name: str, jit: bool, tmp_path: Path) -> None:
+    """120 tokens after 40: over the borders of S at 64 and 128, to the end of the context."""
+    model, expected = opened(name, tmp_path), expected_of(name)
+    engine, prompt = DecoderEngine(model, jit=jit), np.array(expected.prompt, np.int32)
+    pieces = [piece[0] for piece in engine.decode(prompt, len(expected.greedy), GREEDY)]
+    assert np.concatenate(pieces).tolist() == expected.greedy
+    if not jit:
+        whole = np.array([expected.prompt + expected.greedy], np.int32)[:, :-1]
+        without_cache = np.asarray(model(whole))[0, len(prompt) - 1 :].argmax(-1)
+        assert without_cache.tolist() == expected.greedy
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gemma3"])

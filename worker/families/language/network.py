@@ -84,16 +84,13 @@ class Block(layers.Layer):
 
     def call(self, x: Any, seen: Any = None, turned: Any = None, training: bool = False) -> Any:
         """seen: bool, broadcasts to (batch, time, time): whether a token sees another. turned: see Decoder.angles, or None."""
-        mixed = self.attend(self.norm_1(x), seen, turned, training)
-        mixed = self.after_1(mixed) if self.after_1 else mixed
-        x = x + self.drop_1(mixed, training=training)
-        found = self.perceive(self.norm_2(x))
-        found = self.after_2(found) if self.after_2 else found
-        return x + self.drop_2(found, training=training)
+        q, k, v = self.project(x, turned)
+        return self.finish(x, self.mix(q, k, v, seen, training), training)
 
     def project(self, x: Any, turned: Any) -> tuple[Any, Any, Any]:
         """Queries (batch, heads, time, head_size), keys and values (batch, kv_heads, time, head_size), normed and turned."""
         c, time = self.config, ops.shape(x)[1]
+        x = self.norm_1(x)
         q = ops.reshape(self.q(x), (-1, time, c.heads, c.head_size))
         k, v = (ops.reshape(part(x), (-1, time, c.kv_heads, c.head_size)) for part in (self.k, self.v))
         if self.q_norm is not None and self.k_norm is not None:
@@ -103,21 +100,33 @@ class Block(layers.Layer):
             q, k = turn(q, *turned), turn(k, *turned)
         return q, k, v
 
-    def attend(self, x: Any, seen: Any, turned: Any, training: bool) -> Any:
-        c, time = self.config, ops.shape(x)[1]
+    def mix(self, q: Any, k: Any, v: Any, seen: Any, training: bool = False) -> Any:
+        """Values by how well their keys answer the queries: (batch, heads, queries, head_size), as `project` gives them.
+
+        seen: bool, broadcasts to (batch, queries, keys).
+        """
+        c, queries, keys = self.config, ops.shape(q)[2], ops.shape(k)[2]
         group = c.heads // c.kv_heads
-        q, k, v = self.project(x, turned)
         # The queries of a group stand one after the other: no key is repeated for them.
-        q = ops.reshape(q, (-1, c.kv_heads, group * time, c.head_size))
+        q = ops.reshape(q, (-1, c.kv_heads, group * queries, c.head_size))
         scores = ops.cast(ops.matmul(q, ops.swapaxes(k, -1, -2)), "float32") * c.scale
         if c.attention_cap:
             scores = ops.tanh(scores / c.attention_cap) * c.attention_cap
-        scores = ops.reshape(scores, (-1, c.kv_heads, group, time, time))
+        scores = ops.reshape(scores, (-1, c.kv_heads, group, queries, keys))
         scores = ops.where(seen[:, None, None], scores, -1e9)
         shares = self.drop(ops.cast(ops.softmax(scores), v.dtype), training=training)
-        mixed = ops.matmul(ops.reshape(shares, (-1, c.kv_heads, group * time, time)), v)
-        mixed = ops.reshape(mixed, (-1, c.heads, time, c.head_size))
-        return self.o(ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, time, c.heads * c.head_size)))
+        mixed = ops.matmul(ops.reshape(shares, (-1, c.kv_heads, group * queries, keys)), v)
+        return ops.reshape(mixed, (-1, c.heads, queries, c.head_size))
+
+    def finish(self, x: Any, mixed: Any, training: bool = False) -> Any:
+        """The block's output from its input and what attention has mixed."""
+        c, time = self.config, ops.shape(x)[1]
+        mixed = self.o(ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, time, c.heads * c.head_size)))
+        mixed = self.after_1(mixed) if self.after_1 else mixed
+        x = x + self.drop_1(mixed, training=training)
+        found = self.perceive(self.norm_2(x))
+        found = self.after_2(found) if self.after_2 else found
+        return x + self.drop_2(found, training=training)
 
     def perceive(self, x: Any) -> Any:
         if self.gate is None:
@@ -175,11 +184,7 @@ class Decoder(keras.Model):
         time = ops.shape(tokens)[1]
         places = given.get("places")
         places = ops.arange(time)[None] if places is None else places
-        h = self.tokens(tokens)
-        if self.config.embedding_scale != 1:
-            h = h * ops.cast(self.config.embedding_scale, h.dtype)
-        if self.places is not None:
-            h = h + self.places(places)
+        h = self.embed(tokens, places)
         h = self.drop(h, training=training)
         turned, seen = {}, {}
         for block in self.blocks:
@@ -194,6 +199,13 @@ class Decoder(keras.Model):
     def through(self, block: Block, h: Any, seen: Any, turned: Any, training: bool) -> Any:
         """What a block makes of the stream."""
         return block(h, seen, turned, training=training)
+
+    def embed(self, tokens: Any, places: Any) -> Any:
+        """What the first block is given, float (batch, time, width)."""
+        h = self.tokens(tokens)
+        if self.config.embedding_scale != 1:
+            h = h * ops.cast(self.config.embedding_scale, h.dtype)
+        return h if self.places is None else h + self.places(places)
 
     def logits(self, h: Any) -> Any:
         """(..., width) to float32 (..., vocabulary)."""
