@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch  # pyright: ignore[reportMissingImports]
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.models.gemma2 import Gemma2Config
 from transformers.models.gemma3 import Gemma3TextConfig
@@ -29,6 +29,9 @@ VOCABULARY, CONTEXT, WRITTEN = 320, 160, 120
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+QWEN = (  # as Transformers has it for every Qwen, whatever tokenizer.json says
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 SIZES = {
@@ -97,10 +100,15 @@ def tokenizer_of(name: str) -> Tokenizer:
         stored["added_tokens"] = [t for t in stored["added_tokens"] if t["content"] in (*SPECIAL, "<unk>")]
         return Tokenizer.from_str(json.dumps(stored))
     tokenizer = Tokenizer(models.BPE())
-    parts = {"gpt2": [], "llama": [pre_tokenizers.Digits(individual_digits=True)]}.get(
-        name, [pre_tokenizers.Digits(individual_digits=False)]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*parts, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if name.startswith("qwen"):
+        tokenizer.normalizer = normalizers.NFC()
+        words = pre_tokenizers.Split(Regex(QWEN), "isolated")
+        bytewise = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, bytewise])
+    else:
+        digits = [] if name == "gpt2" else [pre_tokenizers.Digits(individual_digits=name == "llama")]
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*digits, bytewise])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,

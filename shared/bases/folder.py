@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from shared.bases.families import BY_MODEL_TYPE, FAMILIES
 from shared.bases.families.base import Family
-from shared.bases.found import Found, fit
+from shared.bases.found import Found, fit, stop
 from shared.bases.keys import Keys
 from shared.bases.manifest import TEMPLATE, TOKENIZER, Special
 from shared.bases.safetensors_file import read_header
 from shared.bases.tensor_source import SourceTensor
 from shared.bases.tokenizer_check import MOST_BYTES, checked, plain_json
-from shared.errors import BaseInvalid, Problem
+from shared.errors import Problem
 
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"
 _MOST_JSON = 16 * 1024**2
@@ -39,7 +39,7 @@ def read_folder(files: Mapping[str, Path]) -> Found:
     family = _family(values, problems) if values else None
     tensors = _tensors(files, problems)
     config = _config(family, values, problems) if family and values else None
-    _stop(problems)
+    stop(problems)
     assert family and config and values
     written = fit(config, family.tensors(config), tensors, family, problems)
     content = _content(files, TOKENIZER, MOST_BYTES, problems)
@@ -47,7 +47,7 @@ def read_folder(files: Mapping[str, Path]) -> Found:
     about = _object(files, "tokenizer_config.json", problems) or {}
     generation = _object(files, "generation_config.json", problems) or {}
     template = _template(files, about, problems)
-    _stop(problems)
+    stop(problems)
     special, notes = _special(tokenizer, about, values, generation), []
     if unread := [name for name in files if name.lower().endswith(_PICKLES)]:
         notes.append(f"{', '.join(sorted(unread)[:5])} was left unread: the same weights are there as safetensors")
@@ -62,13 +62,6 @@ def read_folder(files: Mapping[str, Path]) -> Found:
         _licence(files),
         notes,
     )
-
-
-def _stop(problems: list[Problem]) -> None:
-    if problems:
-        first = problems[0]
-        said = " ".join(filter(None, (first.file, first.field, first.message)))
-        raise BaseInvalid(said if len(problems) == 1 else f"{len(problems)} problems: {said}", problems=problems)
 
 
 def _content(files: Mapping[str, Path], name: str, most: int, problems: list[Problem]) -> bytes:

@@ -12,11 +12,12 @@ from pydantic import Field
 
 from shared.bases.folder import read_folder
 from shared.bases.found import Found
+from shared.bases.gguf.file import read_gguf
 from shared.bases.manifest import TEMPLATE, TOKENIZER, Base, get_base
 from shared.bases.weights_file import WEIGHTS, write_weights
 from shared.datasets.manifest import content_id
 from shared.datasets.receiving import clean_name
-from shared.errors import Conflict, NotFound
+from shared.errors import BaseInvalid, Conflict, NotFound
 from shared.jobs.job import utc_now
 from shared.volume.volume import Volume, staging
 
@@ -66,7 +67,13 @@ def import_base(
 
 def read_source(files: Mapping[str, Path]) -> Found:
     """What a folder's files or one GGUF file hold. Raises BaseInvalid."""
-    return read_folder(files)
+    packed = [name for name in files if name.lower().endswith(".gguf")]
+    if not packed:
+        return read_folder(files)
+    if len(packed) > 1:
+        named = ", ".join(sorted(packed)[:5])
+        raise BaseInvalid(f"there are {len(packed)} GGUF files ({named}): each is a model of its own; import one")
+    return read_gguf(files[packed[0]], packed[0])
 
 
 def _manifest(found: Found, entries: list[dict]) -> dict:
