@@ -29,11 +29,12 @@ class FoundModel:
 
 @dataclass
 class FoundInputs:
-    """What the roles were given, as far as it is there: references, and the datasets and models with what is known of them."""
+    """What the roles were given, as far as it is there: references, and the datasets, bases and models with what is known."""
 
     refs: dict[str, InputRef] = field(default_factory=dict)
     models: dict[str, FoundModel] = field(default_factory=dict)
     datasets: dict[str, DatasetManifest] = field(default_factory=dict)
+    bases: dict[str, Base] = field(default_factory=dict)
 
 
 class Finder:
@@ -120,6 +121,7 @@ class Finder:
                     found.refs[taken.role] = InputRef(dataset_id=dataset.id)
             elif _names_a_base(choice, taken):
                 if base := self.base(choice, taken):
+                    found.bases[taken.role] = base
                     found.refs[taken.role] = InputRef(base_id=base.id)
             else:
                 model = known[taken.role] if taken.role in known else self.model(choice, taken.role)

@@ -11,7 +11,7 @@ from shared.datasets.manifest import DatasetManifest
 from shared.errors import InvalidParams, NotFound, Problem, UnknownRecipe
 from shared.jobs.job import MODEL, START_FROM, JobRequest, utc_now
 from shared.recipes import get_recipe
-from shared.recipes.base import Input, RecipeSpec, validate_params
+from shared.recipes.base import Foreseen, Given, Input, RecipeSpec, validate_params
 from shared.recipes.shape import unlike
 from web import access
 from web.columns import check_columns
@@ -26,6 +26,11 @@ GENERATE = "generate"  # the usual use of a model
 
 def build_request(services: Services, body: JobBody, *, retry_of: str | None = None) -> JobRequest:
     """Check a body against recipes, datasets, models and files. Raises InvalidParams with every problem."""
+    return look_into(services, body, retry_of=retry_of)[0]
+
+
+def look_into(services: Services, body: JobBody, *, retry_of: str | None = None) -> tuple[JobRequest, Foreseen]:
+    """As build_request, with what there is to see of the job before it is queued."""
     problems: list[Problem] = []
     finder = Finder(services, body.after, problems)
     known: dict[str, FoundModel | None] = {}
@@ -50,11 +55,15 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
             problems.append(_problem(f"after.{number}", err.message))
     if body.deadline_at and body.deadline_at <= utc_now():
         problems.append(_problem("deadline_at", f"{body.deadline_at.isoformat()} has passed already"))
+    seen = Foreseen()
+    if spec and body.kind == "train" and not problems:
+        seen = _foreseen(services, spec, params, found)
+        problems += seen.problems
     if problems or spec is None:
         if len(problems) == 1 and problems[0].field == "recipe" and recipe and spec is None:
             raise UnknownRecipe(problems[0].message, problems=problems)
         raise InvalidParams(problems)
-    return JobRequest(
+    request = JobRequest(
         kind=body.kind,
         recipe=spec.name,
         recipe_version=spec.version,
@@ -70,6 +79,18 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
         deadline_at=body.deadline_at,
         sizes=sizes_of(found.datasets),
     )
+    return request, seen
+
+
+def _foreseen(services: Services, spec: RecipeSpec, params: dict[str, Any], found: FoundInputs) -> Foreseen:
+    """What the recipe tells from a look into what it is given."""
+    volume = services.volume
+    given = {role: Given(dataset, volume.dataset_dir(dataset.id)) for role, dataset in found.datasets.items()}
+    given |= {role: Given(base, volume.base_dir(base.id)) for role, base in found.bases.items()}
+    needed = {taken.role for taken in spec.inputs if taken.required and (taken.formats or taken.bases)}
+    if not needed <= given.keys():
+        return Foreseen()
+    return spec.foresee(validate_params(spec.train_params, params), given)
 
 
 def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeSpec | None:

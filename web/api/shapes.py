@@ -37,9 +37,11 @@ class JobShape(ListedJob):
 
 
 class ExpectedShape(BaseModel):
-    """How long a job would take once it runs. eta: None where that is not yet known."""
+    """How long a job would take once it runs. eta: None where that is not yet known. outputs: what it would learn from and take,
+    where its recipe tells."""
 
     eta: Estimate | None = None
+    outputs: list[Output] = Field(default_factory=list)
 
 
 class JobWithOutputs(JobShape):
