@@ -196,7 +196,8 @@ class RecipeCode(Protocol):
       export(model, params, assets, folder) -> keras.Model   writes saved_model/, preprocessing inside where TensorFlow can
                                                           express it, example.py that answers with it where this project is not,
                                                           and what it needs besides; returns the model for model.keras, of
-                                                          Keras' own layers where it can be
+                                                          Keras' own layers where it can be; None of one that is too large for
+                                                          a second copy, or that nobody loads with Keras
     """
 
     @property

@@ -1,6 +1,7 @@
 """Code of finetune_lm: adapters, or everything, of a base model learn from chats. The spec is shared/recipes/finetune_lm.py."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.tuning.answering import Answerer, samples
 from worker.families.tuning.data import TunedData, load_tuned
+from worker.families.tuning.exporting import export_tuned
 from worker.families.tuning.judging import compared, evaluated, reported
 from worker.families.tuning.network import build_tuned, fixed_of
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
@@ -57,6 +59,10 @@ def report(
 
 def baselines(data: TunedData, params: FinetuneTrain, context: Context) -> list[Baseline]:
     return compared(data)
+
+
+def export(model: Any, params: FinetuneTrain, assets: Assets, folder: Path) -> None:
+    export_tuned(model, params, assets, folder)
 
 
 def open_generator(model: Any, params: FinetuneTrain, assets: Assets) -> Answerer:

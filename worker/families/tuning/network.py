@@ -19,6 +19,7 @@ from worker.recipe import POLICIES, OpenInput
 
 MATRICES = ("q", "k", "v", "o", "gate", "up", "down")
 LOGITS_AT_ONCE = 2**25  # numbers: 128 MB of them
+PIECES_BEYOND = 16_384  # tokens of a vocabulary; a guess: below, logits are as small as the rest
 
 
 class TunedDecoder(Decoder):
@@ -62,9 +63,9 @@ class TunedDecoder(Decoder):
 
     def _in_pieces(self, h: Any, y: Any) -> Any:
         """Cross-entropy of (n, width) against (n,), the logits of a piece made again for its gradient."""
-        size = max(1, LOGITS_AT_ONCE // self.config.vocabulary)
-        if size >= (self.at_once or 1) * 4096:
+        if self.config.vocabulary <= PIECES_BEYOND:
             return self._cross_entropy(h, y)
+        size = max(1, LOGITS_AT_ONCE // self.config.vocabulary)
         found = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None])
         piece = tf.recompute_grad(self._cross_entropy)
 
