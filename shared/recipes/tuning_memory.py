@@ -56,4 +56,4 @@ def _activations(params: Any, config: DecoderConfig, tokens: int, windows: int, 
 
 def _logits(config: DecoderConfig, tokens: int) -> int:
     """Scores of the tokens that are learnt, made in pieces: float32, three times (scores, shares, gradient)."""
-    return 3 * 4 * min(tokens * config.vocabulary, 2**25)
+    return 3 * 4 * min(tokens * config.vocabulary, 2**26)

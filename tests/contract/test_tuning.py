@@ -1,4 +1,4 @@
-"""Fine-tuning a base: rows in one window do not meet, a step is the same however it is taken, and what is taken away is the model."""
+"""Fine-tuning a base: rows in one window do not meet, a step is the same however it is taken, what is taken away is the model."""
 
 from types import SimpleNamespace
 
@@ -79,8 +79,7 @@ def test_a_step_is_the_same_whether_windows_or_blocks_are_taken_together_or_apar
 
 def test_logits_made_in_pieces_give_the_same_step(volume, monkeypatch):
     whole = steps(volume)
-    monkeypatch.setattr("worker.families.tuning.network.LOGITS_AT_ONCE", 320 * 16)
-    monkeypatch.setattr("worker.families.tuning.network.PIECES_BEYOND", 0)
+    monkeypatch.setattr("worker.families.tuning.network.LOGITS_AT_ONCE", 320 * 100)
     assert steps(volume) == pytest.approx(whole, rel=1e-5)
 
 
@@ -97,7 +96,7 @@ def test_every_row_is_learnt_from_once_an_epoch_and_only_its_answers(volume):
     learnt = sum(int(weight.numpy().sum()) for _, _, weight in data.train(0).take(data.steps_per_epoch))
     assert learnt == int(data.rows.learnt[data.train_rows].sum())
     vocabulary = BaseVocabulary(data.reader.vocabulary)
-    (x, y, weight) = next(iter(data.train(0)))
+    _, y, weight = next(iter(data.train(0)))
     said = vocabulary.decode([int(t) for t, w in zip(y[0].numpy(), weight[0].numpy(), strict=True) if w])
     assert set(said.split("<|im_end|>")) <= {f"It is {c}." for c in ("green", "white", "red", "black", "blue")} | {
         f"Yes, {c}." for c in ("green", "white", "red", "black", "blue")

@@ -53,8 +53,8 @@ def _like_llama(family: str, c: DecoderConfig) -> dict[str, Any]:
         "max_position_embeddings": c.context,
         "rms_norm_eps": c.norm_epsilon,
         "hidden_activation" if gemma else "hidden_act": _ACTIVATIONS[c.activation],
-        "attention_bias": c.qkv_bias,
-        "mlp_bias": c.mlp_bias,
+        **({"attention_bias": c.qkv_bias} if family in ("llama", "qwen3") or gemma else {}),
+        **({"mlp_bias": c.mlp_bias} if family == "llama" else {}),
         **_rotary(family, c),
         **_windows(family, c),
     }

@@ -18,8 +18,7 @@ from worker.families.tuning.preferences import preference_loss
 from worker.recipe import POLICIES, OpenInput
 
 MATRICES = ("q", "k", "v", "o", "gate", "up", "down")
-LOGITS_AT_ONCE = 2**25  # numbers: 128 MB of them
-PIECES_BEYOND = 16_384  # tokens of a vocabulary; a guess: below, logits are as small as the rest
+LOGITS_AT_ONCE = 2**26  # numbers: 256 MB of them
 
 
 class TunedDecoder(Decoder):
@@ -58,23 +57,16 @@ class TunedDecoder(Decoder):
         if self.jit_compile:  # XLA wants one shape
             return self._cross_entropy(h, y) * tf.cast(weight > 0, tf.float32)
         chosen = tf.where(weight > 0)
-        found = self._in_pieces(tf.gather_nd(h, chosen), tf.gather_nd(y, chosen))
+        found = self._in_pieces(tf.gather_nd(h, chosen), tf.gather_nd(y, chosen), weight.shape[0] * weight.shape[1])
         return tf.scatter_nd(chosen, found, tf.shape(weight, tf.int64))
 
-    def _in_pieces(self, h: Any, y: Any) -> Any:
-        """Cross-entropy of (n, width) against (n,), the logits of a piece made again for its gradient."""
-        if self.config.vocabulary <= PIECES_BEYOND:
-            return self._cross_entropy(h, y)
+    def _in_pieces(self, h: Any, y: Any, most: int) -> Any:
+        """Cross-entropy of (n, width) against (n,), n at most `most`. Logits of several pieces are made again for the gradient."""
         size = max(1, LOGITS_AT_ONCE // self.config.vocabulary)
-        found = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None])
+        if most <= size:
+            return self._cross_entropy(h, y)
         piece = tf.recompute_grad(self._cross_entropy)
-
-        def body(at: Any, number: Any, found: Any) -> Any:
-            return at + size, number + 1, found.write(number, piece(h[at : at + size], y[at : at + size]))
-
-        start = (tf.constant(0), tf.constant(0), found)
-        _, _, found = tf.while_loop(lambda at, *_: at < tf.shape(h)[0], body, start, parallel_iterations=1)
-        return found.concat()
+        return tf.concat([piece(h[at : at + size], y[at : at + size]) for at in range(0, most, size)], 0)
 
     def _cross_entropy(self, h: Any, y: Any) -> Any:
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, self.logits(h))
