@@ -37,11 +37,11 @@ def read_folder(files: Mapping[str, Path]) -> Found:
             "is missing: save the tokenizer there, too (tokenizer.save_pretrained(FOLDER)); tokenizer.model is not read"
         )
         problems.append(Problem(field="", message=message, file=TOKENIZER))
-    family = _family(values, problems) if values else None
+    family = _family(values, problems) if values is not None else None
     tensors = _tensors(files, problems)
-    config = _config(family, values, problems) if family and values else None
+    config = _config(family, values, problems) if family and values is not None else None
     stop(problems)
-    assert family and config and values
+    assert family and config and values is not None
     written = fit(config, family.tensors(config), tensors, family, problems)
     content = _content(files, TOKENIZER, MOST_BYTES, problems)
     tokenizer = checked(content, config.vocabulary, problems) if content else None

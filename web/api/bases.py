@@ -13,6 +13,7 @@ from web.api.shapes import BaseList
 from web.bodies import is_upload
 from web.deletion import delete_base
 from web.identity import current_owner
+from web.job_inputs import recipes_for
 from web.problems import documented
 from web.representation import API
 from web.services import services
@@ -85,7 +86,10 @@ def imported(base: ImportedBase) -> Reply:
 
 @blueprint.get("/bases", summary="List base models, newest first", responses={"200": BaseList})
 def bases() -> Reply:
-    found = [base.model_dump(mode="json") | {"memory_bytes": base.needed_bytes()} for base in access.bases()]
+    found = [
+        base.model_dump(mode="json") | {"memory_bytes": base.needed_bytes(), "recipes": recipes_for(base.kind)}
+        for base in access.bases()
+    ]
     return jsonify({"bases": found, "imports": list_laid(services().volume)})
 
 

@@ -11,10 +11,12 @@ from shared.bases.manifest import Base
 from shared.bases.receiving import import_laid, list_laid
 from shared.errors import ClientError, Conflict, NotFound, Problem
 from shared.jobs.models import Model
+from shared.recipes import RECIPES, RecipeSpec
 from web import access
 from web.api.bases import take_base
 from web.deletion import NO_MORE, delete_base, why_not_base
 from web.identity import current_owner
+from web.job_inputs import recipes_for
 from web.pages.formatting import size
 from web.pages.reach import pages, services, settings, volume
 
@@ -25,6 +27,16 @@ class BaseRow:
 
     base: Base
     models: list[Model]
+
+    @property
+    def recipe(self) -> str:
+        """The recipe that uses it as it is, "" where there is none."""
+        return next(iter(recipes_for(self.base.kind)), "")
+
+    @property
+    def trainings(self) -> list[tuple[RecipeSpec, str]]:
+        """What can be trained upon it, and in which role it is given."""
+        return [(s, i.role) for s in RECIPES.values() for i in s.inputs if self.base.kind in i.bases]
 
     @property
     def family_title(self) -> str:
