@@ -9,11 +9,12 @@ from typing import Any
 
 from shared.bases.manifest import Base
 from shared.datasets.formats import FORMATS
-from shared.datasets.manifest import DatasetManifest, is_dataset_id
+from shared.datasets.manifest import DatasetManifest
 from shared.errors import DatasetInvalid, NotFound, Problem
 from shared.jobs.job import CheckpointRef, InputRef, Job
 from shared.recipes import RECIPES
 from shared.recipes.base import Input
+from shared.volume.content import is_content_id
 from web import access
 from web.job_body import CheckpointChoice, InputChoice
 from web.services import Services
@@ -146,7 +147,7 @@ def recipes_for(kind: str) -> list[str]:
 
 def names_a_base(choice: InputChoice) -> bool:
     """Whether what is to be a model is a base model."""
-    return bool(choice.base_id) or is_dataset_id(choice.id or "")
+    return bool(choice.base_id) or is_content_id(choice.id or "")
 
 
 def resolve_checkpoint(
@@ -181,7 +182,7 @@ def _names_a_dataset(choice: InputChoice, taken: Input) -> bool:
     """Whether a choice is to be a dataset: told from what the role takes and, where it takes both, from what is named."""
     if not (taken.formats and (taken.recipes or taken.bases)):
         return bool(taken.formats)
-    return bool(choice.dataset_id) or is_dataset_id(choice.id or "")
+    return bool(choice.dataset_id) or is_content_id(choice.id or "")
 
 
 def _names_a_base(choice: InputChoice, taken: Input) -> bool:

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from shared.bases.importer import ImportedBase, import_base
 from shared.bases.manifest import list_bases
 from shared.bases.receiving import import_laid, list_laid
-from shared.errors import BaseInvalid, NotFound, VolumeFull
+from shared.errors import BaseInvalid, NotFound, TooLarge, VolumeFull
 from shared.volume.volume import Volume
 from tests.support.tiny_bases import files_of
 
@@ -255,12 +255,12 @@ def test_what_is_laid_into_the_folder_imports_is_taken_and_nothing_beside_it(fol
     shutil.copytree(folder.path, laid)
     (laid / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
     assert list_laid(folder.volume) == ["tiny"]
-    base = import_laid(folder.volume, "tiny", name="", owner="local")
+    base = import_laid(folder.volume, "tiny", name="", owner="local", most_kept=10**9)
     assert (base.name, base.source, base.licence) == ("tiny", "imports/tiny", "apache-2.0")
     (folder.volume.root / "imports" / "out").symlink_to(folder.path)
     for path in ("", ".", "..", "../bases", "/etc", "out", "none"):
         with pytest.raises(NotFound, match="there is no"):
-            import_laid(folder.volume, path, name="", owner="local")
+            import_laid(folder.volume, path, name="", owner="local", most_kept=10**9)
 
 
 def test_links_in_a_laid_folder_that_lead_out_of_it_are_not_followed(folder: Folder) -> None:
@@ -270,7 +270,16 @@ def test_links_in_a_laid_folder_that_lead_out_of_it_are_not_followed(folder: Fol
     (laid / "tokenizer.json").unlink()
     (laid / "tokenizer.json").symlink_to(folder.path / "tokenizer.json")
     with pytest.raises(BaseInvalid, match="is missing: save the tokenizer"):
-        import_laid(folder.volume, "tiny", name="", owner="local")
+        import_laid(folder.volume, "tiny", name="", owner="local", most_kept=10**9)
+
+
+def test_an_owner_who_may_keep_no_more_is_refused_before_anything_is_written(folder: Folder) -> None:
+    base = folder.imported()
+    files = {file.name: file for file in folder.path.iterdir()}
+    with pytest.raises(TooLarge, match="datasets and base models hold"):
+        import_base(folder.volume, files_of("qwen2"), name="tiny", source="a test", most_kept=base.bytes + 1_000)
+    other = import_base(folder.volume, files, name="tiny", source="a test", owner="bob", most_kept=base.bytes)
+    assert other.new and other.id != base.id
 
 
 def test_a_disk_that_fills_during_the_import(folder: Folder) -> None:

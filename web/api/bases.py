@@ -61,6 +61,7 @@ def take_base(field: str) -> ImportedBase:
         name=request.form.get("name", "").strip(),
         owner=current_owner(),
         max_bytes=here.settings.max_base_bytes,
+        most_kept=here.settings.max_dataset_bytes_per_owner,
     )
 
 
@@ -71,7 +72,14 @@ def take_base(field: str) -> ImportedBase:
     responses={"200": Base, "201": Base, **documented(413, 415, 507)},
 )
 def import_from_folder(body: LaidBody) -> Reply:
-    return imported(import_laid(services().volume, body.path, name=body.name.strip(), owner=current_owner()))
+    return imported(take_laid(body.path, body.name.strip()))
+
+
+def take_laid(path: str, name: str = "") -> ImportedBase:
+    """Import what lies in the folder imports, for the caller."""
+    here = services()
+    most_kept = here.settings.max_dataset_bytes_per_owner
+    return import_laid(here.volume, path, name=name, owner=current_owner(), most_kept=most_kept)
 
 
 def imported(base: ImportedBase) -> Reply:
