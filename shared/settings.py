@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     reads_per_minute: int = Field(60_000, ge=1, description="Most reading requests of one owner.")
     wrong_keys_per_minute: int = Field(30, ge=1, description="Most wrong API keys from one address.")
     max_dataset_bytes_per_owner: int = Field(
-        100 * 1024**3, ge=1, description="Most bytes of datasets one owner may keep."
+        100 * 1024**3, ge=1, description="Most bytes of datasets and base models one owner may keep."
     )
     max_job_bytes_per_owner: int = Field(
         1024**4, ge=1, description="Most bytes of checkpoints and artifacts an owner may keep and still submit."

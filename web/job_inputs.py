@@ -9,10 +9,12 @@ from typing import Any
 
 from shared.bases.manifest import Base
 from shared.datasets.formats import FORMATS
-from shared.datasets.manifest import DatasetManifest, is_dataset_id
+from shared.datasets.manifest import DatasetManifest
 from shared.errors import DatasetInvalid, NotFound, Problem
 from shared.jobs.job import CheckpointRef, InputRef, Job
+from shared.recipes import RECIPES
 from shared.recipes.base import Input
+from shared.volume.content import is_content_id
 from web import access
 from web.job_body import CheckpointChoice, InputChoice
 from web.services import Services
@@ -140,6 +142,16 @@ class Finder:
         self._problems.append(Problem(field=where, message=message))
 
 
+def recipes_for(kind: str) -> list[str]:
+    """Names of the recipes that can use a base model of this kind as it is."""
+    return [spec.name for spec in RECIPES.values() if kind in spec.bases]
+
+
+def names_a_base(choice: InputChoice) -> bool:
+    """Whether what is to be a model is a base model."""
+    return bool(choice.base_id) or is_content_id(choice.id or "")
+
+
 def resolve_checkpoint(
     services: Services, choice: CheckpointChoice, where: str, problems: list[Problem]
 ) -> tuple[CheckpointRef | None, Job | None]:
@@ -172,14 +184,14 @@ def _names_a_dataset(choice: InputChoice, taken: Input) -> bool:
     """Whether a choice is to be a dataset: told from what the role takes and, where it takes both, from what is named."""
     if not (taken.formats and (taken.recipes or taken.bases)):
         return bool(taken.formats)
-    return bool(choice.dataset_id) or is_dataset_id(choice.id or "")
+    return bool(choice.dataset_id) or is_content_id(choice.id or "")
 
 
 def _names_a_base(choice: InputChoice, taken: Input) -> bool:
     """Whether a choice is to be a base model, in a role that is given no dataset."""
     if not (taken.bases and taken.recipes):
         return bool(taken.bases)
-    return bool(choice.base_id) or is_dataset_id(choice.id or "")
+    return names_a_base(choice)
 
 
 def _missing(taken: Input) -> str:

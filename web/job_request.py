@@ -17,8 +17,8 @@ from web import access
 from web.columns import check_columns
 from web.file_params import check_files
 from web.identity import current_owner
-from web.job_body import JobBody
-from web.job_inputs import Finder, FoundInputs, FoundModel
+from web.job_body import InputChoice, JobBody
+from web.job_inputs import Finder, FoundInputs, FoundModel, names_a_base, recipes_for
 from web.services import Services
 
 GENERATE = "generate"  # the usual use of a model
@@ -35,7 +35,9 @@ def look_into(services: Services, body: JobBody, *, retry_of: str | None = None)
     finder = Finder(services, body.after, problems)
     known: dict[str, FoundModel | None] = {}
     recipe = body.recipe
-    if body.kind == "generate" and MODEL in body.inputs:
+    if body.kind == "generate" and MODEL in body.inputs and names_a_base(body.inputs[MODEL]):
+        recipe = recipe or _recipe_of_base(body.inputs[MODEL])
+    elif body.kind == "generate" and MODEL in body.inputs:
         model = known[MODEL] = finder.model(body.inputs[MODEL], MODEL)
         if model and recipe and model.recipe != recipe:
             problems.append(_problem("recipe", f"the model is of recipe {model.recipe}; leave the field out"))
@@ -93,6 +95,15 @@ def _foreseen(services: Services, spec: RecipeSpec, params: dict[str, Any], foun
     return spec.foresee(validate_params(spec.train_params, params), given)
 
 
+def _recipe_of_base(choice: InputChoice) -> str | None:
+    """The first recipe that can use a base model as it is; None where there is none, or no such base."""
+    try:
+        found = recipes_for(access.base(str(choice.base_id or choice.id)).kind)
+    except NotFound:
+        return None
+    return found[0] if found else None
+
+
 def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeSpec | None:
     """The recipe asked for, or the model's; None with a problem noted."""
     if recipe:
@@ -104,6 +115,10 @@ def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeS
         problems.append(_problem("recipe", "is missing; see /recipes for the names"))
     elif MODEL not in body.inputs:
         problems.append(_problem(f"inputs.{MODEL}", "is missing; name a model, or a checkpoint by job_id and step"))
+    elif names_a_base(body.inputs[MODEL]):
+        problems.append(
+            _problem(f"inputs.{MODEL}", "is no base model that is there, or that any recipe can use as it is")
+        )
     return None
 
 

@@ -193,6 +193,7 @@ class RecipeCode(Protocol):
       fixed(model) -> list of variables                   those that build() restores by itself from an input: no checkpoint holds
                                                           them; the input's hash is kept and compared on resume
       baselines(data, params, context) -> list[Baseline]
+      open_base(opened) -> Generator                      a base model as it came, of a kind that spec.bases names, for its uses
       export(model, params, assets, folder) -> keras.Model   writes saved_model/, preprocessing inside where TensorFlow can
                                                           express it, example.py that answers with it where this project is not,
                                                           and what it needs besides; returns the model for model.keras, of

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from shared.bases.families import BY_MODEL_TYPE, FAMILIES
 from shared.bases.families.base import Family
-from shared.bases.found import Found, fit, stop
+from shared.bases.found import Found, fit
 from shared.bases.keys import Keys
 from shared.bases.manifest import TEMPLATE, TOKENIZER, Special
+from shared.bases.refusing import stop
 from shared.bases.safetensors_file import read_header
 from shared.bases.tensor_source import SourceTensor
 from shared.bases.tokenizer_check import MOST_BYTES, checked, plain_json
@@ -36,11 +37,11 @@ def read_folder(files: Mapping[str, Path]) -> Found:
             "is missing: save the tokenizer there, too (tokenizer.save_pretrained(FOLDER)); tokenizer.model is not read"
         )
         problems.append(Problem(field="", message=message, file=TOKENIZER))
-    family = _family(values, problems) if values else None
+    family = _family(values, problems) if values is not None else None
     tensors = _tensors(files, problems)
-    config = _config(family, values, problems) if family and values else None
+    config = _config(family, values, problems) if family and values is not None else None
     stop(problems)
-    assert family and config and values
+    assert family and config and values is not None
     written = fit(config, family.tensors(config), tensors, family, problems)
     content = _content(files, TOKENIZER, MOST_BYTES, problems)
     tokenizer = checked(content, config.vocabulary, problems) if content else None
@@ -207,12 +208,17 @@ def _special(tokenizer: Any, about: dict[str, Any], values: dict[str, Any], gene
 
 def _licence(files: Mapping[str, Path]) -> str:
     """As the model card's head says, else the first line of a licence file."""
-    if "README.md" in files:
-        head = files["README.md"].open("rb").read(20_000).decode("utf-8", "replace")
-        if match := re.search(r"^license(?:_name)?:\s*[\"']?([\w.+-]+)", head, re.MULTILINE):
-            return match[1]
+    if match := re.search(r"^license(?:_name)?:\s*[\"']?([\w.+-]+)", _head(files, "README.md"), re.MULTILINE):
+        return match[1]
     for name in ("LICENSE", "LICENSE.txt", "LICENSE.md"):
-        if name in files:
-            head = files[name].open("rb").read(2_000).decode("utf-8", "replace")
-            return next((line.strip()[:80] for line in head.splitlines() if line.strip()), "")
+        if line := next((line.strip() for line in _head(files, name).splitlines() if line.strip()), ""):
+            return line[:80]
     return ""
+
+
+def _head(files: Mapping[str, Path], name: str) -> str:
+    """How a text begins, "" where there is none."""
+    if name not in files:
+        return ""
+    with files[name].open("rb") as file:
+        return file.read(20_000).decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from shared.bases.manifest import Special
 from shared.bases.reshaping import pieces_as, shape_of
 from shared.bases.tensor_source import SourceTensor
 from shared.bases.weights_file import Written
-from shared.errors import BaseInvalid, Problem
+from shared.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,6 @@ class Found:
     generation: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     notes: list[str] = field(default_factory=list)
-
-
-def stop(problems: list[Problem]) -> None:
-    """Raise BaseInvalid with all problems so far, if there are any."""
-    if problems:
-        first = problems[0]
-        said = " ".join(filter(None, (first.file, first.field, first.message)))
-        raise BaseInvalid(said if len(problems) == 1 else f"{len(problems)} problems: {said}", problems=problems)
 
 
 def fit(

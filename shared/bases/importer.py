@@ -14,7 +14,9 @@ from shared.bases.folder import read_folder
 from shared.bases.found import Found
 from shared.bases.gguf.file import read_gguf
 from shared.bases.manifest import TEMPLATE, TOKENIZER, Base, get_base
+from shared.bases.tensor_source import DTYPES, count_of
 from shared.bases.weights_file import WEIGHTS, write_weights
+from shared.datasets.allowance import alone, refuse_beyond
 from shared.datasets.manifest import content_id
 from shared.datasets.receiving import clean_name
 from shared.errors import BaseInvalid, Conflict, NotFound
@@ -35,15 +37,19 @@ def import_base(
     name: str,
     source: str,
     owner: str = "local",
+    most_kept: int = 100 * 1024**3,
     look: Callable[[int], None] = lambda done: None,
 ) -> ImportedBase:
     """Import a folder's files, by their names, or one GGUF file.
 
-    name, source: what it is called, and where it came from, for people. look: called with the bytes written so far; may raise.
-    Raises BaseInvalid naming every problem by file and tensor, VolumeFull.
+    name, source: what it is called, and where it came from, for people. most_kept: bytes of datasets and base models the owner may
+    keep. look: called with the bytes written so far; may raise.
+    Raises BaseInvalid naming every problem by file and tensor, TooLarge, VolumeFull.
     """
     volume.ensure()
     found = read_source(files)
+    foreseen = sum(count_of(tensor.shape) * DTYPES[tensor.dtype] for tensor in found.tensors)
+    refuse_beyond(volume, owner, "", foreseen, most_kept)  # before anything is written
     with volume.stage(volume.root / "bases") as stage:
         known = {WEIGHTS: write_weights(stage.path / WEIGHTS, found.tensors, look)}
         with staging.full_is_said():
@@ -59,7 +65,9 @@ def import_base(
             return ImportedBase(**dict(there), new=False)
         meta = _manifest(found, entries) | {"id": base_id, "name": clean_name(name), "owner": owner, "source": source}
         new = False
-        with contextlib.suppress(Conflict):  # somebody imported the same at the same moment
+        size = sum(entry["size"] for entry in entries)
+        with alone(volume, owner), contextlib.suppress(Conflict):  # somebody imported the same at the same moment
+            refuse_beyond(volume, owner, base_id, size, most_kept)
             stage.publish(volume.base_dir(base_id), meta, {entry["path"]: entry["sha256"] for entry in entries})
             new = True
     return ImportedBase(**dict(get_base(volume, base_id)), new=new)

@@ -16,8 +16,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.bases.decoder import DecoderConfig
-from shared.datasets.manifest import DatasetFile, is_dataset_id
 from shared.errors import NotFound
+from shared.volume.content import StoredFile, is_content_id
 from shared.volume.volume import Volume, staging
 
 TOKENIZER, TEMPLATE = "tokenizer.json", "chat_template.jinja"
@@ -49,7 +49,7 @@ class Base(BaseModel):
     owner: str = "local"
     created_at: datetime
     bytes: int
-    files: list[DatasetFile]
+    files: list[StoredFile]
     parameters: int
     dtype: str
     config: DecoderConfig
@@ -67,7 +67,7 @@ class Base(BaseModel):
 
 def get_base(volume: Volume, base_id: str) -> Base:
     """Raises NotFound."""
-    found = staging.read_manifest(volume.base_dir(base_id)) if is_dataset_id(base_id) else None
+    found = staging.read_manifest(volume.base_dir(base_id)) if is_content_id(base_id) else None
     if found is None:
         raise NotFound(f"no base model {base_id!r:.60}")
     try:
@@ -91,7 +91,7 @@ def delete_base(volume: Volume, base_id: str, *, unless: Callable[[Path], bool] 
 
     Whether a job or a model still needs it is the caller's question.
     """
-    if not is_dataset_id(base_id):
+    if not is_content_id(base_id):
         raise NotFound(f"no base model {base_id!r:.60}")
     try:
         return staging.remove(volume.base_dir(base_id), unless=unless)

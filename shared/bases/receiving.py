@@ -16,7 +16,7 @@ _MOST_FILES = 1_000
 
 
 def import_upload(
-    volume: Volume, files: Iterable[tuple[str, IO[bytes]]], *, name: str, owner: str, max_bytes: int
+    volume: Volume, files: Iterable[tuple[str, IO[bytes]]], *, name: str, owner: str, max_bytes: int, most_kept: int
 ) -> ImportedBase:
     """Import what was sent: the files of a folder, or one GGUF file. Raises BaseInvalid, TooLarge, VolumeFull."""
     volume.ensure()
@@ -36,10 +36,12 @@ def import_upload(
         if not received:
             raise BaseInvalid("no file was sent: choose the files of a model's folder, or a GGUF file")
         first = min(received)
-        return import_base(volume, received, name=name or first, source=_said("upload", received), owner=owner)
+        return import_base(
+            volume, received, name=name or first, source=_said("upload", received), owner=owner, most_kept=most_kept
+        )
 
 
-def import_laid(volume: Volume, path: str, *, name: str, owner: str) -> ImportedBase:
+def import_laid(volume: Volume, path: str, *, name: str, owner: str, most_kept: int) -> ImportedBase:
     """Import a folder or a GGUF file below imports/. Raises NotFound for what is not there or outside, BaseInvalid, VolumeFull."""
     volume.ensure()
     root = (volume.root / "imports").resolve()
@@ -48,7 +50,8 @@ def import_laid(volume: Volume, path: str, *, name: str, owner: str) -> Imported
         there = ", ".join(list_laid(volume)[:10]) or "nothing"
         raise NotFound(f"there is no {path!r:.60} in the volume's folder imports; there is {there}")
     files = {found.name: found} if found.is_file() else {each.name: each for each in _inside(found, root)}
-    return import_base(volume, files, name=name or found.name, source=f"imports/{found.relative_to(root)}", owner=owner)
+    source = f"imports/{found.relative_to(root)}"
+    return import_base(volume, files, name=name or found.name, source=source, owner=owner, most_kept=most_kept)
 
 
 def list_laid(volume: Volume) -> list[str]:

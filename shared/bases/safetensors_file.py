@@ -81,13 +81,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _entry(entry: Any) -> tuple[Any, tuple[int, ...], tuple[int, int]]:
     """(dtype, shape, offsets); dtype is None where it is no entry."""
-
-    def wholes(value: Any, most: int) -> bool:
-        return isinstance(value, list) and len(value) <= most and all(type(n) is int and 0 <= n < 2**50 for n in value)
-
-    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+    given = entry if isinstance(entry, dict) else {}
+    dtype, shape, offsets = given.get("dtype"), _wholes(given.get("shape"), 8), _wholes(given.get("data_offsets"), 2)
+    if not isinstance(dtype, str) or shape is None or offsets is None or len(offsets) != 2 or offsets[0] > offsets[1]:
         return None, (), (0, 0)
-    shape, offsets = entry.get("shape"), entry.get("data_offsets")
-    if not wholes(shape, 8) or not wholes(offsets, 2) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        return None, (), (0, 0)
-    return entry["dtype"], tuple(shape), (offsets[0], offsets[1])
+    return dtype, shape, (offsets[0], offsets[1])
+
+
+def _wholes(value: Any, most: int) -> tuple[int, ...] | None:
+    """A list of at most so many whole numbers that no file can be beyond; None for anything else."""
+    if not isinstance(value, list) or len(value) > most or not all(type(n) is int and 0 <= n < 2**50 for n in value):
+        return None
+    return tuple(value)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shared.bases.refusing import stop
 from shared.bases.tensor_source import DTYPES, count_of
-from shared.errors import BaseInvalid, Problem
+from shared.errors import Problem
 from shared.volume.staging import full_is_said
 
 WEIGHTS = "weights.safetensors"
@@ -62,8 +63,7 @@ def write_weights(path: Path, tensors: list[Written], look: Callable[[int], None
                 problems.append(
                     Problem(field=tensor.source, message="has not the bytes of its shape", file=tensor.file)
                 )
-    if problems:
-        raise BaseInvalid(f"{len(problems)} tensors cannot be used", problems=problems)
+    stop(problems)
     return digest.hexdigest()
 
 

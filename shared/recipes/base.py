@@ -208,7 +208,8 @@ class Criterion:
 class RecipeSpec:
     """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
-    inputs: of a training, the main one first. shape: the params that decide of which shape and meaning its weights are: with others
+    inputs: of a training, the main one first. bases: kinds of base models whose like its code can use as they are, without any
+    training (worker/recipe.py, open_base). shape: the params that decide of which shape and meaning its weights are: with others
     no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
     in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
     check: (params, datasets by role) -> problems that only show when both are known. foresee: (params, Given by role) -> what a
@@ -226,6 +227,7 @@ class RecipeSpec:
     uses: Mapping[str, Use]
     source: str
     limits: str = ""
+    bases: tuple[str, ...] = ()
     criterion: Criterion = Criterion()
     shape: tuple[str, ...] = ()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
@@ -270,7 +272,8 @@ class RecipeSpec:
         """Every role of a training or a use, those that all recipes have included."""
         if kind == "train":
             return (*self.inputs, Input("start_from", "Start from", START_HELP, recipes=("*",), required=False))
-        return (Input("model", "Model", recipes=("*",)), *self.use(use).inputs)
+        bases = () if use == "export" else self.bases  # what came from outside has been there already
+        return (Input("model", "Model", recipes=("*",), bases=bases), *self.use(use).inputs)
 
 
 START_HELP = "Begin with the weights of an earlier training instead of random ones."

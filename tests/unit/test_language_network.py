@@ -8,6 +8,7 @@ import pytest
 from shared.bases.importer import import_base
 from shared.volume.volume import Volume
 from tests.support.tiny_bases import NAMES, expected_of, files_of
+from tests.support.tiny_gguf import write_gguf
 from worker.families.language.network import Decoder
 from worker.families.language.weights import assign_base, variables_by_name
 from worker.generation.decode.decoder import DecoderEngine
@@ -62,3 +63,26 @@ def test_texts_in_one_row_do_not_see_each_other(name: str, tmp_path: Path) -> No
     together = np.asarray(model(row))[0]
     apart = [np.asarray(model(np.array([part], np.int32)))[0] for part in (first, second)]
     assert np.abs(together - np.concatenate(apart)).max() < 1e-5
+
+
+@pytest.mark.parametrize("time", [1, 64, 65, 257, 600, 699])
+def test_a_long_prompt_that_is_read_in_parts_gives_what_the_whole_model_gives(time: int, tmp_path: Path) -> None:
+    base = import_base(Volume(tmp_path / "volume"), files_of("gemma3"), name="tiny", source="a test")
+    model = Decoder(base.config.model_copy(update={"context": 700}))
+    model.build()
+    prompt = np.random.default_rng(time).integers(0, 320, time).astype(np.int32)
+    _, logits, place = DecoderEngine(model, jit=False).begin(prompt)
+    assert place == time
+    assert np.abs(np.asarray(logits)[0] - np.asarray(model(prompt[None]))[0, -1]).max() < 1e-5
+
+
+def test_weights_in_half_precision_are_taken_as_they_are(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "tiny.gguf", "qwen2", "BF16")
+    volume = Volume(tmp_path / "volume")
+    base = import_base(volume, {path.name: path}, name="tiny", source="a test")
+    assert base.dtype == "BF16"
+    model = Decoder(base.config)
+    model.build()
+    assign_base(model, volume.base_dir(base.id))
+    kernel = np.asarray(model.blocks[0].q.kernel)
+    assert np.abs(kernel).max() > 0.1 and (kernel.view(np.uint32) & 0xFFFF == 0).all()  # no digit that bfloat16 has not

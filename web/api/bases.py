@@ -13,6 +13,7 @@ from web.api.shapes import BaseList
 from web.bodies import is_upload
 from web.deletion import delete_base
 from web.identity import current_owner
+from web.job_inputs import recipes_for
 from web.problems import documented
 from web.representation import API
 from web.services import services
@@ -60,6 +61,7 @@ def take_base(field: str) -> ImportedBase:
         name=request.form.get("name", "").strip(),
         owner=current_owner(),
         max_bytes=here.settings.max_base_bytes,
+        most_kept=here.settings.max_dataset_bytes_per_owner,
     )
 
 
@@ -70,7 +72,14 @@ def take_base(field: str) -> ImportedBase:
     responses={"200": Base, "201": Base, **documented(413, 415, 507)},
 )
 def import_from_folder(body: LaidBody) -> Reply:
-    return imported(import_laid(services().volume, body.path, name=body.name.strip(), owner=current_owner()))
+    return imported(take_laid(body.path, body.name.strip()))
+
+
+def take_laid(path: str, name: str = "") -> ImportedBase:
+    """Import what lies in the folder imports, for the caller."""
+    here = services()
+    most_kept = here.settings.max_dataset_bytes_per_owner
+    return import_laid(here.volume, path, name=name, owner=current_owner(), most_kept=most_kept)
 
 
 def imported(base: ImportedBase) -> Reply:
@@ -85,7 +94,10 @@ def imported(base: ImportedBase) -> Reply:
 
 @blueprint.get("/bases", summary="List base models, newest first", responses={"200": BaseList})
 def bases() -> Reply:
-    found = [base.model_dump(mode="json") | {"memory_bytes": base.needed_bytes()} for base in access.bases()]
+    found = [
+        base.model_dump(mode="json") | {"memory_bytes": base.needed_bytes(), "recipes": recipes_for(base.kind)}
+        for base in access.bases()
+    ]
     return jsonify({"bases": found, "imports": list_laid(services().volume)})
 
 

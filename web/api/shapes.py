@@ -110,9 +110,12 @@ class ExampleShape(BaseModel):
 
 
 class ListedBase(Base):
-    """A base model. memory_bytes: what generating from it in float32 takes, with 2,048 tokens at most."""
+    """A base model. memory_bytes: what generating from it in float32 takes, with 2,048 tokens at most. recipes: those that can use
+    it as it is.
+    """
 
     memory_bytes: int
+    recipes: list[str]
 
 
 class DatasetList(BaseModel):

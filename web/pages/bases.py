@@ -8,13 +8,14 @@ from werkzeug.wrappers import Response
 
 from shared.bases.families import FAMILIES, family_title
 from shared.bases.manifest import Base
-from shared.bases.receiving import import_laid, list_laid
+from shared.bases.receiving import list_laid
 from shared.errors import ClientError, Conflict, NotFound, Problem
 from shared.jobs.models import Model
+from shared.recipes import RECIPES, RecipeSpec
 from web import access
-from web.api.bases import take_base
+from web.api.bases import take_base, take_laid
 from web.deletion import NO_MORE, delete_base, why_not_base
-from web.identity import current_owner
+from web.job_inputs import recipes_for
 from web.pages.formatting import size
 from web.pages.reach import pages, services, settings, volume
 
@@ -25,6 +26,16 @@ class BaseRow:
 
     base: Base
     models: list[Model]
+
+    @property
+    def recipe(self) -> str:
+        """The recipe that uses it as it is, "" where there is none."""
+        return next(iter(recipes_for(self.base.kind)), "")
+
+    @property
+    def trainings(self) -> list[tuple[RecipeSpec, str]]:
+        """What can be trained upon it, and in which role it is given."""
+        return [(s, i.role) for s in RECIPES.values() for i in s.inputs if self.base.kind in i.bases]
 
     @property
     def family_title(self) -> str:
@@ -80,7 +91,7 @@ def upload_base() -> Response | tuple[str, int]:
 @pages.post("/bases/imports")
 def import_base() -> Response | tuple[str, int]:
     """Import what lies in the folder imports."""
-    return _taken(lambda: import_laid(volume(), request.form.get("path", ""), name="", owner=current_owner()))
+    return _taken(lambda: take_laid(request.form.get("path", "")))
 
 
 def _taken(take: Any) -> Response | tuple[str, int]:

@@ -9,15 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.bases.manifest import Base
-from shared.datasets.manifest import DatasetManifest, is_dataset_id
+from shared.datasets.manifest import DatasetManifest
 from shared.errors import ClientError, DatasetInvalid, InvalidParams, NotFound, Problem
 from shared.jobs.job import CheckpointRef, InputRef, Job
 from shared.jobs.models import Model
 from shared.jobs.record import source_key
 from shared.recipes import RECIPES
 from shared.recipes.base import Input, RecipeSpec
+from shared.volume.content import is_content_id
 from web import access
 from web.job_body import CheckpointChoice, InputChoice
+from web.job_inputs import recipes_for
 from web.pages.formatting import short_count
 from web.pages.judging import best_said
 from web.pages.reach import recipe_title
@@ -88,7 +90,7 @@ def roles(
             role.models = offers([spec.name if name == "*" else name for name in one.recipes])
         if one.bases and not role.fixed:
             role.models = [*base_offers(one.bases), *role.models]
-        if one.formats and is_dataset_id(role.key):
+        if one.formats and is_content_id(role.key):
             _look_at(role)
         found.append(role)
     return found
@@ -173,9 +175,14 @@ def read_source(text: str) -> CheckpointChoice:
 
 
 def recipe_of(key: str) -> str:
-    """The recipe of a model or checkpoint. Raises NotFound, InvalidParams."""
+    """The recipe of a model or checkpoint, the first that can use a base model. Raises NotFound, InvalidParams."""
     if "/" in key:
         return access.job(read_source(key).job_id).recipe
+    if is_content_id(key):
+        found = recipes_for(access.base(key).kind)
+        if not found:
+            raise NotFound("no recipe can use this base model as it is: train with it first")
+        return found[0]
     return access.model(key).recipe
 
 
@@ -187,6 +194,9 @@ def words_of(key: str) -> tuple[str, str]:
             job = access.job(choice.job_id)
             ref = CheckpointRef.model_validate(choice.model_dump())
             return job_title(job), about_checkpoint(job, ref)
+        if is_content_id(key):
+            base = access.base(key)
+            return base.name, about_base(base)
         model = access.model(key)
         return model.name, about_model(model)
     except ClientError:

@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.bases.found import Found, fit, stop
+from shared.bases.found import Found, fit
 from shared.bases.gguf.header import read_header
 from shared.bases.gguf.naming import FREQUENCIES, family_of, read_config, tensors_of
 from shared.bases.gguf.tensors import bytes_of, source_tensor
 from shared.bases.gguf.tokenizer import tokenizer_json
 from shared.bases.manifest import Special
+from shared.bases.refusing import stop
 from shared.bases.tokenizer_check import checked
 from shared.errors import Problem
 

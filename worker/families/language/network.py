@@ -140,6 +140,7 @@ def norm_of(config: DecoderConfig, name: str) -> Any:
     return RmsNorm(config.norm_epsilon, config.norm_offset, name=name)
 
 
+@keras.saving.register_keras_serializable("trainyard")
 class Decoder(keras.Model):
     """Tokens to float32 logits (batch, time, vocabulary).
 
@@ -152,7 +153,7 @@ class Decoder(keras.Model):
         self, config: DecoderConfig, *, dropout: float = 0.0, matrix: Matrix = layers.Dense, name: str = "decoder"
     ):
         super().__init__(name=name)
-        self.config = config
+        self.config, self.dropout = config, dropout
         normal: Any = keras.initializers.RandomNormal(stddev=0.02)
         self.tokens = layers.Embedding(config.vocabulary, config.width, normal, name="tokens")
         self.places = None
@@ -173,6 +174,14 @@ class Decoder(keras.Model):
         for layer in (*self.blocks, self.norm, *([self.head] if self.head is not None else [])):
             layer.build(stream)
         self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        """For model.keras of an export: this very class reads it. Matrices of a recipe's own are Dense there."""
+        return {"config": self.config.model_dump(mode="json"), "dropout": self.dropout, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Decoder":
+        return cls(DecoderConfig.model_validate(config["config"]), dropout=config["dropout"], name=config["name"])
 
     def call(self, x: Any, training: bool = False) -> Any:
         return self.logits(self.stream(x, training=training))

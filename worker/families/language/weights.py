@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
+import ml_dtypes  # noqa: F401  teaches NumPy bfloat16, which tensors may be in
 import numpy as np
 from safetensors import safe_open
 
@@ -56,6 +56,4 @@ def assign_base(model: Decoder, folder: Path, look: Callable[[], None] = lambda:
 def tensor(file: Any, name: str) -> np.ndarray:
     """One tensor as the network has it: float16, bfloat16 or float32; kernels (inputs, outputs)."""
     array = file.get_tensor(name)
-    if array.dtype.kind in "Vu":  # NumPy itself has no bfloat16
-        array = array.view(ml_dtypes.bfloat16)
     return array.T if name.endswith(".kernel") else array

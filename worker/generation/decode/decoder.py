@@ -15,6 +15,7 @@ from worker.families.language.network import Decoder
 from worker.generation.decode.engine import Engine
 
 _SMALLEST = 64  # of S: below, one compiled size serves all
+_PART = 256  # tokens of a prompt that are read at a time; a guess
 
 
 class DecoderEngine(Engine):
@@ -29,7 +30,7 @@ class DecoderEngine(Engine):
         self.vocabulary_size = model.config.vocabulary
         self._context = min(context or model.config.context, model.config.context)
         self._size = 0  # S of the state in use
-        self._readers: dict[int, Any] = {}
+        self._read_part = tf.function(self._read_graph, jit_compile=jit, autograph=False)
 
     def _bucket(self, place: int) -> int:
         """The S that holds `place` tokens and at least one more, if the context does."""
@@ -45,27 +46,45 @@ class DecoderEngine(Engine):
         return state, logits, len(keep)
 
     def _read(self, tokens: np.ndarray) -> tuple[list[Any], Any]:
-        """Fill a cache from int32 (rows, time). Returns (state, logits (rows, vocabulary) after the last token)."""
-        rows, time = tokens.shape
-        self._size = self._bucket(time)
-        padded = np.zeros((rows, self._size), np.int32)
-        padded[:, :time] = tokens
-        if self._size not in self._readers:
-            self._readers[self._size] = tf.function(self._read_graph, jit_compile=self._jit, autograph=False)
-        logits, *state = self._readers[self._size](tf.constant(padded), tf.constant(time))
-        return list(state), logits
+        """Fill a cache from int32 (rows, time), a part at a time: scores of all places with all would not fit for a long prompt.
 
-    def _read_graph(self, tokens: Any, time: Any) -> Any:
-        model, size = self._model, tokens.shape[1]
-        places = tf.range(size)[None]
-        h = model.embed(tokens, places)
-        state: list[Any] = []
-        for block in model.blocks:
-            q, k, v = block.project(h, model.angles(model.config.rotary_of(block.number), places))
-            seen = model.seen(size, model.config.windows[block.number], None)
-            h = block.finish(h, block.mix(q, k, v, seen))
-            state += [k, v]
-        return (self._logits(tf.gather(h, [time - 1], axis=1)), *state)
+        Returns (state, logits (rows, vocabulary) after the last token).
+        """
+        rows, time = tokens.shape
+        self._size = size = self._bucket(time)
+        padded = np.zeros((rows, size), np.int32)
+        padded[:, :time] = tokens
+        config = self._model.config
+        empty = tf.zeros((rows, config.kv_heads, size, config.head_size), self._model.blocks[0].compute_dtype)
+        state: list[Any] = [empty] * (2 * config.layers)
+        width = min(_SMALLEST if time <= _SMALLEST else _PART, size)
+        logits: Any = None
+        for start in range(0, time, width):
+            first = min(start, size - width)  # the last part begins where it fits, and reads some tokens a second time
+            last = min(time, first + width) - first - 1
+            part = tf.constant(padded[:, first : first + width])
+            logits, *state = self._read_part(part, tf.constant(first), tf.constant(last), *state)
+        return state, logits
+
+    def _read_graph(self, tokens: Any, first: Any, last: Any, *state: Any) -> Any:
+        h, new = self._through(list(state), tokens, first)
+        return (self._logits(tf.gather(h, [last], axis=1)), *new)
+
+    def _through(self, state: list[Any], tokens: Any, first: Any) -> tuple[Any, list[Any]]:
+        """Tokens (rows, time) at places first, first + 1 ... through all blocks: (rows, time, width), and the new state."""
+        model, time, size = self._model, tokens.shape[1], state[0].shape[2]
+        places = first + tf.range(time)
+        ahead = places[:, None] - tf.range(size)[None]
+        h = model.embed(tokens, places[None])
+        new: list[Any] = []
+        for block, k_cache, v_cache in zip(model.blocks, state[::2], state[1::2], strict=True):
+            q, k, v = block.project(h, model.angles(model.config.rotary_of(block.number), places[None]))
+            k_cache, v_cache = self._put(k_cache, k, first), self._put(v_cache, v, first)
+            new += [k_cache, v_cache]
+            window = model.config.windows[block.number]
+            seen = (ahead >= 0) & (ahead < window) if window else ahead >= 0
+            h = block.finish(h, block.mix(q, k_cache, v_cache, seen[None]))
+        return h, new
 
     def _logits(self, h: Any) -> Any:
         """(rows, 1, width) to float32 (rows, vocabulary)."""
@@ -85,23 +104,12 @@ class DecoderEngine(Engine):
         return state, keep.shape[1], logits
 
     def step(self, state: list[Any], tokens: Any, place: Any) -> tuple[Any, list[Any]]:
-        model, size = self._model, state[0].shape[2]
-        places = tf.reshape(place, (1, 1))
-        h = model.embed(tokens[:, None], places)
-        new = []
-        for block, k_cache, v_cache in zip(model.blocks, state[::2], state[1::2], strict=True):
-            q, k, v = block.project(h, model.angles(model.config.rotary_of(block.number), places))
-            k_cache, v_cache = self._put(k_cache, k, place), self._put(v_cache, v, place)
-            new += [k_cache, v_cache]
-            ahead = place - tf.range(size)
-            window = model.config.windows[block.number]
-            seen = (ahead >= 0) & (ahead < window) if window else ahead >= 0
-            h = block.finish(h, block.mix(q, k_cache, v_cache, seen[None, None]))
+        h, new = self._through(state, tokens[:, None], place)
         return self._logits(h), new
 
-    def _put(self, cache: Any, value: Any, place: Any) -> Any:
-        """Write (rows, kv_heads, 1, head_size) at `place` of (rows, kv_heads, S, head_size)."""
+    def _put(self, cache: Any, value: Any, first: Any) -> Any:
+        """Write (rows, kv_heads, time, head_size) at `first` of (rows, kv_heads, S, head_size)."""
         if self._jit:
-            return gen_xla_ops.xla_dynamic_update_slice(cache, value, tf.stack([0, 0, place, 0]))
-        here = (tf.range(cache.shape[2]) == place)[None, None, :, None]
-        return tf.where(here, value, cache)
+            return gen_xla_ops.xla_dynamic_update_slice(cache, value, tf.stack([0, 0, first, 0]))
+        whole = tf.concat([cache[:, :, :first], value, cache[:, :, first + value.shape[2] :]], 2)
+        return tf.ensure_shape(whole, cache.shape)
