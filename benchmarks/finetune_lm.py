@@ -2,7 +2,7 @@
 
     python benchmarks/finetune_lm.py --base FOLDER --peer PYTHON [--steps 100] [--precision float32 bfloat16]
 
-FOLDER: a Hugging Face folder, or a GGUF file for our side alone. PYTHON: of an environment with torch, transformers and peft
+FOLDER: a Hugging Face folder; for our side alone also a GGUF file, or the folder of a base on a volume. PYTHON: of an environment with torch, transformers and peft
 (benchmarks/requirements.txt). Rank 8 on all seven matrices, 4 windows of 256 tokens, AdamW, the same tokens in the same order; each
 side in a process of its own, one after the other. Prints a table for RESULTS.md. Memory: the highest of the process, and what
 shared/recipes/tuning_memory.py foretells.
@@ -126,21 +126,26 @@ def _ours(asked: dict) -> None:
     import tensorflow as tf
 
     from shared.bases.importer import import_base
+    from shared.bases.manifest import Base
+    from shared.bases.weights_file import WEIGHTS
     from shared.chats.tokens import Vocabulary
     from shared.recipes.base import validate_params
     from shared.recipes.finetune_lm import SPEC
     from shared.recipes.tuning_memory import memory_bytes
+    from shared.volume.staging import read_manifest
     from shared.volume.volume import Volume
     from worker.families.tuning.adapters import adapted
     from worker.families.tuning.network import build_tuned
     from worker.recipe import POLICIES
 
-    volume = Volume(Path(asked["scratch"]) / "volume")
-    volume.ensure()
     source = Path(asked["base"])
-    files = {path.name: path for path in source.iterdir()} if source.is_dir() else {source.name: source}
-    base = import_base(volume, files, name="base", source="a benchmark")
-    folder = volume.base_dir(base.id)
+    if (source / WEIGHTS).exists():
+        base, folder = Base.model_validate(read_manifest(source)), source
+    else:
+        volume = Volume(Path(asked["scratch"]) / "volume")
+        files = {path.name: path for path in source.iterdir()} if source.is_dir() else {source.name: source}
+        base = import_base(volume, files, name="base", source="a benchmark")
+        folder = volume.base_dir(base.id)
     windows, context, steps = asked["windows"], asked["context"], asked["steps"]
     text = "\n\n".join(topics[name] for name in sorted(topics))
     tokens = Vocabulary.of(folder / "tokenizer.json", base.special).tokenizer.encode(text).ids
