@@ -1,4 +1,4 @@
-"""Tokens per second of SmolLM2-135M-Instruct, 128 tokens after a chat prompt, greedy: ours beside Transformers', one after the other.
+"""Tokens per second of SmolLM2-135M-Instruct, 128 tokens after a chat prompt, greedy: ours, then Transformers'.
 
     python -m benchmarks.base_decode GGUF_FILE PYTHON_WITH_TORCH_AND_TRANSFORMERS
 

@@ -49,11 +49,9 @@ class Keys:
         if value is None and default is not None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+            wanted = "a whole number above 0"
             self.note(
-                key,
-                "is missing; needed is a whole number above 0"
-                if value is None
-                else f"must be a whole number above 0, not {value!r:.40}",
+                key, f"is missing; needed is {wanted}" if value is None else f"must be {wanted}, not {value!r:.40}"
             )
             return 1
         return value
