@@ -2,7 +2,8 @@
 
     python -m benchmarks.base_perplexity GGUF_FILE PYTHON_WITH_TORCH_AND_TRANSFORMERS
 
-Fails when they differ by more than a thousandth.
+Fails when they differ by more than a thousandth. Both are given our tokens: Transformers makes a tokenizer of a GGUF file without
+looking at tokenizer.ggml.pre, and does not part SmolLM2's digits, as the model's own tokenizer.json does.
 """
 
 import json
@@ -44,11 +45,13 @@ if __name__ == "__main__":
     gguf, peer = Path(sys.argv[1]).resolve(), sys.argv[2]
     here, tokens = ours(gguf)
     script = Path(__file__).parent / "transformers_perplexity.py"
-    said = subprocess.run([peer, str(script), str(gguf), str(PAGE)], capture_output=True, text=True, check=True).stdout
+    given = json.dumps(tokens)
+    said = subprocess.run(
+        [peer, str(script), str(gguf)], input=given, capture_output=True, text=True, check=True
+    ).stdout
     there = json.loads(said.splitlines()[-1])
     apart = abs(here / there["perplexity"] - 1)
     print(
         f"{len(tokens)} tokens: ours {here:.4f}, Transformers {there['perplexity']:.4f}, relative difference {apart:.1e}"
     )
-    if tokens != there["tokens"] or apart > 1e-3:
-        sys.exit("they differ" if tokens == there["tokens"] else "the tokenizers differ")
+    sys.exit(apart > 1e-3)

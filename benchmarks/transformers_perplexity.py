@@ -1,6 +1,6 @@
 """The other half of base_perplexity.py, for an interpreter that has torch and transformers: prints one JSON line.
 
-Usage: python transformers_perplexity.py GGUF_FILE TEXT_FILE
+Usage: python transformers_perplexity.py GGUF_FILE < TOKENS, a JSON list of token numbers.
 """
 
 import json
@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 
 import torch  # pyright: ignore[reportMissingImports]
-from transformers import AutoModelForCausalLM, AutoTokenizer  # pyright: ignore[reportMissingImports]
+from transformers import AutoModelForCausalLM  # pyright: ignore[reportMissingImports]
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    gguf, text = Path(sys.argv[1]), Path(sys.argv[2]).read_text(encoding="utf-8")
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    gguf, tokens = Path(sys.argv[1]), json.load(sys.stdin)
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32).eval()
-    tokens = tokenizer.encode(text, add_special_tokens=False)
     with torch.no_grad():
         logits = model(torch.tensor([tokens])).logits[0].double()
     loss = torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(tokens[1:]))
-    print(json.dumps({"perplexity": float(loss.exp()), "tokens": tokens}))
+    print(json.dumps({"perplexity": float(loss.exp())}))

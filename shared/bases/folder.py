@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from shared.bases.families import BY_MODEL_TYPE, FAMILIES
 from shared.bases.families.base import Family
-from shared.bases.found import Found, fit
+from shared.bases.found import MOST_TEMPLATE, Found, fit
 from shared.bases.keys import Keys
 from shared.bases.manifest import TEMPLATE, TOKENIZER, Special
 from shared.bases.refusing import stop
@@ -23,7 +23,6 @@ from shared.errors import Problem
 
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"
 _MOST_JSON = 16 * 1024**2
-_MOST_TEMPLATE = 256 * 1024
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _GENERATION = ("temperature", "top_k", "top_p", "repetition_penalty", "do_sample", "max_new_tokens")
 
@@ -171,7 +170,7 @@ def _index(files: Mapping[str, Path], problems: list[Problem]) -> dict[str, str]
 def _template(files: Mapping[str, Path], about: dict[str, Any], problems: list[Problem]) -> str:
     """The chat template: a file of its own, else what tokenizer_config.json has ("default" where it has several)."""
     if TEMPLATE in files:
-        content = _content(files, TEMPLATE, _MOST_TEMPLATE, problems)
+        content = _content(files, TEMPLATE, MOST_TEMPLATE, problems)
         try:
             return content.decode()
         except UnicodeDecodeError:
@@ -181,8 +180,8 @@ def _template(files: Mapping[str, Path], about: dict[str, Any], problems: list[P
     if isinstance(given, list):
         named = {each.get("name"): each.get("template") for each in given if isinstance(each, dict)}
         given = named.get("default")
-    if isinstance(given, str) and len(given) > _MOST_TEMPLATE:
-        message = f"is longer than {_MOST_TEMPLATE:,} characters"
+    if isinstance(given, str) and len(given) > MOST_TEMPLATE:
+        message = f"is longer than {MOST_TEMPLATE:,} characters"
         problems.append(Problem(field="chat_template", message=message, file="tokenizer_config.json"))
     return given if isinstance(given, str) else ""
 

@@ -12,6 +12,8 @@ from shared.bases.tensor_source import SourceTensor
 from shared.bases.weights_file import Written
 from shared.errors import Problem
 
+MOST_TEMPLATE = 256 * 1024  # of a chat template, characters; the longest known have some 20,000
+
 
 @dataclass(frozen=True)
 class Found:

@@ -49,7 +49,10 @@ class Keys:
         if value is None and default is not None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-            self.note(key, "is missing" if value is None else f"must be a whole number above 0, not {value!r:.40}")
+            wanted = "a whole number above 0"
+            self.note(
+                key, f"is missing; needed is {wanted}" if value is None else f"must be {wanted}, not {value!r:.40}"
+            )
             return 1
         return value
 

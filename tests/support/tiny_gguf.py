@@ -28,15 +28,15 @@ _PRE = {"gpt2": "gpt-2", "llama": "smollm", "qwen2": "qwen2", "qwen3": "qwen2"}
 _SPECIAL = 3
 
 
-def write_gguf(path: Path, name: str, packed: str = "F32", more: dict[str, Any] | None = None) -> Path:
-    """Write one. packed: type of the matrices whose rows are long enough. more: further keys, numbers and texts."""
+def write_gguf(path: Path, name: str, packed: str = "F32", more: dict[str, int] | None = None) -> Path:
+    """Write one. packed: type of the matrices whose rows are long enough. more: further keys."""
     folder, architecture = FOLDER / name, ARCHITECTURES[name]
     config = json.loads((folder / "config.json").read_text())
     kind = {MODEL_ARCH.GPT2: "gpt2", MODEL_ARCH.LLAMA: "llama"}.get(architecture, name)
     writer = GGUFWriter(path, kind)
     _keys(writer, config, name)
     for key, value in (more or {}).items():
-        (writer.add_string if isinstance(value, str) else writer.add_uint32)(key, value)
+        writer.add_uint32(key, value)
     _tokenizer(writer, folder, name)
     layers = config.get("num_hidden_layers") or config["n_layer"]
     names = get_tensor_name_map(architecture, layers)

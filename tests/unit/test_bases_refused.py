@@ -124,12 +124,12 @@ def test_offsets_that_are_none(folder: Folder, offsets: Any) -> None:
 def test_an_index_that_leads_out_of_the_folder(folder: Folder) -> None:
     (folder.path.parent / "secret.safetensors").write_bytes(folder.weights.read_bytes())
     for outside in ("../secret.safetensors", "/etc/passwd", "a\\b.safetensors", "config.json"):
-        folder.indexed(**{"model.norm.weight": outside})
+        folder.indexed({"model.norm.weight": outside})
         folder.refused("no .safetensors file of this folder")
 
 
 def test_an_index_that_names_what_is_not_there(folder: Folder) -> None:
-    folder.indexed(**{"model.norm.weight": "model-2.safetensors"})
+    folder.indexed({"model.norm.weight": "model-2.safetensors"})
     assert {"model-2.safetensors", "model.safetensors"} <= {problem.file for problem in folder.refused().problems}
 
 

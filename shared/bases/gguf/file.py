@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.bases.found import Found, fit
+from shared.bases.found import MOST_TEMPLATE, Found, fit
 from shared.bases.gguf.header import read_header
 from shared.bases.gguf.naming import FREQUENCIES, family_of, read_config, tensors_of
 from shared.bases.gguf.tensors import bytes_of, source_tensor
@@ -44,8 +44,11 @@ def read_gguf(path: Path, name: str) -> Found:
     content = tokenizer_json(keys, problems, name)
     if content:
         checked(content, config.vocabulary, problems)
-    stop(problems)
     template = keys.get("tokenizer.chat_template")
+    if isinstance(template, str) and len(template) > MOST_TEMPLATE:
+        message = f"is longer than {MOST_TEMPLATE:,} characters"
+        problems.append(Problem(field="tokenizer.chat_template", message=message, file=name))
+    stop(problems)
     packed = sorted({place.kind for place in header.places} - {0, 1, 30})
     notes = ["its packed numbers were unpacked to float32"] if packed else []
     return Found(
