@@ -270,6 +270,7 @@ SPEC = RecipeSpec(
     "arXiv:2107.02027",
     limits="It speaks as its chats do and knows what its base knows, with the same gaps: what it says may be false.",
     shape=("method", "rank", "matrices"),
+    bases=("decoder",),
     check=check,
     foresee=foresee,
 )

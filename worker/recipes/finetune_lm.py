@@ -11,12 +11,12 @@ from shared.outputs import Output
 from shared.recipes.finetune_lm import FinetuneTrain
 from worker.artifacts import Files
 from worker.context import Context
-from worker.families.tuning.answering import Answerer, samples
+from worker.families.tuning.answering import Answerer, open_as_it_came, samples
 from worker.families.tuning.data import TunedData, load_tuned
 from worker.families.tuning.exporting import export_tuned
 from worker.families.tuning.judging import compared, evaluated, reported
 from worker.families.tuning.network import build_tuned, fixed_of
-from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Baseline, Inputs, OpenInput, Report, XlaChoice
 
 XLA: XlaChoice = (
     "slower"  # measured on SmolLM2-135M in bfloat16: 516 tokens/s with, 692 without (design prototype lora_step)
@@ -67,3 +67,7 @@ def export(model: Any, params: FinetuneTrain, assets: Assets, folder: Path) -> N
 
 def open_generator(model: Any, params: FinetuneTrain, assets: Assets) -> Answerer:
     return Answerer(model, assets)
+
+
+def open_base(opened: OpenInput) -> Answerer:
+    return open_as_it_came(opened)

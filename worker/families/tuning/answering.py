@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.chats.template import TemplateRefused
+from shared.chats.template import PLAIN, TemplateRefused
 from shared.errors import RecipeFailed
 from shared.outputs import Output, Text
 from shared.recipes.finetune_lm import FinetuneBatch, FinetuneGenerate
@@ -15,11 +15,12 @@ from worker.families.text.batch import continue_rows
 from worker.families.text.tokens import as_imported
 from worker.families.text.writer import TextWriter
 from worker.families.tuning.adapters import adapted
+from worker.families.tuning.data import assets_of, template_source
 from worker.families.tuning.measuring import aside
-from worker.families.tuning.network import TunedDecoder
+from worker.families.tuning.network import TunedDecoder, build_base
 from worker.families.tuning.vocabulary import BaseVocabulary, reader_from
 from worker.generation.decode.decoder import DecoderEngine
-from worker.recipe import Assets, Inputs, Report
+from worker.recipe import Assets, Inputs, OpenInput, Report
 
 _SAMPLE_TOKENS = 48
 BASE = "the base alone"
@@ -73,6 +74,12 @@ class Answerer(TextWriter):
     def batch(self, params: FinetuneBatch, inputs: Inputs, context: Context, files: Files) -> Report:
         """Answer each prompt of a column, one row after the other."""
         return continue_rows(_Asking(self, params), params, inputs["data"], context, files)
+
+
+def open_as_it_came(opened: OpenInput) -> Answerer:
+    """A base as it came, in float32; one without a chat template goes on from texts as they stand."""
+    model = build_base("float32", opened)
+    return Answerer(model, assets_of(opened, template_source(opened) or PLAIN))
 
 
 class _Base(TextWriter):

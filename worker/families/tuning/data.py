@@ -3,7 +3,7 @@
 Tokens are read from their file as they are needed; memory holds a few numbers of each row, and a few batches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,19 +97,8 @@ class TunedData(Data):
         )
 
     def _assets(self) -> Assets:
-        base = self.base.base
-        tokenizer = np.frombuffer((self.base.folder / TOKENIZER).read_bytes(), np.uint8)
-        return Assets(
-            {
-                "base": {"id": base.id, "name": base.name, "family": base.family},
-                "config": base.config.model_dump(mode="json"),
-                "special": base.special.model_dump(mode="json"),
-                "template": self.reader.template.source,
-                "pairs": self.pairs,
-                "prompts": [self._prompt(int(row)).tolist() for row in self._shown()],
-            },
-            {"tokenizer": tokenizer.copy()},
-        )
+        prompts = [self._prompt(int(row)).tolist() for row in self._shown()]
+        return assets_of(self.base, self.reader.template.source, pairs=self.pairs, prompts=prompts)
 
     def _shown(self) -> np.ndarray:
         rows = self.val_rows[:: 2 if self.pairs else 1]
@@ -196,12 +185,34 @@ class TunedData(Data):
         return numbers.map(batch)
 
 
+def assets_of(
+    opened: OpenInput, template: str, *, pairs: bool = False, prompts: Sequence[Sequence[int]] = ()
+) -> Assets:
+    """All that a model upon a base needs besides weights. prompts: tokens that samples go on from."""
+    base = opened.base
+    return Assets(
+        {
+            "base": {"id": base.id, "name": base.name, "family": base.family},
+            "config": base.config.model_dump(mode="json"),
+            "special": base.special.model_dump(mode="json"),
+            "template": template,
+            "pairs": pairs,
+            "prompts": [list(prompt) for prompt in prompts],
+        },
+        {"tokenizer": np.frombuffer((opened.folder / TOKENIZER).read_bytes(), np.uint8).copy()},
+    )
+
+
+def template_source(opened: OpenInput) -> str:
+    """The chat template that a base came with; "" for none."""
+    return (opened.folder / TEMPLATE).read_text(encoding="utf-8") if opened.base.has_template else ""
+
+
 def reader_of(base: OpenInput, params: Any) -> Reader:
     """How a base reads chats. Raises DatasetInvalid for a template that cannot be used."""
     vocabulary = Vocabulary.of(base.folder / TOKENIZER, base.base.special)
-    source = (base.folder / TEMPLATE).read_text(encoding="utf-8") if base.base.has_template else ""
     try:
-        template = template_of(params.chat_template, source, vocabulary.special)
+        template = template_of(params.chat_template, template_source(base), vocabulary.special)
     except TemplateRefused as err:
         message = f"the chat template {err}"
         raise DatasetInvalid(message, problems=[Problem(field="params.chat_template", message=message)]) from err

@@ -114,7 +114,7 @@ def base_measured(model: TunedDecoder, data: TunedData, look: Callable[[int], No
             with aside(model):
                 found = measure(model, data, look)
         else:
-            found = measure(build_base(data.params, data.base), data, look)
+            found = measure(build_base(data.params.precision, data.base, at_once=data.params.at_once), data, look)
         data.__dict__["base_measured"] = found
     return found
 

@@ -157,12 +157,12 @@ def build_tuned(params: Any, config: DecoderConfig, folder: Path, pairs: bool) -
     return model
 
 
-def build_base(params: Any, opened: OpenInput) -> TunedDecoder:
-    """The base alone, to compare with."""
+def build_base(precision: str, opened: OpenInput, *, at_once: int = 0) -> TunedDecoder:
+    """The base alone, to compare with or as it came."""
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(POLICIES[params.precision])
+    keras.config.set_dtype_policy(POLICIES[precision])
     try:
-        model = _narrow(opened.base.config, Adapting((), 0, 1.0, 0.0), at_once=params.at_once)
+        model = _narrow(opened.base.config, Adapting((), 0, 1.0, 0.0), at_once=at_once)
     finally:
         keras.config.set_dtype_policy(before)
     assign_base(model, opened.folder)
