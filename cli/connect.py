@@ -60,8 +60,20 @@ def find_dataset(client: Client, text: str) -> dict[str, Any]:
     return _only(found, "datasets", text)
 
 
+def find_base(client: Client, text: str) -> dict[str, Any]:
+    """A base model by id, by the beginning of one, or by name. Raises NotFound, Conflict, ApiError."""
+    bases = client.get("/bases")["bases"]
+    found = [b for b in bases if b["id"] == text] or [b for b in bases if b["name"] == text]
+    found = found or [b for b in bases if len(text) >= 4 and b["id"].startswith(text)]
+    if not found:
+        raise NotFound(
+            f"no base model {text!r:.60}; `trainyard models bases` lists them, `trainyard models import` adds one"
+        )
+    return _only(found, "base models", text)
+
+
 def find_source(client: Client, text: str) -> tuple[dict[str, Any], str]:
-    """A model or checkpoint as a job's input, and its recipe. text: a model's id or name, or JOB[@STEP].
+    """A model, checkpoint or base as a job's input, and its recipe. text: a model's or a base's id or name, or JOB[@STEP].
 
     Raises NotFound, Conflict.
     """
@@ -70,6 +82,10 @@ def find_source(client: Client, text: str) -> tuple[dict[str, Any], str]:
     if found:
         model = _only(found, "models", text)
         return {"model_id": model["id"]}, model["recipe"]
+    bases = [b for b in client.get("/bases")["bases"] if b["recipes"] and text in (b["id"], b["name"])]
+    if bases:
+        base = _only(bases, "base models", text)
+        return {"base_id": base["id"]}, base["recipes"][0]
     name, sign, step = text.partition("@")
     if sign and not step.isdigit():
         raise NotFound(f"{step!r:.40} is no step; write JOB@1200")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.client import Client
-from cli.connect import find_dataset, find_source
+from cli.connect import find_base, find_dataset, find_source
 from cli.paths import home
 from cli.uploads import upload_dataset
 from shared.errors import ClientError, InvalidParams, NotFound, Problem
@@ -94,12 +94,18 @@ def read_inputs(client: Client, job: Job, given: Given) -> dict[str, Any]:
 
 
 def _found(client: Client, role: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """A reference to what one role is given: to a dataset where the role takes one, else to a model."""
+    """A reference to what one role is given: to a dataset or a base model where the role takes one, else to a model."""
     if role["formats"]:
         if os.path.exists(home(what)):  # False, not an error, for what is too long to be a path
             return {"dataset_id": upload_dataset(client, [home(what)])["id"]}
         try:
             return {"dataset_id": find_dataset(client, what)["id"]}
+        except NotFound:
+            if not role["recipes"] and not role["bases"]:
+                raise
+    if role["bases"]:
+        try:
+            return {"base_id": find_base(client, what)["id"]}
         except NotFound:
             if not role["recipes"]:
                 raise

@@ -135,9 +135,11 @@ def _one(job: dict[str, Any]) -> str:
 
 
 def _named(ref: dict[str, Any]) -> str:
-    """What an input is: a dataset, a model, a checkpoint."""
+    """What an input is: a dataset, a base model, a model, a checkpoint."""
     if ref["dataset_id"]:
         return f"dataset {ref['dataset_id']}"
+    if ref["base_id"]:
+        return f"base model {ref['base_id']}"
     model = f"model {ref['model_id']}" if ref["model_id"] else ""
     point = ref["checkpoint"]
     step = f"job {point['job_id']}, step {point['step']:,}" if point else ""

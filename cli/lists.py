@@ -1,20 +1,17 @@
-"""trainyard models, workers, queues, recipes: what there is."""
+"""trainyard workers, queues, recipes: what there is."""
 
 import argparse
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from cli.connect import server_of
-from cli.results import verdict_said
-from cli.screen import ago, columns, plain, seconds, table
+from cli.screen import columns, plain, seconds, table
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for name, text, show in (
-        ("models", "names for checkpoints; a finished training leaves one", _models),
         ("workers", "who is alive, on which device, doing what", _workers),
         ("queues", "how long each line is and who serves it", _queues),
     ):
@@ -34,27 +31,6 @@ def _list(name: str, show: Callable[[list[dict[str, Any]]], str]) -> Callable[[a
         return 0
 
     return run
-
-
-def _models(rows: list[dict[str, Any]]) -> str:
-    now = datetime.now(UTC)
-    lines = [
-        [
-            m["id"],
-            m["recipe"],
-            f"{m['checkpoint']['step']:,}",
-            _metrics(m["metrics"]),
-            ago(m["created_at"], now),
-            m["name"],
-            verdict_said(m),
-        ]
-        for m in rows
-    ]
-    return table(("ID", "RECIPE", "STEP", "METRICS", "ADDED", "NAME", "VERDICT"), lines, columns(sys.stdout))
-
-
-def _metrics(metrics: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:3])
 
 
 def _workers(rows: list[dict[str, Any]]) -> str:
@@ -120,6 +96,7 @@ def _inputs(roles: list[dict[str, Any]], limit: int | None) -> None:
 
 def _takes(role: dict[str, Any]) -> str:
     parts = [f"dataset ({', '.join(role['formats'])})"] if role["formats"] else []
+    parts += [f"base model ({', '.join(role['bases'])})"] if role["bases"] else []
     parts += [f"model ({', '.join(role['recipes'])})"] if role["recipes"] else []
     return " or ".join(parts) + ("" if role["required"] else ", optional")
 

@@ -25,6 +25,7 @@ _GROUPS = (
     "results",
     "jobs",
     "datasets",
+    "models",
     "lists",
     "keys",
     "backup",

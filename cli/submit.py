@@ -8,6 +8,7 @@ from typing import Any
 from cli import inputs
 from cli.client import Client
 from cli.connect import find_source, server_of
+from cli.outputs import read, show
 from cli.params import read_params
 from cli.time_left import expected_said, time_said
 from cli.uploads import upload_file
@@ -52,7 +53,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--priority", type=int, default=0, metavar="N", help="-10 to 10; higher goes first")
     add("--after", action="append", default=[], metavar="JOB", help="wait until this job has succeeded")
     add("--hours", type=float, metavar="N", help="cancel it if it has not ended so many hours from now")
-    add("--expected", action="store_true", help="say how long it would take; nothing is submitted")
+    add(
+        "--expected",
+        action="store_true",
+        help="say how long it would take and what it would learn from; nothing is submitted",
+    )
     add("--wait", action="store_true", help="watch it to its end; the exit code tells how that was")
     parser.set_defaults(run=submit, takes_params=True)
 
@@ -65,7 +70,9 @@ def submit(options: argparse.Namespace) -> int:
         body["deadline_at"] = _in_hours(options.hours)
     body |= _request(client, options)
     if options.expected:
-        print(expected_said(client.call("POST", "/jobs/expected", body)["eta"]))
+        found = client.call("POST", "/jobs/expected", body)
+        print(expected_said(found["eta"]), flush=True)
+        show(read(found["outputs"]), sys.stdout, lambda name: name)
         return 0
     job = client.submit(body)
     said = "; ".join([job["standing"]["why"], *time_said(job["standing"], job["state"])])

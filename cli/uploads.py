@@ -33,7 +33,7 @@ def upload_dataset(
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(_as_file(path, name)) for path in paths]
         fields = {"name": name or paths[0].resolve().name, "format": format, "options": options}
-        dataset = client.upload(files, fields, progress=_progress())
+        dataset = client.upload(files, fields, progress=progress())
     print(
         f"dataset {dataset['id']}: {plain(dataset['name'])}, {dataset['format']}, {size(dataset['bytes'])}", flush=True
     )
@@ -48,7 +48,7 @@ def upload_file(client: Client, path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise NoFile(f"{path} is a folder; a param takes single files")
     with _as_file(path) as file:
-        return client.upload([file], {}, to="/files", progress=_progress())
+        return client.upload([file], {}, to="/files", progress=progress())
 
 
 def _refuse_missing(paths: Sequence[Path]) -> None:
@@ -57,15 +57,16 @@ def _refuse_missing(paths: Sequence[Path]) -> None:
         raise NotFound(f"no such file: {', '.join(missing)}")
 
 
-def _progress() -> Callable[[int, int], None]:
+def progress() -> Callable[[int, int], None]:
+    """A bar on the terminal, as Client.upload calls it."""
     live = is_live(sys.stderr)
 
-    def progress(sent: int, total: int) -> None:
+    def drawn(sent: int, total: int) -> None:
         if live:
-            drawn = f"\r{bar(sent / total, 30)} {size(sent)} of {size(total)}"
-            print(drawn, end="\r\x1b[K" if sent == total else "", file=sys.stderr, flush=True)
+            line = f"\r{bar(sent / total, 30)} {size(sent)} of {size(total)}"
+            print(line, end="\r\x1b[K" if sent == total else "", file=sys.stderr, flush=True)
 
-    return progress
+    return drawn
 
 
 @contextlib.contextmanager

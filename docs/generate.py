@@ -87,6 +87,7 @@ def _inputs_table(roles: tuple[Input, ...]) -> list[str]:
     rows = ["| input | takes | |", "|---|---|---|"]
     for role in roles:
         takes = [f"dataset: {', '.join(f'`{name}`' for name in role.formats)}"] if role.formats else []
+        takes += [f"base model: {', '.join(role.bases)}"] if role.bases else []
         takes += [f"model: {', '.join(map(_model, role.recipes))}"] if role.recipes else []
         optional = "" if role.required else ", optional"
         rows.append(

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _ROOMS = ("shared", "web", "worker", "cli")
 _ROOTS = {"TrainyardError", "ClientError", "JobError"}  # and whatever derives from one
 _FUNCTIONS = {
-    "refuse", "Problem", "add", "ArgumentTypeError", "ValueError", "UnsupportedMediaType", "BadRequest", "SystemExit", "answer",
+    "refuse", "note", "Problem", "add", "ArgumentTypeError", "ValueError", "UnsupportedMediaType", "BadRequest", "SystemExit",
+    "answer",
 }  # fmt: skip
 _NAMED = {"message", "detail", "advice"}
 

@@ -129,6 +129,13 @@ class DatasetInvalid(ClientError):
         self.choices = choices or []
 
 
+class BaseInvalid(ClientError):
+    """Open weights that cannot be taken in. problems name the file, and the tensor or key in it."""
+
+    status = 422
+    code = "base_invalid"
+
+
 # --- what ends an attempt -------------------------------------------------------------------------------------
 
 

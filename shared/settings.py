@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     url: str = Field("", description="Server the command line talks to. Empty: the one on this machine.")
     web_threads: int = Field(64, ge=4, le=1024, description="Threads of the web server; each waiting reader holds one.")
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="Largest dataset upload.")
+    max_base_bytes: int = Field(64 * 1024**3, ge=1, description="Largest upload of a base model.")
     max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Largest sum of a zip's files once unpacked.")
     max_files: int = Field(200_000, ge=1, description="Most files in one dataset.")
     max_body_bytes: int = Field(1024**2, ge=1024, description="Largest JSON body.")
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
     reads_per_minute: int = Field(60_000, ge=1, description="Most reading requests of one owner.")
     wrong_keys_per_minute: int = Field(30, ge=1, description="Most wrong API keys from one address.")
     max_dataset_bytes_per_owner: int = Field(
-        100 * 1024**3, ge=1, description="Most bytes of datasets one owner may keep."
+        100 * 1024**3, ge=1, description="Most bytes of datasets and base models one owner may keep."
     )
     max_job_bytes_per_owner: int = Field(
         1024**4, ge=1, description="Most bytes of checkpoints and artifacts an owner may keep and still submit."

@@ -1,4 +1,4 @@
-"""What the current request may see: its owner's jobs, datasets, models and files; an admin sees all.
+"""What the current request may see: its owner's jobs, datasets, base models, models and files; an admin sees all.
 
 What belongs to another owner answers as if it were not there. Views and submission read through these functions;
 tests/unit/test_web_sources.py makes sure that none of them goes around.
@@ -11,6 +11,8 @@ from typing import Any
 from flask import Flask, g, request
 
 from shared import datasets as _datasets
+from shared.bases import manifest as _bases
+from shared.bases.manifest import Base
 from shared.datasets.looking import get_report
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
@@ -72,6 +74,17 @@ def datasets() -> list[DatasetManifest]:
     return [found for found in _datasets.list_datasets(services().volume) if _mine(found.owner)]
 
 
+def base(base_id: str) -> Base:
+    """Raises NotFound."""
+    found = _bases.get_base(services().volume, base_id)
+    return found if _mine(found.owner) else _hidden(f"no base model {base_id!r:.60}")
+
+
+def bases() -> list[Base]:
+    """Newest first."""
+    return [found for found in _bases.list_bases(services().volume) if _mine(found.owner)]
+
+
 def model(model_id: str) -> Model:
     """Raises NotFound."""
     found = _models.get_model(services().volume, model_id)
@@ -119,6 +132,7 @@ def _hidden(message: str) -> Any:
 _BY_ARGUMENT: dict[str, Callable[[str], Any]] = {
     "job_id": job,
     "dataset_id": dataset,
+    "base_id": base,
     "model_id": model,
     "file_id": file,
 }

@@ -19,6 +19,7 @@ _FORM_SLACK_BYTES = 1 << 20  # a multipart upload's own lines, beside its files
 _UPLOADS = frozenset(
     ("api_datasets.upload_dataset", "api_files.upload_file", "pages.upload_dataset", "pages.submit_job")
 )
+_BASE_UPLOADS = frozenset(("api_bases.upload_base", "pages.upload_base"))
 _RAW_UPLOADS = frozenset(("api_files.upload_file",))  # where a whole body may be one file
 _PIECE_BYTES = 1 << 17  # what the reader of forms holds at a time, whatever one field may have
 _MOST_PARTS = 1_000  # files and fields of one form; a guess: beyond, a zip is quicker for everybody
@@ -42,7 +43,12 @@ def is_upload(req: Request) -> bool:
 
 
 def _takes_files(req: Request) -> bool:
-    return req.endpoint in (_UPLOADS if is_upload(req) else _RAW_UPLOADS)
+    return req.endpoint in (_UPLOADS | _BASE_UPLOADS if is_upload(req) else _RAW_UPLOADS)
+
+
+def _most_bytes(req: Request, settings: Settings) -> int:
+    """Of an upload's files."""
+    return settings.max_base_bytes if req.endpoint in _BASE_UPLOADS else settings.max_upload_bytes
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -56,7 +62,7 @@ def register(app: Flask, settings: Settings) -> None:
         in_api = request.path.startswith("/api/")
         upload = _takes_files(request)
         request.max_content_length = (
-            settings.max_upload_bytes + _FORM_SLACK_BYTES if upload else settings.max_body_bytes
+            _most_bytes(request, settings) + _FORM_SLACK_BYTES if upload else settings.max_body_bytes
         )
         request.max_form_memory_size = max(settings.max_body_bytes, _PIECE_BYTES)
         request.max_form_parts = _MOST_PARTS
@@ -65,7 +71,9 @@ def register(app: Flask, settings: Settings) -> None:
             request.max_content_length = min(_NOBODY_BYTES, settings.max_body_bytes)
             _hurry(request, _NOBODY_S)
         if upload and not nobody:
-            make_room(services().volume, _TIMES_STORED * min(request.content_length or 0, settings.max_upload_bytes))
+            make_room(
+                services().volume, _TIMES_STORED * min(request.content_length or 0, _most_bytes(request, settings))
+            )
         if is_upload(request) and (nobody or request.endpoint == "pages.sign_in"):
             raise UnsupportedMediaType("send the form as application/x-www-form-urlencoded; no files are taken here")
         if in_api and not upload:

@@ -1,10 +1,11 @@
-"""Deleting an ended job with its files, a model's name, or a dataset. Plain functions; API and pages share them."""
+"""Deleting an ended job with its files, a model's name, a dataset, or a base model. Plain functions; API and pages share them."""
 
 import contextlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.bases import manifest as bases
 from shared.datasets import manifest
 from shared.errors import Conflict, NotFound
 from shared.jobs.models import Model, delete_model, models_from, models_upon
@@ -61,7 +62,7 @@ def why_not_model(services: Services, model_id: str) -> str:
 
 def why_not_dataset(services: Services, dataset_id: str) -> str:
     """Why a dataset cannot be deleted now, in a sentence; "" when it can."""
-    return _needing_dataset(services, dataset_id, services.volume.dataset_dir(dataset_id))
+    return _needing_folder(services, services.volume.dataset_dir(dataset_id), dataset_id=dataset_id)
 
 
 def delete_dataset(services: Services, dataset_id: str) -> None:
@@ -73,21 +74,39 @@ def delete_dataset(services: Services, dataset_id: str) -> None:
     if needing := why_not_dataset(services, dataset_id):
         raise Conflict(needing)
     gone = manifest.delete_dataset(
-        services.volume, dataset_id, unless=lambda aside: bool(_needing_dataset(services, dataset_id, aside))
+        services.volume, dataset_id, unless=lambda aside: bool(_needing_folder(services, aside, dataset_id=dataset_id))
     )
     if not gone:
         raise Conflict(f"dataset {dataset_id} was needed at this very moment: try again")
 
 
-def _needing_dataset(services: Services, dataset_id: str, folder: Path) -> str:
-    """Who needs a dataset, in a sentence; "" when nobody does. folder: where it is now."""
+def why_not_base(services: Services, base_id: str) -> str:
+    """Why a base model cannot be deleted now, in a sentence; "" when it can."""
+    return _needing_folder(services, services.volume.base_dir(base_id), base_id=base_id)
+
+
+def delete_base(services: Services, base_id: str) -> None:
+    """Remove a base model. Raises NotFound, and Conflict while a job that has not ended, or a model built upon it, needs it."""
+    access.base(base_id)
+    if needing := why_not_base(services, base_id):
+        raise Conflict(needing)
+    gone = bases.delete_base(
+        services.volume, base_id, unless=lambda aside: bool(_needing_folder(services, aside, base_id=base_id))
+    )
+    if not gone:
+        raise Conflict(f"base model {base_id} was needed at this very moment: try again")
+
+
+def _needing_folder(services: Services, folder: Path, **which: str) -> str:
+    """Who needs a dataset or a base, in a sentence; "" when nobody does. folder: where it is now. which: as models_upon has it."""
+    what = "this base model" if "base_id" in which else "this dataset"
     found = {path: path.name for path in plain_pins(folder)}
     waiting = _unfinished(services, set(found.values()))
     if waiting:
-        return f"{_some(waiting, 'job')} has not ended and needs this dataset; cancel it or wait"
-    if upon := models_upon(services.volume, dataset_id=dataset_id):
+        return f"{_some(waiting, 'job')} has not ended and needs {what}; cancel it or wait"
+    if upon := models_upon(services.volume, **which):
         return f"{_named(upon)} cannot be used without it: delete the model first"
-    return _being_submitted(services, found, "this dataset")
+    return _being_submitted(services, found, what)
 
 
 def _refuse_if_needed(services: Services, job_id: str, folder: Path) -> None:

@@ -26,10 +26,10 @@ class CheckpointChoice(BaseModel):
 
 
 class InputChoice(BaseModel):
-    """What a job is given in one role: the id of a dataset or a model as a plain text, or an object that names one of them.
+    """What a job is given in one role: the id of a dataset, a model or a base model as a plain text, or an object that names one.
 
-    id, or a plain text: whichever of both the role takes. dataset_id, model_id: exactly that. job_id: a checkpoint of a job,
-    without a step the newest, without an attempt the highest that has it.
+    id, or a plain text: whichever of them the role takes. dataset_id, model_id, base_id: exactly that. job_id: a checkpoint of a
+    job, without a step the newest, without an attempt the highest that has it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -37,6 +37,7 @@ class InputChoice(BaseModel):
     id: _Id | None = None
     dataset_id: _Id | None = None
     model_id: _Id | None = None
+    base_id: _Id | None = None
     job_id: _Id | None = None
     step: int | None = Field(default=None, ge=0)
     attempt: int | None = Field(default=None, ge=1)
@@ -49,16 +50,16 @@ class InputChoice(BaseModel):
         if isinstance(value, CheckpointChoice | CheckpointRef):
             return value.model_dump()
         if not isinstance(value, dict | InputChoice):
-            message = "must be an id, or an object with one of dataset_id, model_id and job_id"
+            message = "must be an id, or an object with one of dataset_id, model_id, base_id and job_id"
             raise PydanticCustomError("input_choice", message)
         return value
 
     @model_validator(mode="after")
     def _names_one(self) -> "InputChoice":
-        named = [name for name in ("id", "dataset_id", "model_id", "job_id") if getattr(self, name)]
+        named = [name for name in ("id", "dataset_id", "model_id", "base_id", "job_id") if getattr(self, name)]
         if len(named) != 1:
             said = " and ".join(named) or "nothing"
-            raise ValueError(f"name one of dataset_id, model_id and job_id, not {said}")
+            raise ValueError(f"name one of dataset_id, model_id, base_id and job_id, not {said}")
         if (self.step is not None or self.attempt is not None) and not self.job_id:
             raise ValueError("step and attempt belong to a job_id")
         return self

@@ -7,11 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.bases.manifest import Base
 from shared.datasets.formats import FORMATS
-from shared.datasets.manifest import DatasetManifest, is_dataset_id
+from shared.datasets.manifest import DatasetManifest
 from shared.errors import DatasetInvalid, NotFound, Problem
 from shared.jobs.job import CheckpointRef, InputRef, Job
+from shared.recipes import RECIPES
 from shared.recipes.base import Input
+from shared.volume.content import is_content_id
 from web import access
 from web.job_body import CheckpointChoice, InputChoice
 from web.services import Services
@@ -28,11 +31,12 @@ class FoundModel:
 
 @dataclass
 class FoundInputs:
-    """What the roles were given, as far as it is there: references, and the datasets and models with what is known of them."""
+    """What the roles were given, as far as it is there: references, and the datasets, bases and models with what is known."""
 
     refs: dict[str, InputRef] = field(default_factory=dict)
     models: dict[str, FoundModel] = field(default_factory=dict)
     datasets: dict[str, DatasetManifest] = field(default_factory=dict)
+    bases: dict[str, Base] = field(default_factory=dict)
 
 
 class Finder:
@@ -47,7 +51,7 @@ class Finder:
     def model(self, choice: InputChoice, role: str) -> FoundModel | None:
         """The model, or the checkpoint, of a choice; None with a problem noted."""
         where = f"inputs.{role}"
-        if choice.dataset_id:
+        if choice.dataset_id or choice.base_id:
             return self._note(where, "takes a model: name it by model_id, or a checkpoint by job_id and step")
         if choice.checkpoint:
             ref, training = resolve_checkpoint(self._services, choice.checkpoint, where, self._problems)
@@ -76,7 +80,7 @@ class Finder:
     def dataset(self, choice: InputChoice, taken: Input) -> DatasetManifest | None:
         """The dataset of a choice, in a format that the role takes; None with a problem noted."""
         where = f"inputs.{taken.role}"
-        if choice.model_id or choice.job_id:
+        if choice.model_id or choice.job_id or choice.base_id:
             return self._note(where, "takes a dataset: name it by its id")
         try:
             found = access.dataset_with_report(str(choice.dataset_id or choice.id))
@@ -85,6 +89,19 @@ class Finder:
         if found.format not in taken.formats:
             wanted = " or ".join(title_of(name) for name in taken.formats)
             return self._note(where, f"has the format {title_of(found.format)}; needed is {wanted}")
+        return found
+
+    def base(self, choice: InputChoice, taken: Input) -> Base | None:
+        """The base model of a choice, of a kind that the role takes; None with a problem noted."""
+        where = f"inputs.{taken.role}"
+        if choice.dataset_id or choice.model_id or choice.job_id:
+            return self._note(where, "takes a base model: name it by its id")
+        try:
+            found = access.base(str(choice.base_id or choice.id))
+        except NotFound as err:
+            return self._note(where, err.message)
+        if found.kind not in taken.bases:
+            return self._note(where, f"is a {found.kind}; needed is a {' or '.join(taken.bases)}")
         return found
 
     def all(
@@ -104,6 +121,10 @@ class Finder:
                 if dataset := self.dataset(choice, taken):
                     found.datasets[taken.role] = dataset
                     found.refs[taken.role] = InputRef(dataset_id=dataset.id)
+            elif _names_a_base(choice, taken):
+                if base := self.base(choice, taken):
+                    found.bases[taken.role] = base
+                    found.refs[taken.role] = InputRef(base_id=base.id)
             else:
                 model = known[taken.role] if taken.role in known else self.model(choice, taken.role)
                 if model and self._fits(model, taken, recipe):
@@ -119,6 +140,16 @@ class Finder:
 
     def _note(self, where: str, message: str) -> None:
         self._problems.append(Problem(field=where, message=message))
+
+
+def recipes_for(kind: str) -> list[str]:
+    """Names of the recipes that can use a base model of this kind as it is."""
+    return [spec.name for spec in RECIPES.values() if kind in spec.bases]
+
+
+def names_a_base(choice: InputChoice) -> bool:
+    """Whether what is to be a model is a base model."""
+    return bool(choice.base_id) or is_content_id(choice.id or "")
 
 
 def resolve_checkpoint(
@@ -151,13 +182,21 @@ def title_of(format: str) -> str:
 
 def _names_a_dataset(choice: InputChoice, taken: Input) -> bool:
     """Whether a choice is to be a dataset: told from what the role takes and, where it takes both, from what is named."""
-    if not (taken.formats and taken.recipes):
+    if not (taken.formats and (taken.recipes or taken.bases)):
         return bool(taken.formats)
-    return bool(choice.dataset_id) or is_dataset_id(choice.id or "")
+    return bool(choice.dataset_id) or is_content_id(choice.id or "")
+
+
+def _names_a_base(choice: InputChoice, taken: Input) -> bool:
+    """Whether a choice is to be a base model, in a role that is given no dataset."""
+    if not (taken.bases and taken.recipes):
+        return bool(taken.bases)
+    return names_a_base(choice)
 
 
 def _missing(taken: Input) -> str:
     """That a required role is empty, and what it takes."""
     ways = [f"a dataset ({' or '.join(title_of(name) for name in taken.formats)})"] if taken.formats else []
+    ways += ["a base model by its id"] if taken.bases else []
     ways += ["a model by its id, or a checkpoint by job_id and step"] if taken.recipes else []
     return f"nothing is chosen; it takes {', or '.join(ways)}"

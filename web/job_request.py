@@ -11,14 +11,14 @@ from shared.datasets.manifest import DatasetManifest
 from shared.errors import InvalidParams, NotFound, Problem, UnknownRecipe
 from shared.jobs.job import MODEL, START_FROM, JobRequest, utc_now
 from shared.recipes import get_recipe
-from shared.recipes.base import Input, RecipeSpec, validate_params
+from shared.recipes.base import Foreseen, Given, Input, RecipeSpec, validate_params
 from shared.recipes.shape import unlike
 from web import access
 from web.columns import check_columns
 from web.file_params import check_files
 from web.identity import current_owner
-from web.job_body import JobBody
-from web.job_inputs import Finder, FoundInputs, FoundModel
+from web.job_body import InputChoice, JobBody
+from web.job_inputs import Finder, FoundInputs, FoundModel, names_a_base, recipes_for
 from web.services import Services
 
 GENERATE = "generate"  # the usual use of a model
@@ -26,11 +26,18 @@ GENERATE = "generate"  # the usual use of a model
 
 def build_request(services: Services, body: JobBody, *, retry_of: str | None = None) -> JobRequest:
     """Check a body against recipes, datasets, models and files. Raises InvalidParams with every problem."""
+    return look_into(services, body, retry_of=retry_of)[0]
+
+
+def look_into(services: Services, body: JobBody, *, retry_of: str | None = None) -> tuple[JobRequest, Foreseen]:
+    """As build_request, with what there is to see of the job before it is queued."""
     problems: list[Problem] = []
     finder = Finder(services, body.after, problems)
     known: dict[str, FoundModel | None] = {}
     recipe = body.recipe
-    if body.kind == "generate" and MODEL in body.inputs:
+    if body.kind == "generate" and MODEL in body.inputs and names_a_base(body.inputs[MODEL]):
+        recipe = recipe or _recipe_of_base(body.inputs[MODEL])
+    elif body.kind == "generate" and MODEL in body.inputs:
         model = known[MODEL] = finder.model(body.inputs[MODEL], MODEL)
         if model and recipe and model.recipe != recipe:
             problems.append(_problem("recipe", f"the model is of recipe {model.recipe}; leave the field out"))
@@ -50,11 +57,15 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
             problems.append(_problem(f"after.{number}", err.message))
     if body.deadline_at and body.deadline_at <= utc_now():
         problems.append(_problem("deadline_at", f"{body.deadline_at.isoformat()} has passed already"))
+    seen = Foreseen()
+    if spec and body.kind == "train" and not problems:
+        seen = _foreseen(services, spec, params, found)
+        problems += seen.problems
     if problems or spec is None:
         if len(problems) == 1 and problems[0].field == "recipe" and recipe and spec is None:
             raise UnknownRecipe(problems[0].message, problems=problems)
         raise InvalidParams(problems)
-    return JobRequest(
+    request = JobRequest(
         kind=body.kind,
         recipe=spec.name,
         recipe_version=spec.version,
@@ -70,6 +81,27 @@ def build_request(services: Services, body: JobBody, *, retry_of: str | None = N
         deadline_at=body.deadline_at,
         sizes=sizes_of(found.datasets),
     )
+    return request, seen
+
+
+def _foreseen(services: Services, spec: RecipeSpec, params: dict[str, Any], found: FoundInputs) -> Foreseen:
+    """What the recipe tells from a look into what it is given."""
+    volume = services.volume
+    given = {role: Given(dataset, volume.dataset_dir(dataset.id)) for role, dataset in found.datasets.items()}
+    given |= {role: Given(base, volume.base_dir(base.id)) for role, base in found.bases.items()}
+    needed = {taken.role for taken in spec.inputs if taken.required and (taken.formats or taken.bases)}
+    if not needed <= given.keys():
+        return Foreseen()
+    return spec.foresee(validate_params(spec.train_params, params), given)
+
+
+def _recipe_of_base(choice: InputChoice) -> str | None:
+    """The first recipe that can use a base model as it is; None where there is none, or no such base."""
+    try:
+        found = recipes_for(access.base(str(choice.base_id or choice.id)).kind)
+    except NotFound:
+        return None
+    return found[0] if found else None
 
 
 def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeSpec | None:
@@ -84,6 +116,10 @@ def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeS
     elif MODEL not in body.inputs:
         problems.append(
             _problem(f"inputs.{MODEL}", "nothing is chosen; it takes a model, or a checkpoint by job_id and step")
+        )
+    elif names_a_base(body.inputs[MODEL]):
+        problems.append(
+            _problem(f"inputs.{MODEL}", "is no base model that is there, or that any recipe can use as it is")
         )
     return None
 

@@ -92,6 +92,8 @@ def _again(ref: InputRef) -> InputChoice:
     """How the same thing is asked for a second time: by its model's name, which outlives the record of its training."""
     if ref.dataset_id:
         return InputChoice(dataset_id=ref.dataset_id)
+    if ref.base_id:
+        return InputChoice(base_id=ref.base_id)
     if ref.checkpoint is None or _still_names(ref.model_id, ref.checkpoint):
         return InputChoice(model_id=ref.model_id)
     return InputChoice.model_validate(ref.checkpoint)

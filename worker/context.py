@@ -97,3 +97,15 @@ class Context:
         except NotFound as err:
             raise InputMissing(f"dataset {dataset_id} is no longer on the volume") from err
         return manifest, self.volume.dataset_dir(dataset_id)
+
+    def base(self, base_id: str) -> tuple[Any, Path]:
+        """Return (manifest, folder) of a base model on the volume. Raises InputMissing when it is gone."""
+        if self.volume is None:
+            raise InputMissing(f"base model {base_id}: no volume here")
+        from shared.bases.manifest import get_base
+        from shared.errors import NotFound
+
+        try:
+            return get_base(self.volume, base_id), self.volume.base_dir(base_id)
+        except NotFound as err:
+            raise InputMissing(f"base model {base_id} is no longer on the volume") from err

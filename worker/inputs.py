@@ -1,7 +1,7 @@
 """Opens what a job was given by role, ready to be read. Called by the trainer and the generator.
 
-A dataset's hash is its id, which depends on its content alone; a checkpoint's is that of the files its manifest lists, read and
-found to be so.
+The hash of a dataset or a base model is its id, which depends on its content alone; a checkpoint's is that of the files its
+manifest lists, read and found to be so.
 """
 
 import hashlib
@@ -31,6 +31,9 @@ def open_input(ref: InputRef, context: Context) -> OpenInput:
     if ref.dataset_id is not None:
         manifest, folder = context.dataset(ref.dataset_id)
         return OpenInput(folder, dataset=manifest, hash=ref.dataset_id)
+    if ref.base_id is not None:
+        base, folder = context.base(ref.base_id)
+        return OpenInput(folder, base=base, hash=ref.base_id)
     info = find_checkpoint(checkpoint_of(ref, context), context)
 
     def load() -> Any:
@@ -45,6 +48,8 @@ def ref_of(opened: OpenInput) -> InputRef:
     """What an input was opened from, to open it again."""
     if opened.dataset is not None:
         return InputRef(dataset_id=opened.dataset.id)
+    if opened.base is not None:
+        return InputRef(base_id=opened.base.id)
     return InputRef(checkpoint=opened.checkpoint.ref)
 
 

@@ -29,20 +29,22 @@ XlaChoice = Literal["faster", "slower", "never"]
 
 
 def _no_model() -> Any:
-    raise RecipeFailed("a dataset holds no model")
+    raise RecipeFailed("a dataset and a base hold no model of a recipe")
 
 
 @dataclass(frozen=True)
 class OpenInput:
     """What a job was given in one role, ready to be read.
 
-    folder: a dataset's (the one holding files/ and manifest.json), or a checkpoint's. dataset: its DatasetManifest. checkpoint:
-    its CheckpointInfo, verified. Exactly one of both is set. hash: changes with the content. load: rebuilds a checkpoint's model
-    with its weights, a worker.training.checkpoint.LoadedModel; for recipes that build upon another one.
+    folder: a dataset's (the one holding files/ and manifest.json), a base model's, or a checkpoint's. dataset: its
+    DatasetManifest. base: its Base. checkpoint: its CheckpointInfo, verified. Exactly one of them is set. hash: changes with the
+    content. load: rebuilds a checkpoint's model with its weights, a worker.training.checkpoint.LoadedModel; for recipes that
+    build upon another one.
     """
 
     folder: Path
     dataset: Any = None
+    base: Any = None
     checkpoint: Any = None
     hash: str = ""
     load: "Callable[[], Any]" = _no_model
@@ -191,10 +193,12 @@ class RecipeCode(Protocol):
       fixed(model) -> list of variables                   those that build() restores by itself from an input: no checkpoint holds
                                                           them; the input's hash is kept and compared on resume
       baselines(data, params, context) -> list[Baseline]
+      open_base(opened) -> Generator                      a base model as it came, of a kind that spec.bases names, for its uses
       export(model, params, assets, folder) -> keras.Model   writes saved_model/, preprocessing inside where TensorFlow can
                                                           express it, example.py that answers with it where this project is not,
                                                           and what it needs besides; returns the model for model.keras, of
-                                                          Keras' own layers where it can be
+                                                          Keras' own layers where it can be; None of one that is too large for
+                                                          a second copy, or that nobody loads with Keras
     """
 
     @property

@@ -38,6 +38,8 @@ def features_of(request: JobRequest) -> Features:
     for role, ref in request.inputs.items():
         if ref.dataset_id:
             words[f"input.{role}"] = ref.dataset_id[:8]
+        elif ref.base_id:
+            words[f"input.{role}"] = ref.base_id[:8]
         elif ref.checkpoint:
             words[f"input.{role}"] = ref.checkpoint.job_id[-8:]
     return Features(numbers, words)

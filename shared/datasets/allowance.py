@@ -1,6 +1,6 @@
-"""Keeps an owner's datasets within the bytes they may take, also when several uploads of one owner end at the same moment.
+"""Keeps an owner's datasets and base models within the bytes they may take, also when several uploads end at the same moment.
 
-Called by importer.py. Knows nothing of jobs: what they keep is counted by housekeeping.
+Called by both importers. Knows nothing of jobs: what they keep is counted by housekeeping.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 from collections.abc import Iterator
 
+from shared.bases.manifest import list_bases
 from shared.datasets.manifest import list_datasets
 from shared.errors import TooLarge
 from shared.volume.staging import full_is_said
@@ -17,12 +18,14 @@ from shared.volume.volume import Volume
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 
 
-def refuse_beyond(volume: Volume, owner: str, dataset_id: str, more: int, limit: int) -> None:
-    """Raise TooLarge when a dataset of `more` bytes is too much beside the owner's others."""
-    kept = sum(d.bytes for d in list_datasets(volume) if d.owner == owner and d.id != dataset_id)
+def refuse_beyond(volume: Volume, owner: str, content_id: str, more: int, limit: int) -> None:
+    """Raise TooLarge when a dataset or a base model of `more` bytes is too much beside the owner's others."""
+    held = (*list_datasets(volume), *list_bases(volume))
+    kept = sum(each.bytes for each in held if each.owner == owner and each.id != content_id)
     if kept + more > limit:
         raise TooLarge(
-            f"your datasets hold {kept:,} bytes, this one {more:,}, and you may keep {limit:,}: delete some you no longer need"
+            f"your datasets and base models hold {kept:,} bytes, this one {more:,}, and you may keep {limit:,}: delete some you no "
+            "longer need"
         )
 
 

@@ -13,19 +13,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from shared.datasets.report import DatasetReport
 from shared.errors import NotFound
+from shared.volume.content import StoredFile, is_content_id
 from shared.volume.volume import Volume, staging
 
 _Stamp = tuple[int, int, int]  # inode, size, time of a manifest: another one is another manifest
 # What list_datasets has read; None: damaged. Forgotten with the volume, or when the dataset is gone.
 _listed: WeakKeyDictionary[Volume, dict[str, tuple[_Stamp, "DatasetManifest | None"]]] = WeakKeyDictionary()
-
-
-class DatasetFile(BaseModel):
-    """One file, path below the dataset's folder."""
-
-    path: str
-    size: int
-    sha256: str
 
 
 class DatasetManifest(BaseModel):
@@ -41,7 +34,7 @@ class DatasetManifest(BaseModel):
     owner: str = "local"
     created_at: datetime
     bytes: int
-    files: list[DatasetFile]
+    files: list[StoredFile]
     report: DatasetReport = Field(default_factory=DatasetReport)
     notes: list[str] = Field(default_factory=list)
     options: dict[str, Any] = Field(default_factory=dict)
@@ -59,14 +52,9 @@ def content_id(owner: str, format: str, files: list[dict[str, Any]]) -> str:
     return digest.hexdigest()[:32]
 
 
-def is_dataset_id(text: str) -> bool:
-    """True for 32 hex digits: safe as a path component."""
-    return len(text) == 32 and all(c in "0123456789abcdef" for c in text)
-
-
 def get_dataset(volume: Volume, dataset_id: str) -> DatasetManifest:
     """Raises NotFound, also for what is no id at all."""
-    found = staging.read_manifest(volume.dataset_dir(dataset_id)) if is_dataset_id(dataset_id) else None
+    found = staging.read_manifest(volume.dataset_dir(dataset_id)) if is_content_id(dataset_id) else None
     if found is None:
         raise NotFound(f"no dataset {dataset_id!r:.60}")
     try:
@@ -109,7 +97,7 @@ def delete_dataset(volume: Volume, dataset_id: str, *, unless: Callable[[Path], 
     Whether a job still needs it is the caller's question: shared/jobs/pins.py, jobs_that_need before and needing(aside) within.
     """
     folder = volume.dataset_dir(dataset_id)
-    if not is_dataset_id(dataset_id):
+    if not is_content_id(dataset_id):
         raise NotFound(f"no dataset {dataset_id!r:.60}")
     try:
         return staging.remove(folder, unless=unless)

@@ -78,13 +78,14 @@ class CheckpointRef(_Model):
 
 
 class InputRef(_Model):
-    """What a job is given in one role. Exactly one of dataset_id, and of checkpoint or model_id, is what counts.
+    """What a job is given in one role. Exactly one of dataset_id, base_id, and of checkpoint or model_id, is what counts.
 
-    dataset_id: a dataset. checkpoint: a state of a model; model_id: the name it was asked by, alone when the training that will
-    leave that model has not ended yet (it then stands in the job's `after`).
+    dataset_id: a dataset. base_id: a base model (shared/bases). checkpoint: a state of a model; model_id: the name it
+    was asked by, alone when the training that will leave that model has not ended yet (it then stands in the job's `after`).
     """
 
     dataset_id: str | None = None
+    base_id: str | None = None
     checkpoint: CheckpointRef | None = None
     model_id: str | None = None
 

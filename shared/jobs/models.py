@@ -102,12 +102,13 @@ def models_from(volume: Volume, job_id: str) -> list[Model]:
     return [model for model in list_models(volume) if model.checkpoint.job_id == job_id]
 
 
-def models_upon(volume: Volume, *, job_id: str = "", dataset_id: str = "") -> list[Model]:
-    """All models that cannot be built without a checkpoint of this job, or without this dataset."""
+def models_upon(volume: Volume, *, job_id: str = "", dataset_id: str = "", base_id: str = "") -> list[Model]:
+    """All models that cannot be built without a checkpoint of this job, this dataset, or this base model."""
 
     def needed(ref: InputRef) -> bool:
         of_job = bool(job_id) and ref.checkpoint is not None and ref.checkpoint.job_id == job_id
-        return of_job or (bool(dataset_id) and ref.dataset_id == dataset_id)
+        of_base = bool(base_id) and ref.base_id == base_id
+        return of_job or of_base or (bool(dataset_id) and ref.dataset_id == dataset_id)
 
     return [model for model in list_models(volume) if any(map(needed, model.needs.values()))]
 

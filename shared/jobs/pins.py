@@ -1,11 +1,13 @@
-"""What jobs need and nobody may take away: checkpoints and datasets until they have ended, uploaded files as long as their own.
+"""What jobs need and nobody may take away: checkpoints, datasets and bases until they have ended, uploaded files as long as
+their own.
 
 A pin is an empty file that names the needing job:
     jobs/<job id>/pins/<attempt>-<step>-<needing id>   a checkpoint; 0-0 when it needs the model that the job will leave
     datasets/<dataset id>/pins/<needing id>            a dataset
+    bases/<base id>/pins/<needing id>                  a base model
     files/<file id>/pins/<needing id>                  an uploaded file (shared/volume/files.py)
     cache/<dataset id>/<key>/pins/<needing id>         data prepared for trainings (shared/volume/cache.py)
-Written before the needing job is accepted. Those of checkpoints and datasets are taken away when it has ended
+Written before the needing job is accepted. Those of checkpoints, datasets and bases are taken away when it has ended
 (worker/supervision/settle.py, else the reaper's housekeeping), those of files with its own files. A model that somebody names
 pins its checkpoint likewise, under its own id, and every model those checkpoints that it cannot be built without: a base whose
 training still runs would be pruned else. Who removes something takes it aside first, looks at the pins once more, and puts
@@ -28,7 +30,7 @@ from shared.volume.volume import Volume, staging
 
 PINS = "pins"
 _NAME = re.compile(r"(\d{1,9})-(\d{1,18})-([0-9a-hjkmnp-tv-z]{26})")
-_DATASET_ID = re.compile(r"[0-9a-f]{32}")
+_CONTENT_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def pin(volume: Volume, request: JobRequest, job_id: str) -> None:
@@ -54,7 +56,7 @@ def pin(volume: Volume, request: JobRequest, job_id: str) -> None:
 
 
 def unpin(volume: Volume, request: JobRequest, job_id: str) -> None:
-    """Let checkpoints and datasets go: the job has ended. Repeating is harmless. Raises OSError.
+    """Let checkpoints, datasets and base models go: the job has ended. Repeating is harmless. Raises OSError.
 
     What the model needs that it has left under its own id stays.
     """
@@ -108,16 +110,16 @@ class _Held(BaseModel):
 
 def jobs_that_need(volume: Volume, dataset_id: str) -> set[str]:
     """Jobs that have pinned a dataset. Some may have ended a moment ago, or not be accepted yet: ask the store for their states."""
-    return needing(volume.dataset_dir(dataset_id)) if _DATASET_ID.fullmatch(dataset_id) else set()
+    return needing(volume.dataset_dir(dataset_id)) if _CONTENT_ID.fullmatch(dataset_id) else set()
 
 
 def needing(folder: Path) -> set[str]:
-    """Jobs that have pinned a dataset or a file, by its folder, wherever that is now."""
+    """Jobs that have pinned a dataset, a base or a file, by its folder, wherever that is now."""
     return {path.name for path in plain_pins(folder)}
 
 
 def plain_pins(folder: Path) -> list[Path]:
-    """The pins of a dataset or a file, by its folder; their names are the needing jobs."""
+    """The pins of a dataset, a base or a file, by its folder; their names are the needing jobs."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return [folder / PINS / name for name in os.listdir(folder / PINS) if is_id(name)]
     return []
@@ -153,7 +155,9 @@ def _pin_input(volume: Volume, ref: InputRef, job_id: str) -> None:
     elif ref.model_id:
         _touch(_outcome_pin(volume, ref.model_id, job_id))
     if ref.dataset_id:
-        _pin_dataset(volume, ref.dataset_id, job_id)
+        _pin_folder(volume.dataset_dir(ref.dataset_id), f"no dataset {ref.dataset_id!r:.60}", job_id)
+    if ref.base_id:
+        _pin_folder(volume.base_dir(ref.base_id), f"no base model {ref.base_id!r:.60}", job_id)
 
 
 def _pin_checkpoint(volume: Volume, ref: CheckpointRef, job_id: str) -> None:
@@ -166,17 +170,18 @@ def _pin_checkpoint(volume: Volume, ref: CheckpointRef, job_id: str) -> None:
         raise
 
 
-def _pin_dataset(volume: Volume, dataset_id: str, job_id: str) -> None:
-    gone = NotFound(f"no dataset {dataset_id!r:.60}")
-    if not _DATASET_ID.fullmatch(dataset_id):
+def _pin_folder(folder: Path, missing: str, job_id: str) -> None:
+    """Pin a dataset or a base. Raises NotFound with the sentence `missing`."""
+    gone = NotFound(missing)
+    if not _CONTENT_ID.fullmatch(folder.name):
         raise gone
-    path = _dataset_pin(volume, dataset_id, job_id)
+    path = folder / PINS / job_id
     try:
         path.parent.mkdir(exist_ok=True)
         path.touch()
     except FileNotFoundError as err:
         raise gone from err
-    if not (path.parent.parent / staging.MANIFEST).exists():  # being taken away at this very moment
+    if not (folder / staging.MANIFEST).exists():  # being taken away at this very moment
         path.unlink(missing_ok=True)
         raise gone
 
@@ -196,8 +201,9 @@ def _pins_of(volume: Volume, ref: InputRef, job_id: str) -> Iterator[Path]:
         yield _pin_of(volume, ref.checkpoint, job_id)
     elif ref.model_id:
         yield _outcome_pin(volume, ref.model_id, job_id)
-    if ref.dataset_id and _DATASET_ID.fullmatch(ref.dataset_id):
-        yield _dataset_pin(volume, ref.dataset_id, job_id)
+    for folder in (volume.dataset_dir(ref.dataset_id or ""), volume.base_dir(ref.base_id or "")):
+        if _CONTENT_ID.fullmatch(folder.name):
+            yield folder / PINS / job_id
 
 
 def _pin_of(volume: Volume, ref: CheckpointRef, needing: str) -> Path:
@@ -206,7 +212,3 @@ def _pin_of(volume: Volume, ref: CheckpointRef, needing: str) -> Path:
 
 def _outcome_pin(volume: Volume, model_id: str, needing: str) -> Path:
     return volume.job_dir(model_id) / PINS / f"0-0-{needing}"
-
-
-def _dataset_pin(volume: Volume, dataset_id: str, needing: str) -> Path:
-    return volume.dataset_dir(dataset_id) / PINS / needing

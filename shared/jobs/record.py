@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.jobs.events import Event
-from shared.jobs.job import Attempt, CheckpointRef, Job, JobErrorInfo, JobRequest, Progress
+from shared.jobs.job import MODEL, Attempt, CheckpointRef, Job, JobErrorInfo, JobRequest, Progress
 
 
 def to_json(value: Any) -> str:
@@ -25,6 +25,14 @@ def to_ms(moment: datetime) -> int:
 def source_key(ref: CheckpointRef | None) -> str:
     """How a worker names a checkpoint it holds warm: "<job id>/<attempt>/<step>", "" for none."""
     return f"{ref.job_id}/{ref.attempt}/{ref.step}" if ref else ""
+
+
+def warm_key(request: JobRequest) -> str:
+    """What a worker is to hold warm for a generation: a checkpoint as source_key names it, or "base/<base id>"; "" for none."""
+    given = request.inputs.get(MODEL)
+    if request.kind != "generate" or given is None:
+        return ""
+    return f"base/{given.base_id}" if given.base_id else source_key(given.checkpoint)
 
 
 def encode_spec(request: JobRequest) -> str:
@@ -86,7 +94,7 @@ def encode_job(job: Job) -> dict[str, str]:
         "queue": job.queue,
         "owner": job.owner,
         "priority": str(job.priority),
-        "source": source_key(job.source) if job.kind == "generate" else "",
+        "source": warm_key(job),
         "attempt": str(job.attempt),
         "request": "",
         "worker": "",

@@ -17,7 +17,7 @@ from shared.clock.futures import DRAWS, Futures, left, whole
 from shared.clock.learning import Learnt
 from shared.jobs.job import Job, JobRequest, State
 from shared.jobs.presence import WorkerInfo
-from shared.jobs.record import source_key
+from shared.jobs.record import warm_key
 
 
 class Standing(BaseModel):
@@ -96,7 +96,7 @@ def _features(request: JobRequest, around: Surroundings) -> Features:
     features = features_of(request).with_words(device=max(kinds, key=kinds.count))
     if request.kind != "generate":
         return features
-    warm = any(source_key(request.source) in w.warm for w in serving)
+    warm = any(warm_key(request) in w.warm for w in serving)
     if isinstance(request, Job) and request.state == State.running and request.progress:
         phases = {request.progress.phase, *(request.progress.spent or {})}
         warm = "loading" not in phases and (warm or "generating" in phases)

@@ -50,7 +50,7 @@ class Submitting:
         if idempotency_key:
             idem = self.keys.idempotency(request.owner, hashlib.sha256(idempotency_key.encode()).hexdigest())
         data = record.to_json({"kind": request.kind, "recipe": request.recipe, "owner": request.owner})
-        source = record.source_key(request.source) if request.kind == "generate" else ""
+        source = record.warm_key(request)
         deadline = int(request.deadline_at.timestamp() * 1000) if request.deadline_at else ""
         verdict, value, *more = self._run(
             "submit", job_id or new_id(), request.kind, request.owner, request.priority, spec, data, self.events_kept,

@@ -1,12 +1,13 @@
 """Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
 
 from shared.errors import UnknownRecipe
-from shared.recipes import char_lstm, forecaster, gpt, image_classifier, tabular, text_classifier
+from shared.recipes import char_lstm, finetune_lm, forecaster, gpt, image_classifier, tabular, text_classifier
 from shared.recipes.base import RecipeSpec
 
 _SPECS = (
     gpt.SPEC,
     char_lstm.SPEC,
+    finetune_lm.SPEC,
     image_classifier.SPEC,
     tabular.SPEC,
     text_classifier.SPEC,

@@ -6,11 +6,13 @@ the docs. shared/recipes/fields.py has the kinds of params beyond numbers, choic
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from shared.errors import MOST_PROBLEMS, Further, InvalidParams, Problem
+from shared.outputs import Output
 from shared.wrong_values import in_words
 
 
@@ -136,7 +138,7 @@ class Input:
     """Something a job is given besides params, by its role ("data", "style", "base").
 
     formats: names of dataset formats it accepts (shared/datasets/formats). recipes: recipes whose checkpoints it accepts; "*": the
-    recipe's own. title, help: for the form.
+    recipe's own. bases: kinds of base models it accepts (shared/bases/manifest.py). title, help: for the form.
     """
 
     role: str
@@ -144,6 +146,7 @@ class Input:
     help: str = ""
     formats: tuple[str, ...] = ()
     recipes: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
     required: bool = True
 
 
@@ -175,6 +178,22 @@ class ExportParams(Params):
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a role is given before a job is queued. known: its DatasetManifest, or its Base. folder: where it lies."""
+
+    known: Any
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a look into the data themselves tells of a training before it is queued: what is wrong, and what there is to see."""
+
+    problems: list[Problem] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Criterion:
     """What "better" means in an evaluation: a metric it yields, and whether less or more of it is better."""
 
@@ -189,11 +208,13 @@ class Criterion:
 class RecipeSpec:
     """A named, versioned way to train and use a model. Its code is the module `code`, worker/recipes/<name>.py by default.
 
-    inputs: of a training, the main one first. shape: the params that decide of which shape and meaning its weights are: with others
+    inputs: of a training, the main one first. bases: kinds of base models whose like its code can use as they are, without any
+    training (worker/recipe.py, open_base). shape: the params that decide of which shape and meaning its weights are: with others
     no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
     in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
-    check: (params, datasets by role) -> problems that only show when both are known. row_columns: (a training's params, the report
-    of its main dataset) -> columns of the rows that its model answers, which a form asks for one by one.
+    check: (params, datasets by role) -> problems that only show when both are known. foresee: (params, Given by role) -> what a
+    look into the data tells, in a second or two; asked when nothing else is wrong. row_columns: (a training's params, the report of
+    its main dataset) -> columns of the rows that its model answers, which a form asks for one by one.
     """
 
     name: str
@@ -206,9 +227,11 @@ class RecipeSpec:
     uses: Mapping[str, Use]
     source: str
     limits: str = ""
+    bases: tuple[str, ...] = ()
     criterion: Criterion = Criterion()
     shape: tuple[str, ...] = ()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
+    foresee: Callable[[Any, Mapping[str, Given]], Foreseen] = field(default=lambda params, given: Foreseen())
     row_columns: Callable[[Any, Any], list[str]] = field(default=lambda params, report: [])
     code: str = ""
 
@@ -249,7 +272,8 @@ class RecipeSpec:
         """Every role of a training or a use, those that all recipes have included."""
         if kind == "train":
             return (*self.inputs, Input("start_from", "Start from", START_HELP, recipes=("*",), required=False))
-        return (Input("model", "Model", recipes=("*",)), *self.use(use).inputs)
+        bases = () if use == "export" else self.bases  # what came from outside has been there already
+        return (Input("model", "Model", recipes=("*",), bases=bases), *self.use(use).inputs)
 
 
 START_HELP = "Begin with the weights of an earlier training instead of random ones."

@@ -24,7 +24,7 @@ from shared.volume.damage import Damage, find_damage
 from shared.volume.schema import SCHEMA, require_volume
 from shared.volume.volume import Volume, staging
 
-PARTS = ("keys", "models", "jobs", "files", "datasets")  # in the order in which they are copied
+PARTS = ("keys", "models", "jobs", "files", "bases", "datasets")  # in the order in which they are copied
 
 _CHUNK_BYTES = 1 << 20
 _SYNCED_AT_ONCE = 16

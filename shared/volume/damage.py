@@ -1,7 +1,7 @@
 """Finds what on a volume is not what its manifest says. Reads only. Called by reindex, backup and restore.
 
-A published folder (a dataset, an uploaded file, a checkpoint, assets, a sample, artifacts) has a manifest of sizes and SHA-256;
-models and API keys are one JSON file each.
+A published folder (a dataset, a base, an uploaded file, a checkpoint, assets, a sample, artifacts) has a manifest of sizes and
+SHA-256; models and API keys are one JSON file each.
 """
 
 import os
@@ -28,7 +28,7 @@ class Damage:
 
 def find_damage(volume: Volume, digest: Digest | None = staging.sha256) -> Iterator[Damage]:
     """Look through a whole volume. digest None: sizes only, no file is read."""
-    for part in ("datasets", "files"):
+    for part in ("datasets", "bases", "files"):
         for folder in _entries(volume.root / part, _is_published):
             yield from _look(volume, folder, digest)
     for folder in _entries(volume.root / "jobs", is_id):

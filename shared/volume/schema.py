@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # both call this module
     from shared.volume.volume import Volume
 
 SCHEMA = "schema.json"
-_CONTENT = ("datasets", "jobs", "models", "files")  # API keys are alike in all versions
+_CONTENT = ("datasets", "jobs", "models", "files", "bases")  # API keys are alike in all versions
 
 
 def require_volume(volume: "Volume") -> None:

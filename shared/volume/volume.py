@@ -6,7 +6,9 @@
         attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples/<step>, rows, series.jsonl, log.txt, DONE}
     models/<model id>.json  see shared/jobs/models.py
     files/<file id>/        see shared/volume/files.py
-    {jobs/<job id>,datasets/<id>,files/<file id>,cache/<id>/<key>}/pins/   see shared/jobs/pins.py
+    bases/<base id>/        see shared/bases
+    imports/                open weights that somebody has laid there, to be imported
+    {jobs/<job id>,datasets/<id>,bases/<id>,files/<file id>,cache/<id>/<key>}/pins/   see shared/jobs/pins.py
     cache/                  what trainings have made of datasets, see shared/volume/cache.py
 
 Reading curves, logs, samples and artifacts back is shared/volume/readback.py.
@@ -62,12 +64,15 @@ class Volume:
     def ensure(self) -> None:
         """Make the top folders of a new volume. Raises SchemaMismatch when another version has written this one."""
         schema.require_volume(self)
-        for name in ("datasets", "jobs", "models", "files"):
+        for name in ("datasets", "jobs", "models", "files", "bases", "imports"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         schema.mark(self)
 
     def dataset_dir(self, dataset_id: str) -> Path:
         return self.root / "datasets" / dataset_id
+
+    def base_dir(self, base_id: str) -> Path:
+        return self.root / "bases" / base_id
 
     def job_dir(self, job_id: str) -> Path:
         """Raises NotFound for what is no job id, so that no path can leave the volume."""

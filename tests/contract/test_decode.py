@@ -15,9 +15,9 @@ from tests.support.tiny_text import text_data
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.text.writer import sampling_engine
+from worker.generation.decode.decoder import DecoderEngine
 from worker.generation.decode.engine import CHUNK
 from worker.generation.decode.sampling import Sampling
-from worker.generation.decode.transformer import TransformerEngine
 from worker.recipe import Report, build_model, recipe_code
 
 TEXT = "床前明月光，疑是地上霜。\nThe quick brown fox jumps over the lazy dog.\n" * 80
@@ -210,10 +210,10 @@ def test_a_model_of_low_precision_shows_samples_and_generates(recipe, precision)
 
 def test_samples_while_training_trace_their_graph_once_for_a_model(opened):
     model, _, _ = opened("gpt")
-    engine = sampling_engine(TransformerEngine, model)
-    assert sampling_engine(TransformerEngine, model) is engine
+    engine = sampling_engine(DecoderEngine, model)
+    assert sampling_engine(DecoderEngine, model) is engine
     other, _, _ = opened("gpt", "byte")
-    assert sampling_engine(TransformerEngine, other) is not engine
+    assert sampling_engine(DecoderEngine, other) is not engine
 
 
 def test_a_prompt_and_stop_texts_are_read_as_the_training_text_was(opened):

@@ -21,6 +21,7 @@ from shared.volume.readback import samples, series
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
 from tests.support.recipes import TEST_ONLY, register, unregister
+from tests.support.tiny_bases import put_base
 from tests.support.training_child import TrainingServer
 
 SPECS = {**RECIPES, **TEST_ONLY}
@@ -56,6 +57,8 @@ def trained(server, tmp_path_factory):
         if name not in made:
             case = CASES[name]
             inputs = {"data": InputRef(dataset_id=case.put(volume, case.data()).id)}
+            if case.weights:
+                inputs["base"] = put_base(volume, case.weights)
             if case.base:
                 inputs["base"] = InputRef(checkpoint=CheckpointRef(**make(case.base).said[0]["checkpoint"]))
             order = {
@@ -157,8 +160,10 @@ def test_data_it_cannot_train_on_is_refused_with_a_reason(name, tmp_path):
             problems = spec.check(params, {"data": dataset})
             if problems:  # is not even queued
                 raise InvalidParams(problems)
-            context = Context(volume=volume)
-            code_of(spec).load(open_inputs({"data": InputRef(dataset_id=dataset.id)}, context), params, context)
+            context, inputs = Context(volume=volume), {"data": InputRef(dataset_id=dataset.id)}
+            if case.weights:
+                inputs["base"] = put_base(volume, case.weights)
+            code_of(spec).load(open_inputs(inputs, context), params, context)
         assert isinstance(caught.value, DatasetInvalid | InvalidParams)
         assert len(caught.value.message) > 10
 

@@ -50,13 +50,19 @@ def test_a_dataset_may_be_named_in_three_ways(call, poems):
     for choice in (poems, {"id": poems}, {"dataset_id": poems}):
         job = call("POST", "/api/v1/jobs", json={"kind": "train", "recipe": "gpt", "inputs": {"data": choice}})
         assert job.status_code == 202, job.text
-        assert job.json["inputs"] == {"data": {"dataset_id": poems, "checkpoint": None, "model_id": None}}
+        assert job.json["inputs"] == {
+            "data": {"dataset_id": poems, "base_id": None, "checkpoint": None, "model_id": None}
+        }
 
 
 def test_a_model_may_be_named_by_its_id_by_a_job_and_by_a_step(call, trained, volume):
     model_id = name_model(volume, "local", trained["job_id"])
     newest = publish_checkpoint(volume, trained["job_id"], step=9)
-    first = {"checkpoint": publish_checkpoint(volume, trained["job_id"], step=1).model_dump(), "dataset_id": None}
+    first = {
+        "checkpoint": publish_checkpoint(volume, trained["job_id"], step=1).model_dump(),
+        "dataset_id": None,
+        "base_id": None,
+    }
     for choice in (model_id, {"model_id": model_id}):
         job = generate(call, choice)
         assert job.status_code == 202 and job.json["recipe"] == "char_lstm", job.text
@@ -72,7 +78,12 @@ def test_the_model_that_a_training_will_leave_can_be_named_before_it_is_there(ca
     problem(generate(call, job_id), 422, "no model")
     waiting = generate(call, job_id, after=[job_id])
     assert waiting.status_code == 202, waiting.text
-    assert waiting.json["inputs"]["model"] == {"model_id": job_id, "checkpoint": None, "dataset_id": None}
+    assert waiting.json["inputs"]["model"] == {
+        "model_id": job_id,
+        "checkpoint": None,
+        "dataset_id": None,
+        "base_id": None,
+    }
     other = problem(generate(call, job_id, after=[job_id], recipe="gpt"), 422)
     assert other["problems"][0]["field"] == "recipe" and "char_lstm" in other["detail"]
 
@@ -214,6 +225,7 @@ def test_recipes_tell_their_roles_uses_and_criterion(call):
         assert [i["role"] for i in recipe["inputs"]] == [i.role for i in spec.inputs_of("train")]
         assert recipe["uses"].keys() == spec.uses.keys() and recipe["verb"] == spec.verb
         assert recipe["uses"]["batch"]["inputs"][0] == {
-            "role": "model", "title": "Model", "help": "", "formats": [], "recipes": [name], "required": True,
+            "role": "model", "title": "Model", "help": "", "formats": [], "recipes": [name], "bases": [],
+            "required": True,
         }  # fmt: skip
         assert recipe["uses"]["batch"]["params"]["properties"].keys() == spec.uses["batch"].params.model_fields.keys()

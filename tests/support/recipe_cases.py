@@ -4,6 +4,7 @@ tests/contract/test_recipes.py runs every recipe, those that only tests know inc
 """
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ class Case:
     """One recipe's case. A training of params must take at most about a hundred steps of a few milliseconds.
 
     put: brings data onto a volume, as a dataset. generate: params of a generation; may upload files they name.
-    base: the case whose model it builds upon, in the role "base".
+    base: the case whose model it builds upon, in the role "base". weights: the tiny base model instead (tests/fixtures/bases).
     carries: what the data allow of params, where test_extremes.py would ask for more: a number is the most, a word the only one.
     stop_after: step from which on the training is killed or stopped, at the first checkpoint that is not at an
     evaluation; again after twice and three times as many.
@@ -39,6 +40,7 @@ class Case:
     params: dict[str, Any]
     generate: Callable[[Volume], dict[str, Any]]
     base: str = ""
+    weights: str = ""
     stop_after: int = 5
     stages: int = 1
     carries: dict[str, int | str] = field(default_factory=dict)
@@ -106,6 +108,30 @@ def _counted(rows: int = 120) -> list[tuple[str, bytes]]:
         second = "" if step % 11 == 5 else f"{3 * np.cos(step / 3):.4f}"
         lines.append(f"{2 * step + 10},{np.sin(step / 3) + step / 50:.4f},{second}")
     return [("counted.csv", "\n".join(lines).encode())]
+
+
+def _put_chats(volume: Volume, files: Any) -> DatasetManifest:
+    return import_files(volume, files, "chats")
+
+
+def _chats(count: int = 40, *, pairs: bool = False) -> list[tuple[str, bytes]]:
+    """What colour things have, some asked twice in one chat; of pairs the right answer is preferred."""
+    colours = {"grass": "green", "snow": "white", "血": "red", "coal": "black", "the sky": "blue"}
+    rows = []
+    for number in range(count):
+        thing, colour = list(colours.items())[number % 5]
+        asked = {"role": "user", "content": f"{number}: what colour is {thing}?"}
+        if pairs:
+            rows.append({"prompt": asked["content"], "chosen": f"It is {colour}.", "rejected": "I do not know."})
+            continue
+        told = {"role": "assistant", "content": f"It is {colour}."}
+        more = (
+            [{"role": "user", "content": "Really?"}, {"role": "assistant", "content": f"Yes, {colour}."}]
+            if number % 3 == 0
+            else []
+        )
+        rows.append({"messages": [asked, told, *more]})
+    return [("chats.jsonl", "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode())]
 
 
 _ONE_ROW = '{"age": 40, "hours": 50, "job": "書記", "married": "yes", "since": "2020-03-11", "note": "tea"}'
@@ -305,6 +331,53 @@ CASES: dict[str, Case] = {
         bad_params=[{"validation_fraction": 0.9}, {"width": "wide"}],
         bad_generate=[{"explain": "maybe"}],
         bad_data=[[("same.csv", b"step,first,second\n" + b"".join(b"%d,%d,1\n" % (i // 2, i * i) for i in range(80)))]],
+    ),
+    "finetune_lm": Case(
+        recipe="finetune_lm",
+        put=_put_chats,
+        data=_chats,
+        weights="llama",
+        params={
+            "epochs": 6, "batch_size": 4, "context": 96, "learning_rate": 1e-2, "rank": 2, "at_once": 2, "precision": "float32",
+            "lora_dropout": 0.1, "eval_every": 8,
+        },
+        generate=lambda volume: {"prompt": "what colour is grass?", "max_tokens": 12, "seed": 3, "samples": 2, "base": True},
+        carries={"context": 160, "matrices": "q"},
+        bad_params=[
+            {"rank": 0}, {"context": 4}, {"chat_template": "mine"}, {"method": "prefix"}, {"matrices": "q"}, {"unknown": 1},
+            {"validation_fraction": 0}, {"beta": 0}, {"too_long": "keep"}, {"epochs": "x"}, {"seed": -1}, {"lora_dropout": 1.0},
+        ],
+        bad_generate=[{}, {"prompt": 7}, {"prompt": "a", "temperature": -1}, {"messages": ["x"]}, {"prompt": "a", "stop": [""]}],
+        bad_data=[
+            [("one.jsonl", b'{"prompt": "a", "completion": "b"}')],
+            [("question.jsonl", b'{"messages": [{"role": "user", "content": "a"}]}')],
+            [("long.jsonl", b"\n".join(b'{"prompt": "%s%d", "completion": "b"}' % (b"a " * 900, i) for i in range(9)))],
+        ],
+    ),
+    "finetune_lm by preferences": Case(
+        recipe="finetune_lm",
+        put=_put_chats,
+        data=lambda: _chats(24, pairs=True),
+        weights="gpt2",
+        params={"epochs": 4, "batch_size": 4, "context": 96, "learning_rate": 1e-2, "rank": 2, "precision": "bfloat16"},
+        generate=lambda volume: {"messages": [{"role": "user", "content": "what colour is snow?"}], "max_tokens": 8, "seed": 1},
+        bad_params=[{"alpha": 0}, {"at_once": -1}],
+        bad_generate=[{"messages": [{"role": "wizard", "content": "x"}]}],
+        bad_data=[[("one.jsonl", b'{"prompt": "a", "chosen": "b", "rejected": "c"}')]],
+    ),
+    "finetune_lm of everything": Case(
+        recipe="finetune_lm",
+        put=_put_text,
+        data=lambda: _text(8),
+        weights="gemma3",
+        params={
+            "method": "full", "steps": 20, "eval_every": 5, "batch_size": 2, "context": 48, "learning_rate": 1e-3,
+            "precision": "float32", "rematerialise": True,
+        },
+        generate=lambda volume: {"prompt": "床前", "raw": True, "max_tokens": 8, "seed": 1},
+        bad_params=[{"steps": -1}, {"packing": "maybe"}],
+        bad_generate=[{"prompt": "a", "base": "perhaps"}],
+        bad_data=[[("short.txt", b"ab")]],
     ),
     "tiny_gan": Case(
         recipe="tiny_gan",

@@ -6,7 +6,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from shared.recipes import get_recipe  # noqa: E402
-from worker.generation.decode.transformer import TransformerEngine  # noqa: E402
+from worker.generation.decode.decoder import DecoderEngine  # noqa: E402
 from worker.recipe import Assets, code_of  # noqa: E402
 
 CONSTANT = {"StridedSlice": slice(1, 4), "Slice": slice(1, 3), "Reshape": slice(1, 2), "Range": slice(0, 3)}  # inputs
@@ -17,7 +17,7 @@ def test_no_place_in_a_text_is_compiled_for_itself():
     params = spec.train_params.model_validate({"context": 128, "layers": 1, "width": 16, "heads": 2})
     characters = {"kind": "char", "characters": "abc"}
     model = code_of(spec).build(params, Assets({"vocabulary": characters, "beginning": "a"}, {}), {})
-    engine = TransformerEngine(model)
+    engine = DecoderEngine(model)
     state, _, _ = engine.begin(np.array([0, 1], np.int32))
 
     @tf.function(autograph=False)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets.manifest import DatasetFile, DatasetManifest
+from shared.datasets.manifest import DatasetManifest
 from shared.datasets.report import DatasetReport
 from shared.recipes.base import TrainParams
 from shared.recipes.gpt import GptTrain
 from shared.recipes.text_params import check_text
+from shared.volume.content import StoredFile
 from worker.families.text.vocabulary import UnknownCharacters, learn_vocabulary, vocabulary_from_json
 
 TANG = "床前明月光，疑是地上霜。\n舉頭望明月，低頭思故鄉。\n「何當共剪西窗燭」𠮷 — café 👍🏽 naïve\n"
@@ -98,7 +99,7 @@ def _params(**values) -> TrainParams:
 
 
 def _manifest(text: str) -> DatasetManifest:
-    file = DatasetFile(path="files/text.txt", size=len(text.encode()), sha256="0" * 64)
+    file = StoredFile(path="files/text.txt", size=len(text.encode()), sha256="0" * 64)
     return DatasetManifest(
         id="0" * 32, name="x", format="text", created_at=datetime.now(UTC), bytes=file.size, files=[file],
         report=DatasetReport(facts={"characters": len(text)}),

@@ -71,7 +71,8 @@ def test_no_space_left_is_said_as_such(volume):
     ):
         (stage.path / "x").write_bytes(b"x")
         full.write(b"x")
-    assert sorted(p.name for p in volume.root.iterdir()) == ["datasets", "files", "jobs", "models", "schema.json"]
+    parts = ["bases", "datasets", "files", "imports", "jobs", "models", "schema.json"]
+    assert sorted(p.name for p in volume.root.iterdir()) == parts
 
 
 def test_publishing_over_something_else_is_refused(volume):

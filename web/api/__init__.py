@@ -4,6 +4,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from web.api import (
     api_keys,
+    bases,
     datasets,
     files,
     formats,
@@ -26,6 +27,7 @@ _RESOURCES = (
     files,
     recipes,
     models,
+    bases,
     workers,
     queues,
     api_keys,

@@ -23,7 +23,7 @@ from web.api.common import (
 from web.api.shapes import ExpectedShape, JobPage, JobShape, JobWithOutputs
 from web.deletion import delete_job
 from web.job_body import JobBody, RetryBody
-from web.job_request import build_request
+from web.job_request import build_request, look_into
 from web.problems import documented
 from web.representation import API, etag, job_json, outputs_json, record_json
 from web.services import services
@@ -88,14 +88,16 @@ def list_jobs(query: ListQuery) -> Reply:
 
 @blueprint.post(
     "/jobs/expected",
-    summary="How long a job would take",
+    summary="How long a job would take, and what it would learn from",
     description="Of a job as it would be submitted; nothing is. By what jobs like it took here; waiting is not counted.",
     responses={"200": ExpectedShape, **documented(413, 415)},
 )
 def expected_job(body: JobBody) -> Reply:
     here = services()
-    eta = expected(here.store, build_request(here, body))
-    return jsonify({"eta": eta.model_dump(mode="json") if eta else None})
+    wanted, seen = look_into(here, body)
+    eta = expected(here.store, wanted)
+    outputs = [output.model_dump(mode="json") for output in seen.outputs]
+    return jsonify({"eta": eta.model_dump(mode="json") if eta else None, "outputs": outputs})
 
 
 @blueprint.get(

@@ -55,6 +55,7 @@ def _inputs(spec: RecipeSpec, roles: tuple[Input, ...]) -> list[dict[str, Any]]:
             "help": taken.help,
             "formats": list(taken.formats),
             "recipes": [spec.name if name == "*" else name for name in taken.recipes],
+            "bases": list(taken.bases),
             "required": taken.required,
         }
         for taken in roles

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from shared.bases.manifest import Base
 from shared.clock.estimate import Estimate
 from shared.datasets.manifest import DatasetManifest
 from shared.jobs.events import Event
@@ -36,9 +37,11 @@ class JobShape(ListedJob):
 
 
 class ExpectedShape(BaseModel):
-    """How long a job would take once it runs. eta: None where that is not yet known."""
+    """How long a job would take once it runs. eta: None where that is not yet known. outputs: what it would learn from and take,
+    where its recipe tells."""
 
     eta: Estimate | None = None
+    outputs: list[Output] = Field(default_factory=list)
 
 
 class JobWithOutputs(JobShape):
@@ -106,6 +109,15 @@ class ExampleShape(BaseModel):
     recipe: str
 
 
+class ListedBase(Base):
+    """A base model. memory_bytes: what generating from it in float32 takes, with 2,048 tokens at most. recipes: those that can use
+    it as it is.
+    """
+
+    memory_bytes: int
+    recipes: list[str]
+
+
 class DatasetList(BaseModel):
     """Datasets, newest first, without their files."""
 
@@ -113,6 +125,13 @@ class DatasetList(BaseModel):
     examples: dict[str, str] = Field(
         description="Examples that can be imported without an upload: name -> what it is; /formats says more."
     )
+
+
+class BaseList(BaseModel):
+    """Base models, newest first. imports: what lies in the volume's folder imports."""
+
+    bases: list[ListedBase]
+    imports: list[str]
 
 
 class FormatShape(BaseModel):
@@ -143,13 +162,14 @@ class FileShape(BaseModel):
 
 
 class InputShape(BaseModel):
-    """A role: datasets of the formats or models of the recipes may be given in it."""
+    """A role: datasets of the formats, models of the recipes or base models of the kinds may be given in it."""
 
     role: str
     title: str
     help: str
     formats: list[str]
     recipes: list[str]
+    bases: list[str]
     required: bool
 
 

@@ -1,6 +1,6 @@
 """The pages people see. Server-rendered; the scripts in web/static only make them live.
 
-    jobs, new_job, job, datasets, models, workers, api_keys, sign_in, assets     the views, one file each
+    jobs, new_job, job, datasets, models, bases, workers, api_keys, sign_in, assets     the views, one file each
     job_view, job_output, judging, report_view, draft, roles, uploading          what they say and take, in plain functions
     outputs/                                                                     how anything a job made is shown
     reach, formatting, guard                                                     what all of them use
@@ -10,7 +10,7 @@ web/app.py calls register(app) once. Views read through the same store, volume a
 
 from flask import Flask
 
-from web.pages import api_keys, assets, datasets, formatting, job, jobs, models, new_job, sign_in, workers
+from web.pages import api_keys, assets, bases, datasets, formatting, job, jobs, models, new_job, sign_in, workers
 from web.pages.outputs import FILTERS as OUTPUT_FILTERS
 from web.pages.outputs import gallery
 from web.pages.reach import API, pages, recipe_title, use_title
@@ -18,7 +18,7 @@ from web.pages.reach import API, pages, recipe_title, use_title
 __all__ = ["register"]
 
 # importing them adds their routes to the blueprint
-_VIEWS = (api_keys, assets, datasets, gallery, job, jobs, models, new_job, sign_in, workers)
+_VIEWS = (api_keys, assets, bases, datasets, gallery, job, jobs, models, new_job, sign_in, workers)
 
 
 def register(app: Flask) -> None:

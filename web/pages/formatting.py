@@ -73,6 +73,14 @@ def count(value: int | float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
+def short_count(value: int) -> str:
+    """Write a large count with three digits: "135 M", "1.24 B"."""
+    for unit, name in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if value >= unit:
+            return f"{value / unit:.3g} {name}"
+    return str(value)
+
+
 def metric(value: float | int | None) -> str:
     """Write a measured value with four significant digits, as scientists read it: 1.923, 0.0002, 12,345."""
     if value is None:
@@ -136,6 +144,7 @@ FILTERS = {
     "duration": duration,
     "size": size,
     "count": count,
+    "short_count": short_count,
     "metric": metric,
     "percent": percent,
     "plural": plural,

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import url_for
 
+from shared.bases.manifest import Base
 from shared.errors import InvalidParams, NotFound
 from shared.jobs.job import InputRef, Job
 from shared.jobs.models import Model
@@ -58,11 +59,23 @@ def given(title: str, ref: InputRef, models: list[Model]) -> Given:
         dataset = name_of(ref.dataset_id)
         url = url_for("pages.dataset", dataset_id=ref.dataset_id)
         return Given(title, [(dataset.name, url)]) if dataset else Given(title, [], ref.dataset_id)
+    if ref.base_id:
+        base = _base(ref.base_id)
+        url = url_for("pages.bases", _anchor=f"base-{ref.base_id}")
+        return Given(title, [(base.name, url)]) if base else Given(title, [], ref.base_id)
     named = [m for m in models if m.id == ref.model_id] or [m for m in models if m.checkpoint == ref.checkpoint]
     parts = [(named[0].name, url_for("pages.models", _anchor=f"model-{named[0].id}"))] if named else []
     if ref.checkpoint:
         parts.append((f"step {ref.checkpoint.step:,}", url_for("pages.job", job_id=ref.checkpoint.job_id)))
     return Given(title, parts, "" if parts else ref.model_id or "")
+
+
+def _base(base_id: str) -> Base | None:
+    """None when it has been deleted."""
+    try:
+        return access.base(base_id)
+    except NotFound:
+        return None
 
 
 def params_given(job: Job) -> list[ShownParam]:

@@ -13,14 +13,16 @@ from shared.errors import ClientError, NotFound, Problem
 from shared.ids import new_id
 from shared.jobs.job import MODEL, Job
 from shared.jobs.queues import expected, queues
+from shared.outputs import Output
 from shared.recipes import RECIPES, get_recipe
 from shared.volume.files import FileInfo
 from web import access
 from web.forms import Form, build_form
 from web.job_body import JobBody
-from web.job_request import build_request, problems_of_params
+from web.job_request import build_request, look_into, problems_of_params
 from web.pages.draft import Draft, body_of, draft_asked_for, once
 from web.pages.formatting import plural
+from web.pages.outputs.places import beside
 from web.pages.reach import pages, services, store
 from web.pages.roles import Role, offers, roles, words_of
 from web.pages.row_form import fill_cells
@@ -35,9 +37,10 @@ _MOST_WAITED_FOR = 30
 
 @dataclass(frozen=True)
 class Expected:
-    """How long a job would take. eta: None where that is not yet known."""
+    """How long a job would take, and what there is to see of it before. eta: None where that is not yet known."""
 
     eta: Estimate | None
+    outputs: list[Output]
 
 
 _OWN_FIELDS = {
@@ -140,19 +143,22 @@ def _show(draft: Draft) -> str:
         unfinished=_unfinished(),
         queue_note=_queue_note(draft.kind),
         expected=_expected(draft),
+        no_place=beside(""),  # what is foreseen has no files
     )
 
 
 @pages.post("/jobs/new/expected")
 def expected_job() -> str:
-    """Send how long the job in the form would take, for its script; nothing is submitted and no file is taken."""
+    """Send how long the job in the form would take and what it would learn from, for its script; nothing is submitted."""
     form = request.form
     kind = "generate" if form.get("kind") == "generate" else "train"
     draft = Draft(kind, get_recipe(form.get("recipe", "")), form.get("use", "") if kind == "generate" else "")
     for taken in draft.inputs:
         draft.keys[taken.role] = form.get(f"inputs.{taken.role}", "")
     draft.values, problems = read_values(draft.params_model, form, request.files, _no_file)
-    return render_template("new_job_expected.html", expected=_expected(draft) if not problems else None)
+    return render_template(
+        "new_job_reply.html", expected=_expected(draft) if not problems else None, no_place=beside("")
+    )
 
 
 def _no_file(name: str, stream: IO[bytes]) -> FileInfo:
@@ -160,13 +166,13 @@ def _no_file(name: str, stream: IO[bytes]) -> FileInfo:
 
 
 def _expected(draft: Draft) -> Expected | None:
-    """How long the job would take as it stands; None where it cannot be submitted so."""
+    """How long the job would take as it stands, and what is seen of it; None where it cannot be submitted so."""
     problems: list[Problem] = []
     try:
-        wanted = build_request(services(), JobBody.model_validate(body_of(draft, problems)))
+        wanted, seen = look_into(services(), JobBody.model_validate(body_of(draft, problems)))
     except (ValidationError, ClientError):
         return None
-    return None if problems else Expected(expected(store(), wanted))
+    return None if problems else Expected(expected(store(), wanted), seen.outputs)
 
 
 def _ids(form: Form, shown: list[Role], draft: Draft) -> dict[str, str]:

@@ -8,15 +8,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.datasets.manifest import DatasetManifest, is_dataset_id
+from shared.bases.manifest import Base
+from shared.datasets.manifest import DatasetManifest
 from shared.errors import ClientError, DatasetInvalid, InvalidParams, NotFound, Problem
 from shared.jobs.job import CheckpointRef, InputRef, Job
 from shared.jobs.models import Model
 from shared.jobs.record import source_key
 from shared.recipes import RECIPES
 from shared.recipes.base import Input, RecipeSpec
+from shared.volume.content import is_content_id
 from web import access
 from web.job_body import CheckpointChoice, InputChoice
+from web.job_inputs import recipes_for
+from web.pages.formatting import short_count
 from web.pages.judging import best_said
 from web.pages.reach import recipe_title
 from web.pages.report_view import ReportView, report_view
@@ -88,7 +92,9 @@ def roles(
             role.datasets.sort(key=lambda d: d.id != role.key)  # what is picked stands first, where it is seen
         if one.recipes and not role.fixed:
             role.models = offers([spec.name if name == "*" else name for name in one.recipes])
-        if one.formats and is_dataset_id(role.key):
+        if one.bases and not role.fixed:
+            role.models = [*base_offers(one.bases), *role.models]
+        if one.formats and is_content_id(role.key):
             _look_at(role)
         found.append(role)
     return found
@@ -122,6 +128,16 @@ def offers(recipes: Sequence[str] = ()) -> list[Offer]:
     return found
 
 
+def base_offers(kinds: Sequence[str]) -> list[Offer]:
+    """Base models of these kinds, newest first."""
+    found = [base for base in access.bases() if base.kind in kinds]
+    return [Offer(base.id, base.name, about_base(base)) for base in found[:_MOST_OFFERED]]
+
+
+def about_base(base: Base) -> str:
+    return f"base model, {base.family}, {short_count(base.parameters)} parameters"
+
+
 def about_model(model: Model, alike: bool = False) -> str:
     """A model in a few words: its recipe, how good it is, its step, its day. alike: with its id, since others have its name."""
     said = best_said(RECIPES.get(model.recipe), model.metrics)
@@ -139,8 +155,8 @@ def job_title(job: Job) -> str:
 
 def key_of(ref: InputRef) -> str:
     """How what a job was given is picked in a form."""
-    if ref.dataset_id:
-        return ref.dataset_id
+    if ref.dataset_id or ref.base_id:
+        return ref.dataset_id or ref.base_id or ""
     if ref.model_id:
         return ref.model_id
     return source_key(ref.checkpoint) if ref.checkpoint else ""
@@ -163,9 +179,14 @@ def read_source(text: str) -> CheckpointChoice:
 
 
 def recipe_of(key: str) -> str:
-    """The recipe of a model or checkpoint. Raises NotFound, InvalidParams."""
+    """The recipe of a model or checkpoint, the first that can use a base model. Raises NotFound, InvalidParams."""
     if "/" in key:
         return access.job(read_source(key).job_id).recipe
+    if is_content_id(key):
+        found = recipes_for(access.base(key).kind)
+        if not found:
+            raise NotFound("no recipe can use this base model as it is: train with it first")
+        return found[0]
     return access.model(key).recipe
 
 
@@ -177,6 +198,9 @@ def words_of(key: str) -> tuple[str, str]:
             job = access.job(choice.job_id)
             ref = CheckpointRef.model_validate(choice.model_dump())
             return job_title(job), about_checkpoint(job, ref)
+        if is_content_id(key):
+            base = access.base(key)
+            return base.name, about_base(base)
         model = access.model(key)
         return model.name, about_model(model)
     except ClientError:

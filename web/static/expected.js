@@ -1,4 +1,4 @@
-// Asks anew how long the job in the form would take whenever something in it has changed.
+// Asks anew how long the job in the form would take, and what it would learn from, whenever something in it has changed.
 
 import { tickClocks } from "./format.js";
 
@@ -22,6 +22,9 @@ export function start() {
     const text = reply.ok ? await reply.text() : "";
     if (number !== asked) return;
     const fresh = new DOMParser().parseFromString(text, "text/html");
+    const foreseen = fresh.getElementById("foreseen");
+    foreseen?.remove();
+    document.getElementById("foreseen")?.replaceChildren(...(foreseen?.childNodes ?? []));
     place.replaceChildren(...fresh.body.childNodes);
     tickClocks(place);
   };

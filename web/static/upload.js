@@ -69,6 +69,7 @@ function wire(area) {
       const total = files.reduce((sum, file) => sum + file.size, 0);
       const dataset = await send(area.dataset.api, body, { size: total, status });
       if (area.dataset.then === "open") location.assign(`/datasets/${dataset.id}${dataset.httpStatus === 200 ? "?done=known" : ""}`);
+      else if (area.dataset.then === "list") location.assign(`${area.dataset.page}?added=${dataset.id}`);
       else pick(area, dataset);
     } catch (error) {
       const choices = (error.choices || []).map((choice) => [choice.title, () => take(files, { ...chosen, [choice.option]: choice.value })]);

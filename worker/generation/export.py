@@ -42,6 +42,7 @@ from worker.context import Context
 from worker.generation.model_card import model_card
 from worker.recipe import optional
 from worker.training.checkpoint import LoadedModel
+from worker.training.variables import fixed_variables
 
 NAME = "model.zip"
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can name
@@ -51,7 +52,7 @@ _PIECE = 1 << 20
 def export_model(loaded: LoadedModel, ref: CheckpointRef, context: Context, files: Files) -> list[Output]:
     """Write model.zip; returns a table of what is in it. ref: the checkpoint that was loaded. Raises VolumeFull."""
     spec = get_recipe(loaded.recipe)
-    arrays = _by_path(loaded.model)
+    arrays = _by_path(loaded.model, fixed_variables(loaded.code, loaded.model))
     config = {
         "recipe": spec.name,
         "recipe_version": spec.version,
@@ -102,7 +103,8 @@ def _written(export: Any, loaded: LoadedModel, files: Files, context: Context) -
         context.check()
         model = export(loaded.model, loaded.params, loaded.assets, folder)
         context.check()
-        keras.saving.save_model(model, folder / "model.keras")
+        if model is not None:
+            keras.saving.save_model(model, folder / "model.keras")
         yield folder
     finally:
         tempfile.tempdir = before
@@ -110,10 +112,16 @@ def _written(export: Any, loaded: LoadedModel, files: Files, context: Context) -
         shutil.rmtree(scratch)
 
 
-def _by_path(model: Any) -> dict[str, np.ndarray]:
-    """Every variable of a model by its path, in its order; paths that repeat are numbered from the second on."""
+def _by_path(model: Any, fixed: list[Any]) -> dict[str, np.ndarray]:
+    """Every variable of a model that has been learnt by its path, in its order; paths that repeat are numbered from the second on.
+
+    fixed: those that its base brings.
+    """
     found: dict[str, np.ndarray] = {}
+    of_base = set(map(id, fixed))
     for variable in model.variables:
+        if id(variable) in of_base:
+            continue
         path, number = variable.path, 1
         while path in found:
             number += 1

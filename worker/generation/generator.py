@@ -6,7 +6,8 @@ Called by worker/process.py. Thin glue: the recipe's Generator does the work, wo
 import contextlib
 import functools
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import Cancelled, RecipeFailed
@@ -19,7 +20,7 @@ from worker.artifacts import publishing
 from worker.context import Context
 from worker.generation.export import export_model
 from worker.inputs import checkpoint_of, open_input, open_inputs
-from worker.recipe import Generator, Report
+from worker.recipe import Generator, Report, optional, recipe_code
 from worker.spool import drop
 from worker.training.checkpoint import LoadedModel, load_model
 
@@ -41,52 +42,73 @@ class WarmModel:
         return self.loaded.code.open_generator(self.loaded.model, self.loaded.params, self.loaded.assets)
 
 
+@dataclass(frozen=True)
+class WarmBase:
+    """A base model that a recipe uses as it came."""
+
+    generator: Generator
+
+
 class WarmModels:
-    """Loaded models by checkpoint; the least recently used goes first. limit: how many; 0 keeps only the one in use."""
+    """Loaded models and bases; the least recently used goes first. limit: how many; 0 keeps only the one in use."""
 
     def __init__(self, limit: int):
         self._limit = max(limit, 1)
-        self._kept: OrderedDict[str, WarmModel] = OrderedDict()
+        self._kept: OrderedDict[str, WarmModel | WarmBase] = OrderedDict()
 
     def keys(self) -> list[str]:
-        """What is held, as shared.jobs.record.source_key names it, least recently used first."""
+        """What is held, as shared.jobs.record.warm_key names it, least recently used first."""
         return list(self._kept)
 
-    def __contains__(self, ref: CheckpointRef) -> bool:
-        return source_key(ref) in self._kept
-
-    def get(self, ref: CheckpointRef, context: Context) -> WarmModel:
-        """Return the model of a checkpoint, loading it when it is not held.
-
-        Raises InputMissing when it is no longer on the volume, CheckpointCorrupt when its hashes do not match.
-        """
-        key = source_key(ref)
+    def get(self, key: str, load: Callable[[], WarmModel | WarmBase]) -> WarmModel | WarmBase:
+        """Return what is held under a key, loading it when nothing is. Raises what load raises."""
         if key not in self._kept:
             while len(self._kept) >= self._limit:
                 self._kept.popitem(last=False)
-            opened = open_input(InputRef(checkpoint=ref), context)
-            self._kept[key] = WarmModel(load_model(opened.folder, context))
+            self._kept[key] = load()
         self._kept.move_to_end(key)
         return self._kept[key]
+
+
+def _opened(job: Job, context: Context, warm: WarmModels) -> tuple[WarmModel | WarmBase, CheckpointRef | None]:
+    """The model or the base a generation uses, and which checkpoint it is.
+
+    Raises RecipeFailed when it names none, InputMissing when that is no longer on the volume, CheckpointCorrupt when its hashes do
+    not match.
+    """
+    if MODEL not in job.inputs:
+        raise RecipeFailed("this generation names no model", code="no_model")
+    given = job.inputs[MODEL]
+    ref = None if given.base_id else checkpoint_of(given, context)
+
+    def load() -> WarmModel | WarmBase:
+        context.progress(Progress(phase="loading"))
+        if ref is not None:
+            return WarmModel(load_model(open_input(InputRef(checkpoint=ref), context).folder, context))
+        opening = optional(recipe_code(job.recipe), "open_base")
+        if opening is None:
+            raise RecipeFailed(f"{job.recipe} cannot use a base model as it is: train with it first", code="no_model")
+        return WarmBase(opening(open_input(given, context)))
+
+    return warm.get(f"base/{given.base_id}" if ref is None else source_key(ref), load), ref
 
 
 def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]:
     """Carry out one use of a model and return job.result: small; the outputs and their files go to the attempt's artifacts."""
     assert context.volume is not None and context.attempt_dir is not None
-    if MODEL not in job.inputs:
-        raise RecipeFailed("this generation names no model", code="no_model")
-    ref = checkpoint_of(job.inputs[MODEL], context)
     name = job.use or "generate"
     use = get_recipe(job.recipe).use(name)
     params = validate_params(use.params, job.params)
     inputs = open_inputs({role: given for role, given in job.inputs.items() if role != MODEL}, context)
-    if ref not in warm:
-        context.progress(Progress(phase="loading"))
-    model = warm.get(ref, context)
+    model, ref = _opened(job, context, warm)
     context.check()
     with _forgotten_when_cancelled(context), publishing(context.volume, context.attempt_dir / "artifacts") as published:
         files, outputs = published
         if name == "export":
+            if not isinstance(model, WarmModel) or ref is None:
+                raise RecipeFailed(
+                    "a base model is where it came from already: export what was trained", code="no_model"
+                )
             made = export_model(model.loaded, ref, context, files)
         else:
             method = getattr(model.generator, name)

@@ -3,8 +3,8 @@
 A thread of the reaper; see worker/upkeep/reaper.py. Every step may be repeated and may run in several reapers at once.
 """
 
+import contextlib
 import logging
-import os
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def tidy(store: JobStore, volume: Volume, *, max_cache_bytes: float = float("inf
     """
     done = Tidied(left_over=volume.sweep(older_than_s=_ORPHAN_S))
     now = volume.now()
-    done.pins += _drop_dataset_pins(store, volume, now)
+    done.pins += _drop_content_pins(store, volume, now)
     try:
         done.pins += _drop_over(store, volume, cache.users(volume), now)
         done.cached = cache.drop_unused(volume, most_bytes=max_cache_bytes)
@@ -148,19 +148,19 @@ def _drop_pins(store: JobStore, volume: Volume, job_id: str, now: float) -> int:
     return _drop_over(store, volume, pins(volume.job_dir(job_id)), now)
 
 
-def _drop_dataset_pins(store: JobStore, volume: Volume, now: float) -> int:
-    """Remove those pins of datasets that nobody needs any more."""
+def _drop_content_pins(store: JobStore, volume: Volume, now: float) -> int:
+    """Remove those pins of datasets and base models that nobody needs any more."""
     dropped = 0
-    try:
-        names = [name for name in os.listdir(volume.root / "datasets") if not name.startswith(".")]
-    except FileNotFoundError:
-        return 0
-    for name in names:
+    folders: list[Path] = []
+    for part in ("datasets", "bases"):
+        with contextlib.suppress(FileNotFoundError):
+            folders += [path for path in (volume.root / part).iterdir() if not path.name.startswith(".")]
+    for folder in folders:
         try:
-            found = {path: path.name for path in plain_pins(volume.dataset_dir(name))}
+            found = {path: path.name for path in plain_pins(folder)}
             dropped += _drop_over(store, volume, found, now)
         except OSError as err:
-            log.warning("the pins of dataset %s cannot be tidied: %s", name, err)
+            log.warning("the pins of %s cannot be tidied: %s", folder, err)
     return dropped
 
 

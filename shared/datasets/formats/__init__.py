@@ -2,6 +2,7 @@
 
 from shared.datasets.formats.base import Format
 from shared.datasets.formats.boxes import BoxesFormat
+from shared.datasets.formats.chats import ChatsFormat
 from shared.datasets.formats.idx import IdxFormat
 from shared.datasets.formats.picture_pairs import PicturePairsFormat
 from shared.datasets.formats.pictures import PicturesFormat
@@ -17,6 +18,7 @@ _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the ear
     PicturePairsFormat(),
     PicturesFormat(),
     SquadFormat(),
+    ChatsFormat(),
     TableFormat(),
 )
 FORMATS: dict[str, Format] = {format.name: format for format in _ALL}

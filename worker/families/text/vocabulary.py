@@ -39,7 +39,13 @@ class Vocabulary(Protocol):
 
 
 class Decoder(Protocol):
-    """Turns tokens into text as they come; what is no whole character yet is held back."""
+    """Turns tokens into text as they come; what is no whole character yet is held back.
+
+    ended: a token has come that ends the text. beyond: how many of those last fed stood behind it, itself included.
+    """
+
+    ended: bool
+    beyond: int
 
     def feed(self, tokens: np.ndarray, *, last: bool = False) -> str: ...
 
@@ -84,6 +90,8 @@ class CharVocabulary:
 
 
 class _CharDecoder:
+    ended, beyond = False, 0
+
     def __init__(self, characters: str):
         self._characters = characters
 
@@ -150,6 +158,8 @@ class BpeVocabulary:
 
 class _Utf8Decoder:
     """Holds the beginning of a character back until its last byte has come. Bytes that are no UTF-8 become U+FFFD."""
+
+    ended, beyond = False, 0
 
     def __init__(self, to_bytes: Any):
         self._to_bytes = to_bytes

@@ -33,7 +33,12 @@ class TextWriter:
         self._beginning: str = assets["beginning"]
 
     def generate(self, params: TextGenerate, context: Context, files: Files) -> Report:
-        """Write params.samples continuations. Raises RecipeFailed when the prompt holds unknown characters.
+        """Write params.samples continuations. Raises RecipeFailed when the prompt holds unknown characters."""
+        prompt = as_imported(params.prompt) if params.prompt else self._opening()
+        return self.go_on(prompt, params.prompt or prompt.lstrip("\n"), params, context)
+
+    def go_on(self, prompt: str, shown: str, params: TextGenerate, context: Context) -> Report:
+        """Go on from a prompt that stands in the outputs as `shown`.
 
         Text is published as it comes, once a chunk; a character is published when all its bytes are there, and what may be the
         beginning of a stop text when it has turned out not to be one. Progress counts tokens of one continuation.
@@ -48,13 +53,11 @@ class TextWriter:
             context.check()
             telling.went_on(count)
 
-        prompt = as_imported(params.prompt) if params.prompt else self._opening()
         rows = self.write(prompt, params, went_on, telling.compiles)
         telling.end()
         seconds = max(time.monotonic() - began, 1e-9)
         tokens = sum(row.tokens for row in rows)
         figures = {"tokens": tokens, "seconds": round(seconds, 4), "tokens_per_s": round(tokens / seconds, 1)}
-        shown = params.prompt or prompt.lstrip("\n")
         return Report(figures, [Text(prompt=shown, text=row.text) for row in rows])
 
     def _opening(self) -> str:
@@ -87,6 +90,16 @@ class TextWriter:
                 "or train with vocabulary byte or bpe, which know any text",
                 code="unknown_characters",
             ) from err
+        return self.write_tokens(tokens, params, went_on, compiles)
+
+    def write_tokens(
+        self,
+        tokens: np.ndarray,
+        params: TextGenerate,
+        went_on: Callable[[int, list[str]], None],
+        compiles: Callable[[], None] = lambda: None,
+    ) -> "list[_Row]":
+        """As write(), of a prompt in tokens: int32 (time,), time >= 1."""
         stops = [stop for stop in map(as_imported, params.stop) if stop]
         rows = [_Row(self._vocabulary.decoder(), stops) for _ in range(params.samples)]
         written = 0
@@ -153,8 +166,9 @@ class _Row:
         """Take further tokens; return what can be published now."""
         if self.stopped:
             return ""
-        self.tokens += len(tokens)
         self._held += self._decoder.feed(tokens, last=last)
+        self.tokens += len(tokens) - self._decoder.beyond
+        last = last or self._decoder.ended
         cut = min((at for stop in self._stops if (at := self._held.find(stop)) >= 0), default=-1)
         if cut >= 0:
             fresh, self._held, self.stopped = self._held[:cut], "", True
@@ -162,6 +176,7 @@ class _Row:
             keep = 0 if last else self._may_begin_a_stop()
             fresh = self._held[: len(self._held) - keep]
             self._held = self._held[len(self._held) - keep :]
+            self.stopped = self._decoder.ended
         self.text += fresh
         return fresh
 

@@ -1,0 +1,1 @@
+"""Base models: open weights, imported once and kept on the volume for trainings and generations to stand on."""

@@ -1,0 +1,1 @@
+"""What recipes share that go on training a base model: rows of tokens, packing, adapters, steps, measuring, taking away."""
