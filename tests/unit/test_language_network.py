@@ -86,3 +86,14 @@ def test_weights_in_half_precision_are_taken_as_they_are(tmp_path: Path) -> None
     assign_base(model, volume.base_dir(base.id))
     kernel = np.asarray(model.blocks[0].q.kernel)
     assert np.abs(kernel).max() > 0.1 and (kernel.view(np.uint32) & 0xFFFF == 0).all()  # no digit that bfloat16 has not
+
+
+def test_no_two_matrices_begin_alike(tmp_path: Path) -> None:
+    base = import_base(Volume(tmp_path / "volume"), files_of("llama3"), name="tiny", source="a test")
+    model = Decoder(base.config.model_copy(update={"kv_heads": base.config.heads}))
+    model.build()
+    matrices = [
+        np.asarray(v).ravel() for name, v in variables_by_name(model).items() if name.endswith(("kernel", "table"))
+    ]
+    beginnings = {tuple(np.round(np.sort(matrix[:8]) / matrix.std(), 3)) for matrix in matrices}
+    assert len(beginnings) == len(matrices)
