@@ -92,8 +92,6 @@ def test_no_two_matrices_begin_alike(tmp_path: Path) -> None:
     base = import_base(Volume(tmp_path / "volume"), files_of("llama3"), name="tiny", source="a test")
     model = Decoder(base.config.model_copy(update={"kv_heads": base.config.heads}))
     model.build()
-    matrices = [
-        np.asarray(v).ravel() for name, v in variables_by_name(model).items() if name.endswith(("kernel", "table"))
-    ]
-    beginnings = {tuple(np.round(np.sort(matrix[:8]) / matrix.std(), 3)) for matrix in matrices}
-    assert len(beginnings) == len(matrices)
+    named = variables_by_name(model).items()
+    beginnings = [np.asarray(v).ravel()[:8].tobytes() for name, v in named if name.endswith(("kernel", "table"))]
+    assert len(set(beginnings)) == len(beginnings)
