@@ -49,7 +49,7 @@ def foreseen(volume, rows, *, template=None, format="chats", **params):
 def counts(seen):
     table = seen.outputs[0]
     assert isinstance(table, Table)
-    return {row[0]: row[1] for row in table.rows}
+    return {str(row[0]): int(row[1] or 0) for row in table.rows}
 
 
 def test_it_counts_tokens_and_marks_what_the_loss_is_taken_on(volume):
