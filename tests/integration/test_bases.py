@@ -11,7 +11,7 @@ from shared.jobs.job import InputRef
 from shared.jobs.models import get_model, save_model
 from shared.jobs.record import warm_key
 from shared.recipes import RECIPES
-from shared.recipes.base import Input
+from shared.recipes.base import ExportParams, Input, Use
 from tests.integration.test_api import problem
 from tests.support.callers import Caller, name_model, train, upload
 from tests.support.picky_spec import SPEC
@@ -24,6 +24,7 @@ STANDING = dataclasses.replace(
     SPEC,
     name="standing",
     bases=("decoder",),
+    uses={"generate": Use(ExportParams, "Say"), "export": SPEC.uses["export"]},
     inputs=(*SPEC.inputs, Input("base", "Base model", bases=("decoder",), recipes=("*",), required=False)),
 )
 
@@ -60,7 +61,7 @@ def test_a_refusal_names_every_problem_by_file(call, volume):
     )
     assert (answer.status_code, answer.json["code"]) == (422, "base_invalid")
     assert {found["file"] for found in answer.json["problems"]} == {"config.json", "tokenizer.json", "a.bin"}
-    assert call("POST", "/api/v1/bases", data={"name": "x"}).status_code == 422
+    assert call("POST", "/api/v1/bases", data={"name": "x"}).status_code == 415  # a form without any file
     assert list((volume.root / "bases").iterdir()) == []
 
 
@@ -118,9 +119,7 @@ def test_a_role_says_what_it_takes(call):
 def test_a_base_is_used_as_it_is_where_a_recipe_can(call, store, monkeypatch):
     base = sent(call, name="llama").json["id"]
     for choice in (base, {"base_id": base}):
-        made = call(
-            "POST", "/api/v1/jobs", json={"kind": "generate", "inputs": {"model": choice}, "params": {"note": "x"}}
-        )
+        made = call("POST", "/api/v1/jobs", json={"kind": "generate", "inputs": {"model": choice}})
         assert made.status_code == 202, made.text
         assert (made.json["recipe"], made.json["inputs"]["model"]["base_id"]) == ("standing", base)
     job = store.claim("generate", worker="w", device="cpu", prefer=[f"base/{base}"])

@@ -64,10 +64,10 @@ class Folder:
         head = json.dumps(header).encode()
         self.weights.write_bytes(len(head).to_bytes(8, "little") + head + content[8 + length :])
 
-    def indexed(self, where: dict[str, str] | None = None, **also: str) -> None:
-        """Give the weights an index. where: in place of the right one; also: further entries."""
-        found = where or dict.fromkeys(load_file(self.weights), "model.safetensors")
-        text = json.dumps({"weight_map": found | also})
+    def indexed(self, also: dict[str, str] | None = None) -> None:
+        """Give the weights an index. also: entries in place of the right ones."""
+        found = dict.fromkeys(load_file(self.weights), "model.safetensors")
+        text = json.dumps({"weight_map": found | (also or {})})
         (self.path / "model.safetensors.index.json").write_text(text)
 
 

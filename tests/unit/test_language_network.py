@@ -86,3 +86,12 @@ def test_weights_in_half_precision_are_taken_as_they_are(tmp_path: Path) -> None
     assign_base(model, volume.base_dir(base.id))
     kernel = np.asarray(model.blocks[0].q.kernel)
     assert np.abs(kernel).max() > 0.1 and (kernel.view(np.uint32) & 0xFFFF == 0).all()  # no digit that bfloat16 has not
+
+
+def test_no_two_matrices_begin_alike(tmp_path: Path) -> None:
+    base = import_base(Volume(tmp_path / "volume"), files_of("llama3"), name="tiny", source="a test")
+    model = Decoder(base.config.model_copy(update={"kv_heads": base.config.heads}))
+    model.build()
+    named = variables_by_name(model).items()
+    beginnings = [np.asarray(v).ravel()[:8].tobytes() for name, v in named if name.endswith(("kernel", "table"))]
+    assert len(set(beginnings)) == len(beginnings)

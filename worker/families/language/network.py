@@ -23,6 +23,14 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 Matrix = Callable[..., Any]
 
 
+_STD = 0.02  # of initial weights, as in GPT-2
+
+
+def normal(std: float = _STD) -> Any:
+    """A fresh initializer: one that is used twice gives the same numbers twice."""
+    return keras.initializers.RandomNormal(stddev=std)
+
+
 class RmsNorm(layers.Layer):
     """x / sqrt(mean(x^2) + epsilon) * (offset + gamma) over the last axis, in float32 whatever comes in."""
 
@@ -50,11 +58,10 @@ class Block(layers.Layer):
         super().__init__(**options)
         self.config, self.number = config, number
         c = config
-        normal: Any = keras.initializers.RandomNormal(stddev=0.02)
-        onto_shortcut: Any = keras.initializers.RandomNormal(stddev=0.02 / (2 * c.layers) ** 0.5)
+        onto_shortcut = _STD / (2 * c.layers) ** 0.5  # as in GPT-2: the stream does not grow with the layers
 
-        def made(name: str, outputs: int, bias: bool, initial: Any = normal) -> Any:
-            return matrix(outputs, name=name, use_bias=bias, kernel_initializer=initial)
+        def made(name: str, outputs: int, bias: bool, std: float = _STD) -> Any:
+            return matrix(outputs, name=name, use_bias=bias, kernel_initializer=normal(std))
 
         self.norm_1, self.norm_2 = norm_of(c, "norm_1"), norm_of(c, "norm_2")
         self.q = made("q", c.heads * c.head_size, c.qkv_bias)
@@ -154,17 +161,16 @@ class Decoder(keras.Model):
     ):
         super().__init__(name=name)
         self.config, self.dropout = config, dropout
-        normal: Any = keras.initializers.RandomNormal(stddev=0.02)
-        self.tokens = layers.Embedding(config.vocabulary, config.width, normal, name="tokens")
+        self.tokens = layers.Embedding(config.vocabulary, config.width, normal(), name="tokens")
         self.places = None
         if config.rotary is None:
-            self.places = layers.Embedding(config.context, config.width, normal, name="places")
+            self.places = layers.Embedding(config.context, config.width, normal(), name="places")
         self.drop = layers.Dropout(dropout)
         self.blocks = [Block(config, i, dropout, matrix, name=f"block_{i}") for i in range(config.layers)]
         self.norm = norm_of(config, "norm")
         self.head = None
         if not config.tied:
-            self.head = layers.Dense(config.vocabulary, use_bias=False, kernel_initializer=normal, name="head")
+            self.head = layers.Dense(config.vocabulary, use_bias=False, kernel_initializer=normal(), name="head")
 
     def build(self, shape: Any = None) -> None:
         stream = (None, None, self.config.width)
