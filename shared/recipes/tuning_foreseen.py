@@ -50,5 +50,5 @@ def _memory(params: Any, base: Given) -> Table:
     rows: list[list[Cell]] = [[name, f"{size / 1e9:.2f} GB"] for name, size in parts.items()]
     total = sum(parts.values())
     return Table(
-        title=f"Memory it takes, about {total / 1e9:.1f} GB", columns=["", "about"], rows=rows, count=len(rows)
+        title=f"Memory it takes, about {total / 1e9:.1f} GB", columns=["for", "about"], rows=rows, count=len(rows)
     )

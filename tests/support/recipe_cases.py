@@ -338,8 +338,8 @@ CASES: dict[str, Case] = {
         data=_chats,
         weights="llama",
         params={
-            "epochs": 6, "batch_size": 4, "context": 96, "learning_rate": 1e-2, "rank": 2, "at_once": 2, "precision": "float32",
-            "lora_dropout": 0.1, "eval_every": 8,
+            "epochs": 4, "batch_size": 4, "context": 96, "learning_rate": 1e-2, "rank": 2, "at_once": 2, "precision": "float32",
+            "lora_dropout": 0.1, "eval_every": 16,
         },
         generate=lambda volume: {"prompt": "what colour is grass?", "max_tokens": 12, "seed": 3, "samples": 2, "base": True},
         carries={"context": 160, "learn": "everything"},
@@ -359,7 +359,7 @@ CASES: dict[str, Case] = {
         put=_put_chats,
         data=lambda: _chats(24, pairs=True),
         weights="gpt2",
-        params={"epochs": 4, "batch_size": 2, "context": 96, "learning_rate": 1e-2, "rank": 2, "precision": "bfloat16"},
+        params={"epochs": 3, "batch_size": 2, "context": 96, "learning_rate": 1e-2, "rank": 2, "precision": "bfloat16"},
         generate=lambda volume: {"messages": [{"role": "user", "content": "what colour is snow?"}], "max_tokens": 8, "seed": 1},
         carries={"context": 160, "learn": "everything", "method": "lora"},
         bad_params=[{"alpha": 0}, {"at_once": -1}],
@@ -372,7 +372,7 @@ CASES: dict[str, Case] = {
         data=lambda: _text(8),
         weights="gemma3",
         params={
-            "method": "full", "steps": 20, "eval_every": 5, "batch_size": 2, "context": 48, "learning_rate": 1e-3,
+            "method": "full", "steps": 20, "eval_every": 10, "batch_size": 2, "context": 48, "learning_rate": 1e-3,
             "precision": "float32", "rematerialise": True,
         },
         generate=lambda volume: {"prompt": "床前", "raw": True, "max_tokens": 8, "seed": 1},
