@@ -188,9 +188,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Count the turns of every loop and the calls of every macro; `~` and what makes lists become bounded calls."""
         tree = super()._parse(source, name, filename)
         for node in tree.find_all(_REFUSED):
-            raise Refused(
-                f"line {node.lineno}: {type(node).__name__.lower()} reads other templates, of which there are none"
-            )
+            what = type(node).__name__.lower()
+            raise Refused(f"line {node.lineno}: {what} reads other templates, of which there are none")
         for node in list(tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock))):
             tick = nodes.Call(nodes.EnvironmentAttribute("step"), [], [], None, None, lineno=node.lineno)
             node.body.insert(0, nodes.ExprStmt(tick, lineno=node.lineno))
