@@ -2,10 +2,10 @@
 
     python benchmarks/finetune_lm.py --base FOLDER --peer PYTHON [--steps 100] [--precision float32 bfloat16]
 
-FOLDER: a Hugging Face folder; for our side alone also a GGUF file, or the folder of a base on a volume. PYTHON: of an environment with torch, transformers and peft
-(benchmarks/requirements.txt). Rank 8 on all seven matrices, 4 windows of 256 tokens, AdamW, the same tokens in the same order; each
-side in a process of its own, one after the other. Prints a table for RESULTS.md. Memory: the highest of the process, and what
-shared/recipes/tuning_memory.py foretells.
+FOLDER: a Hugging Face folder; for our side alone also a GGUF file, or the folder of a base on a volume. PYTHON: of an environment
+with torch, transformers and peft (benchmarks/requirements.txt). Rank 8 on all seven matrices, 4 windows of 256 tokens, AdamW, the
+same tokens in the same order; each side in a process of its own, one after the other. Prints a table for RESULTS.md. Memory: the
+highest of the process, and what shared/recipes/tuning_memory.py foretells.
 """
 
 import argparse

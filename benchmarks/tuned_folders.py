@@ -48,9 +48,9 @@ def write(folder: Path) -> None:
 
 
 def read(folder: Path) -> None:
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
+    import torch  # pyright: ignore[reportMissingImports]
+    from peft import PeftModel  # pyright: ignore[reportMissingImports]
+    from transformers import AutoModelForCausalLM  # pyright: ignore[reportMissingImports]
 
     print("| family | merged/ | base with adapter/ | base alone |\n|---|---|---|---|")
     for name in FAMILIES:

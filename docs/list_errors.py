@@ -16,7 +16,7 @@ _ROOMS = ("shared", "web", "worker", "cli")
 _ROOTS = {"TrainyardError", "ClientError", "JobError"}  # and whatever derives from one
 _FUNCTIONS = {
     "refuse", "note", "Problem", "add", "ArgumentTypeError", "ValueError", "UnsupportedMediaType", "BadRequest", "SystemExit",
-    "answer",
+    "answer", "NoChat", "Refused", "TemplateRefused",
 }  # fmt: skip
 _NAMED = {"message", "detail", "advice"}
 

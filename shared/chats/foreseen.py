@@ -120,7 +120,9 @@ def outputs_of(found: Looked, context: int, too_long: str) -> list[Output]:
     """A table of counts, and three chats with what the loss is taken on marked."""
     rows = [[name, value, note] for name, value, note in _counts(found, context, too_long) if value]
     of = "all chats" if found.all else f"the first {found.chats:,} chats"
-    table = Table(title=f"What it would learn from, by {of}", columns=["", "count", ""], rows=rows, count=len(rows))
+    table = Table(
+        title=f"What it would learn from, by {of}", columns=["what", "count", "note"], rows=rows, count=len(rows)
+    )
     return [table, *(_coloured(title, row, number) for number, (title, row) in enumerate(found.shown, 1))]
 
 

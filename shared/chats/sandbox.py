@@ -7,7 +7,7 @@ Source: what Transformers gives a template (utils/chat_template_utils.py, Huggin
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jinja2 import nodes
@@ -15,6 +15,8 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.filters import FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
+
+from shared.chats.bounds import bound_parts, grown, length_after
 
 START, END = "\x02", "\x03"  # around what {% generation %} marks: no imported text holds them
 MOST_STEPS = 200_000  # of a rendering: turns of loops, calls, and a step for each 64 characters touched
@@ -186,13 +188,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Count the turns of every loop and the calls of every macro; `~` and what makes lists become bounded calls."""
         tree = super()._parse(source, name, filename)
         for node in tree.find_all(_REFUSED):
-            raise Refused(
-                f"line {node.lineno}: {type(node).__name__.lower()} reads other templates, of which there are none"
-            )
+            what = type(node).__name__.lower()
+            raise Refused(f"line {node.lineno}: {what} reads other templates, of which there are none")
         for node in list(tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock))):
             tick = nodes.Call(nodes.EnvironmentAttribute("step"), [], [], None, None, lineno=node.lineno)
             node.body.insert(0, nodes.ExprStmt(tick, lineno=node.lineno))
-        _bound_parts(tree)
+        bound_parts(tree)
         return tree
 
     def wrap_str_format(self, value: Any) -> None:
@@ -229,7 +230,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _before_method(self, text: str, name: str, args: tuple[Any, ...]) -> None:
         length = len(text)
         if name == "replace" and len(args) > 1:
-            length += _grown(text, *args[:2])
+            length += grown(text, *args[:2])
         elif name == "join" and args:
             parts = args[0] if isinstance(args[0], list | tuple | str) else ()
             length = sum(len(part) + len(text) for part in parts if isinstance(part, str))
@@ -247,7 +248,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if len(given) > before:
                 given[before] = value = self._sized(given[before])
                 more = [part for part in (*given[before + 1 :], *kwargs.values()) if isinstance(part, str | int)]
-                self._refuse_long(_length_after(name, value, more))
+                self._refuse_long(length_after(name, value, more))
             return made(*given, **kwargs)
 
         if passed:
@@ -267,27 +268,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if len(found) > _LONGEST_RANGE:
             raise Refused(f"asks for a range of {len(found):,} numbers; at most {_LONGEST_RANGE:,} are given")
         return found
-
-
-def _length_after(name: str, value: Any, more: list[Any]) -> int:
-    """At most how long the text is that a filter makes. more: its further arguments."""
-    longest = max([0, *(len(part) if isinstance(part, str) else abs(part) for part in more)])
-    if name == "join" and isinstance(value, Iterable):
-        return sum(len(str(item)) + longest for item in value)
-    if name == "tojson":
-        return max(1, longest) * len(json.dumps(value, default=str, ensure_ascii=False))
-    if not isinstance(value, str):
-        return 0
-    if name == "replace" and len(more) > 1:
-        return len(value) + _grown(value, more[0], more[1])
-    return len(value) + (value.count("\n") + 1) * max(4, longest) if name == "indent" else len(value)
-
-
-def _grown(text: str, old: Any, new: Any) -> int:
-    """By how many characters a text grows when one piece takes the place of another."""
-    if not isinstance(old, str) or not isinstance(new, str):
-        return 0
-    return text.count(old) * max(len(new) - len(old), 0)
 
 
 def _tojson(
@@ -317,23 +297,3 @@ class _Weighed(Namespace):
         if name in ("_Weighed__weigh", "_Namespace__attrs"):
             return object.__getattribute__(self, name)
         return super().__getattribute__(name)
-
-
-def _bound_parts(node: nodes.Node) -> None:
-    """Put bounded calls in the place of every `~`, list, tuple and dict below a node."""
-    for name, value in list(node.iter_fields()):
-        if isinstance(value, list):
-            setattr(node, name, [_bounded(each) if isinstance(each, nodes.Node) else each for each in value])
-        elif isinstance(value, nodes.Node):
-            setattr(node, name, _bounded(value))
-
-
-def _bounded(node: nodes.Node) -> nodes.Node:
-    _bound_parts(node)
-    if isinstance(node, nodes.Concat):
-        called, args = "concat_bounded", list(node.nodes)
-    elif isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
-        called, args = "made", [node]
-    else:
-        return node
-    return nodes.Call(nodes.EnvironmentAttribute(called), args, [], None, None, lineno=node.lineno)

@@ -29,7 +29,7 @@ def _of_table(folder: Path, params: Any, report: DatasetReport) -> Iterator[Chat
 
     part = report.facts.get("part_column")
     named = [getattr(params, name) for name in COLUMNS]
-    wanted = list(dict.fromkeys([*filter(None, named), *([part] if part else [])]))
+    wanted: list[str] = list(dict.fromkeys([*filter(None, named), *([part] if part else [])]))
     with open_table(folder) as table:
         for start in range(0, table.num_rows, _ROWS):
             stop = min(start + _ROWS, table.num_rows)

@@ -97,7 +97,7 @@ class ChatTemplate:
             except (RecursionError, MemoryError) as err:
                 raise TemplateRefused("calls itself without end") from err
             except (TypeError, ValueError, KeyError, AttributeError, LookupError, ArithmeticError) as err:
-                raise TemplateRefused(f"fails: {cut(f'{type(err).__name__}: {err}', 200)}") from err
+                raise TemplateRefused(f"fails: {cut(str(err), 200)}") from err
         return _unmarked("".join(pieces))
 
 

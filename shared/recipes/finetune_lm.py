@@ -31,7 +31,7 @@ from shared.recipes.tuning_foreseen import foresee
 _TEXTS = ("text", "category", "id", "boolean", "number")
 _Base = with_defaults(
     TrainParams,
-    batch_size=(8, "Windows per step, each of `context` tokens."),
+    batch_size=(8, "Windows per step, each of `context` tokens; of preferences, pairs of them."),
     learning_rate=2e-4,
     final_learning_rate=2e-5,
     warmup_steps=(20, "Steps over which the rate rises from zero; at most a tenth of the run."),
@@ -223,16 +223,9 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     """What shows only when params and dataset are known together."""
     dataset = datasets["data"]
     problems = column_problems(params, dataset.format)
-    if dataset.report.unit == "preferences" or params.rejected:
-        if params.method == "full":
-            message = "preferences are measured from the base, which full does not keep: use lora"
-            problems.append(Problem(field="params.method", message=message))
-        for name in ("batch_size", "at_once"):
-            if (value := getattr(params, name)) % 2:
-                message = (
-                    f"{value} windows hold no whole pairs of a chosen and a rejected answer: set it to {value + 1}"
-                )
-                problems.append(Problem(field=f"params.{name}", message=message))
+    if params.method == "full" and (dataset.report.unit == "preferences" or params.rejected):
+        message = "preferences are measured from the base, which full does not keep: use lora"
+        problems.append(Problem(field="params.method", message=message))
     return problems
 
 

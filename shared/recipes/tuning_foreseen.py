@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.bases.manifest import TEMPLATE, TOKENIZER
 from shared.errors import Problem
-from shared.outputs import Output, Table
+from shared.outputs import Cell, Output, Table
 from shared.recipes.base import Foreseen, Given
 from shared.recipes.tuning_memory import memory_bytes
 
@@ -47,8 +47,8 @@ def _learnt_from(params: Any, data: Given, base: Given) -> tuple[list[Problem], 
 
 def _memory(params: Any, base: Given) -> Table:
     parts = memory_bytes(params, base.known.config)
-    rows = [[name, f"{size / 1e9:.2f} GB"] for name, size in parts.items()]
+    rows: list[list[Cell]] = [[name, f"{size / 1e9:.2f} GB"] for name, size in parts.items()]
     total = sum(parts.values())
     return Table(
-        title=f"Memory it takes, about {total / 1e9:.1f} GB", columns=["", "about"], rows=rows, count=len(rows)
+        title=f"Memory it takes, about {total / 1e9:.1f} GB", columns=["for", "about"], rows=rows, count=len(rows)
     )

@@ -18,6 +18,7 @@ from shared.recipes import RECIPES
 from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
+from tests.support.tiny_bases import put_base
 from tests.support.training_child import TrainingServer
 
 pytest.importorskip("tensorflow")
@@ -96,6 +97,8 @@ def test_no_legal_extreme_ends_its_process_by_a_signal(name, server, tmp_path):
     volume = Volume(tmp_path / "data")
     volume.ensure()
     inputs = {"data": InputRef(dataset_id=case.put(volume, case.data()).id).model_dump(mode="json")}
+    if case.weights:
+        inputs["base"] = put_base(volume, case.weights).model_dump(mode="json")
     ended = {}
     for what, changes in extremes(case):
         if what in _FEW or os.environ.get("EXTREMES") == "all":

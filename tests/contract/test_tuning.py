@@ -131,7 +131,7 @@ def test_in_bfloat16_the_base_is_held_in_it_and_adapters_are_not(volume):
 
 
 def test_preferences_begin_where_nothing_is_preferred_and_fall(volume):
-    losses = steps(volume, 4, name="finetune_lm by preferences", weights="gpt2", batch_size=4, at_once=2)
+    losses = steps(volume, 4, name="finetune_lm by preferences", weights="gpt2", batch_size=2, at_once=1)
     assert losses[0] == pytest.approx(np.log(2), abs=1e-6) and losses[-1] < losses[0]
 
 

@@ -60,7 +60,7 @@ def test_before_it_is_submitted_it_is_told_and_nothing_is_submitted(knowing, bod
 
 def test_where_nothing_like_it_has_ended_it_is_not_yet_known(client, body):
     told = client("POST", "/api/v1/jobs/expected", json=body)
-    assert told.json == {"eta": None}
+    assert told.json == {"eta": None, "outputs": []}
     assert expected_said(None) == "how long it takes is not yet known: no job like it has ended here"
 
 

@@ -4,7 +4,6 @@ tests/contract/test_recipes.py runs every recipe, those that only tests know inc
 """
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from shared.datasets import DatasetManifest
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipes.tables import put_table
+from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
 
@@ -49,21 +49,13 @@ class Case:
     bad_data: list[Any] = field(default_factory=list)
 
 
-def _put_text(volume: Volume, files: Any) -> DatasetManifest:
-    return import_files(volume, files, "text")
-
-
-def _put_pictures(volume: Volume, files: Any) -> DatasetManifest:
-    return import_files(volume, files, "pictures")
+def _put(format: str) -> Callable[[Volume, Any], DatasetManifest]:
+    return lambda volume, files: import_files(volume, files, format)
 
 
 def _one_picture(volume: Volume) -> dict[str, Any]:
     body = folder_files(1)[0][1]
     return {"images": [save_file(volume, "ape.png", io.BytesIO(body), owner="local", max_bytes=10**6).id]}
-
-
-def _put_rows(volume: Volume, files: Any) -> DatasetManifest:
-    return import_files(volume, files, "table")
 
 
 def _people(rows: int = 120) -> list[tuple[str, bytes]]:
@@ -108,30 +100,6 @@ def _counted(rows: int = 120) -> list[tuple[str, bytes]]:
         second = "" if step % 11 == 5 else f"{3 * np.cos(step / 3):.4f}"
         lines.append(f"{2 * step + 10},{np.sin(step / 3) + step / 50:.4f},{second}")
     return [("counted.csv", "\n".join(lines).encode())]
-
-
-def _put_chats(volume: Volume, files: Any) -> DatasetManifest:
-    return import_files(volume, files, "chats")
-
-
-def _chats(count: int = 40, *, pairs: bool = False) -> list[tuple[str, bytes]]:
-    """What colour things have, some asked twice in one chat; of pairs the right answer is preferred."""
-    colours = {"grass": "green", "snow": "white", "血": "red", "coal": "black", "the sky": "blue"}
-    rows = []
-    for number in range(count):
-        thing, colour = list(colours.items())[number % 5]
-        asked = {"role": "user", "content": f"{number}: what colour is {thing}?"}
-        if pairs:
-            rows.append({"prompt": asked["content"], "chosen": f"It is {colour}.", "rejected": "I do not know."})
-            continue
-        told = {"role": "assistant", "content": f"It is {colour}."}
-        more = (
-            [{"role": "user", "content": "Really?"}, {"role": "assistant", "content": f"Yes, {colour}."}]
-            if number % 3 == 0
-            else []
-        )
-        rows.append({"messages": [asked, told, *more]})
-    return [("chats.jsonl", "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode())]
 
 
 _ONE_ROW = '{"age": 40, "hours": 50, "job": "書記", "married": "yes", "since": "2020-03-11", "note": "tea"}'
@@ -195,7 +163,7 @@ _GRAPH = Case(
 CASES: dict[str, Case] = {
     "char_lstm": Case(
         recipe="char_lstm",
-        put=_put_text,
+        put=_put("text"),
         data=lambda: _text(60),
         params={**_TEXT, "width": 16, "embedding": 8, "learning_rate": 1e-2},
         generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3},
@@ -205,7 +173,7 @@ CASES: dict[str, Case] = {
     ),
     "gpt": Case(
         recipe="gpt",
-        put=_put_text,
+        put=_put("text"),
         data=lambda: _text(60),
         params={**_TEXT, "width": 16, "heads": 2, "warmup_steps": 0, "vocabulary": "bpe", "vocabulary_size": 300},
         generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3, "samples": 2},
@@ -215,7 +183,7 @@ CASES: dict[str, Case] = {
     ),
     "image_classifier": Case(
         recipe="image_classifier",
-        put=_put_pictures,
+        put=_put("pictures"),
         data=lambda: folder_files(40, channels=3),
         params={"width": 4, "epochs": 4, "batch_size": 6, "dropout": 0.3, "class_weights": "balanced"},
         generate=_one_picture,
@@ -228,7 +196,7 @@ CASES: dict[str, Case] = {
     ),
     "tabular": Case(
         recipe="tabular",
-        put=_put_rows,
+        put=_put("table"),
         data=_people,
         params={
             "target": "earns", "features": _PEOPLE, "width": 16, "layers": 2, "members": 2, "epochs": 3, "batch_size": 8,
@@ -248,7 +216,7 @@ CASES: dict[str, Case] = {
     ),
     "tabular of numbers in 2 folds": Case(
         recipe="tabular",
-        put=_put_rows,
+        put=_put("table"),
         data=lambda: _people(60),
         params={
             "target": "euros", "features": ["age", "hours", "job"], "network": "resnet", "width": 8, "layers": 1, "epochs": 3,
@@ -263,7 +231,7 @@ CASES: dict[str, Case] = {
     ),
     "text_classifier": Case(
         recipe="text_classifier",
-        put=_put_rows,
+        put=_put("table"),
         data=_opinions,
         params={
             "texts": ["review"], "labels": ["mood"], "width": 8, "epochs": 4, "batch_size": 8, "max_length": 12, "dropout": 0.2,
@@ -282,7 +250,7 @@ CASES: dict[str, Case] = {
     ),
     "text_classifier of many labels in 2 folds": Case(
         recipe="text_classifier",
-        put=_put_rows,
+        put=_put("table"),
         data=_opinions,
         params={
             "texts": ["title", "review"], "labels": ["about"], "label_mark": ";", "network": "transformer", "width": 8, "heads": 2,
@@ -298,7 +266,7 @@ CASES: dict[str, Case] = {
     ),
     "forecaster": Case(
         recipe="forecaster",
-        put=_put_rows,
+        put=_put("table"),
         data=_sales,
         params={
             "targets": ["units"], "series": "shop", "known": ["promotion"], "context": 14, "horizon": 7, "network": "transformer",
@@ -319,7 +287,7 @@ CASES: dict[str, Case] = {
     ),
     "forecaster of two numbers": Case(
         recipe="forecaster",
-        put=_put_rows,
+        put=_put("table"),
         data=_counted,
         params={
             "time": "step", "targets": ["first", "second"], "context": 12, "horizon": 5, "network": "lstm", "width": 8, "layers": 1,
@@ -334,15 +302,15 @@ CASES: dict[str, Case] = {
     ),
     "finetune_lm": Case(
         recipe="finetune_lm",
-        put=_put_chats,
-        data=_chats,
+        put=_put("chats"),
+        data=tiny_chats,
         weights="llama",
         params={
-            "epochs": 6, "batch_size": 4, "context": 96, "learning_rate": 1e-2, "rank": 2, "at_once": 2, "precision": "float32",
-            "lora_dropout": 0.1, "eval_every": 8,
+            "epochs": 4, "batch_size": 4, "context": 96, "learning_rate": 1e-2, "rank": 2, "at_once": 2, "precision": "float32",
+            "lora_dropout": 0.1, "eval_every": 16,
         },
         generate=lambda volume: {"prompt": "what colour is grass?", "max_tokens": 12, "seed": 3, "samples": 2, "base": True},
-        carries={"context": 160, "matrices": "q"},
+        carries={"context": 160, "learn": "everything"},
         bad_params=[
             {"rank": 0}, {"context": 4}, {"chat_template": "mine"}, {"method": "prefix"}, {"matrices": "q"}, {"unknown": 1},
             {"validation_fraction": 0}, {"beta": 0}, {"too_long": "keep"}, {"epochs": "x"}, {"seed": -1}, {"lora_dropout": 1.0},
@@ -356,25 +324,27 @@ CASES: dict[str, Case] = {
     ),
     "finetune_lm by preferences": Case(
         recipe="finetune_lm",
-        put=_put_chats,
-        data=lambda: _chats(24, pairs=True),
+        put=_put("chats"),
+        data=lambda: tiny_chats(24, pairs=True),
         weights="gpt2",
-        params={"epochs": 4, "batch_size": 4, "context": 96, "learning_rate": 1e-2, "rank": 2, "precision": "bfloat16"},
+        params={"epochs": 3, "batch_size": 2, "context": 96, "learning_rate": 1e-2, "rank": 2, "precision": "bfloat16"},
         generate=lambda volume: {"messages": [{"role": "user", "content": "what colour is snow?"}], "max_tokens": 8, "seed": 1},
+        carries={"context": 160, "learn": "everything", "method": "lora"},
         bad_params=[{"alpha": 0}, {"at_once": -1}],
         bad_generate=[{"messages": [{"role": "wizard", "content": "x"}]}],
         bad_data=[[("one.jsonl", b'{"prompt": "a", "chosen": "b", "rejected": "c"}')]],
     ),
     "finetune_lm of everything": Case(
         recipe="finetune_lm",
-        put=_put_text,
+        put=_put("text"),
         data=lambda: _text(8),
         weights="gemma3",
         params={
-            "method": "full", "steps": 20, "eval_every": 5, "batch_size": 2, "context": 48, "learning_rate": 1e-3,
+            "method": "full", "steps": 20, "eval_every": 10, "batch_size": 2, "context": 48, "learning_rate": 1e-3,
             "precision": "float32", "rematerialise": True,
         },
         generate=lambda volume: {"prompt": "床前", "raw": True, "max_tokens": 8, "seed": 1},
+        carries={"context": 160},
         bad_params=[{"steps": -1}, {"packing": "maybe"}],
         bad_generate=[{"prompt": "a", "base": "perhaps"}],
         bad_data=[[("short.txt", b"ab")]],

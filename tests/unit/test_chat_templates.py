@@ -182,7 +182,7 @@ _GROW = "{% set ns = namespace(x=['a']) %}{% for i in range(60) %}{% set ns.x = 
         ("{{ messages|attr('__class__') }}", "No filter named 'attr'"),
         ("{{ lipsum(10000) }}", "'lipsum' is undefined"),
         ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "nested too deeply"),
-        ("{{ 1 // 0 }}", "fails: ZeroDivisionError"),
+        ("{{ 1 // 0 }}", "fails: "),
         ("  ", "is empty"),
         ("a\x02b", "control characters"),
         ("a" * 300_000, "at most 262,144"),

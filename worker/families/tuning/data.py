@@ -53,7 +53,8 @@ class TunedData(Data):
         together = params.packing and not self.pairs
         self.windows = self._packed(self.train_rows, together=together)
         self.val_windows = self._packed(self.val_rows, together=together)
-        self.steps_per_epoch = -(-len(self.windows) // params.batch_size)
+        self.batch_size = params.batch_size * (2 if self.pairs else 1)
+        self.steps_per_epoch = -(-len(self.windows) // self.batch_size)
         self.total_steps = params.steps or params.epochs * self.steps_per_epoch
         self.eval_every = min(params.eval_every, self.total_steps)
         each = 2 if self.pairs else 1
@@ -133,14 +134,14 @@ class TunedData(Data):
         rng = np.random.default_rng([self.params.seed, 3, epoch])
         count = len(self.windows)
         drawn = self._rows_of(rng.permutation(count // 2)) if self.pairs else rng.permutation(count)
-        size = self.params.batch_size
+        size = self.batch_size
         filled = np.full(self.steps_per_epoch * size, -1, np.int64)
         filled[:count] = drawn
         return filled.reshape(self.steps_per_epoch, size)
 
     def train(self, start_step: int) -> tf.data.Dataset:
         """(x, y, weight) as TunedDecoder takes them."""
-        shape = (self.params.batch_size, self.params.context)
+        shape = (self.batch_size, self.params.context)
         orders: dict[int, np.ndarray] = {}
 
         def read(step: np.int64) -> tuple[np.ndarray, ...]:
@@ -155,7 +156,8 @@ class TunedData(Data):
     @property
     def eval_size(self) -> int:
         """Windows of a validation batch."""
-        return min(self.params.at_once or self.params.batch_size, len(self.val_windows) + len(self.val_windows) % 2)
+        each = 2 if self.pairs else 1
+        return min(each * (self.params.at_once or self.params.batch_size), len(self.val_windows))
 
     def validation_numbers(self) -> Iterator[np.ndarray]:
         """Numbers of the windows of each validation batch, the last filled up with -1."""

@@ -143,7 +143,7 @@ def build_tuned(params: Any, config: DecoderConfig, folder: Path, pairs: bool) -
     With adapters all else is fixed, and in the type of the arithmetic: half the memory in bfloat16.
     """
     options: dict[str, Any] = {
-        "at_once": params.at_once,
+        "at_once": params.at_once * (2 if pairs else 1),
         "beta": params.beta if pairs else 0.0,
         "rematerialise": params.rematerialise,
     }
