@@ -29,7 +29,7 @@ from celery import Celery
 
 from benchmarks.eta_jobs import Data, Wanted, generations, trainings
 from benchmarks.eta_judging import judge
-from shared.jobs.job import Job, State
+from shared.jobs.job import Attempt, Job, State
 from shared.jobs.keys import Keys
 from shared.jobs.pins import pin
 from shared.jobs.queues import Looked, look_around
@@ -97,6 +97,7 @@ class Run:
         self._changes: list[list[Any]] = self._kept["changes"]  # of the logs of costs, in order
         self._costs: dict[str, list[str]] = {key: texts for key, texts in self._changes}  # noqa: C416  the types say more
         self._submitted: list[Wanted] = []
+        self._attempts: dict[tuple[str, int], Attempt] = {}  # the record of an ended job may hold the newest alone
 
     def _done(self, kind: str) -> int:
         """Jobs of a kind that pieces before this one have carried out."""
@@ -122,7 +123,11 @@ class Run:
 
     def _recording(self) -> dict[str, Any]:
         """All until now."""
-        jobs = [self._here.store.get(wanted.id) for wanted in self._submitted]  # with all their attempts
+        jobs = self._here.store.get_many([wanted.id for wanted in self._submitted])
+        for job in jobs:
+            here = {attempt.number: attempt for attempt in job.attempts}
+            seen = {number: attempt for (id, number), attempt in self._attempts.items() if id == job.id}
+            job.attempts = [attempt for _, attempt in sorted((seen | here).items())]
         seconds, load = round(time.monotonic() - self._began), os.getloadavg()[0]
         return {
             "pieces": [
@@ -193,7 +198,9 @@ class Run:
             fault_thread.join()
 
     def _unfinished(self) -> list[Job]:
-        return [j for j in self._here.store.get_many([w.id for w in self._submitted]) if not j.state.terminal]
+        jobs = [j for j in self._here.store.get_many([w.id for w in self._submitted]) if not j.state.terminal]
+        self._attempts |= {(job.id, attempt.number): attempt for job in jobs for attempt in job.attempts}
+        return jobs
 
     def _models(self) -> dict[str, Any]:
         """The first model of each recipe that generations use, once there are all."""
