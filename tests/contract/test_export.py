@@ -29,7 +29,7 @@ from tests.support.tiny_pictures import png, tiny_pictures
 from worker.context import Context
 from worker.families.images.exporting import resize
 from worker.families.images.pixels import to_pixels
-from worker.generation.generator import WarmModels, run_generate
+from worker.generation.generator import WarmModel, WarmModels, run_generate
 from worker.recipe import code_of, optional
 from worker.training.trainer import run_train
 
@@ -149,9 +149,11 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [PROMPTS[0]]
             wanted = {"prompt": PROMPTS[0], "temperature": 0, "max_tokens": 40}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        kept = next(iter(warm._kept.values()))
+        assert isinstance(kept, WarmModel)
         made[recipe] = SimpleNamespace(
             job=job, result=result, dataset=dataset, folder=unpacked, service=service, model=get_model(volume, job.id),
-            held=next(iter(warm._kept.values())).loaded, names=_first_column(outputs[0]),
+            held=kept.loaded, names=_first_column(outputs[0]),
         )  # fmt: skip
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     away = tmp_path_factory.mktemp("away")

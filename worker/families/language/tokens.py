@@ -41,9 +41,10 @@ class BaseVocabulary:
 
 
 class _Stream:
-    """Holds back what is no whole character yet."""
+    """Holds back what is no whole character yet. No token ends a text for it."""
 
     def __init__(self, tokenizer: Tokenizer):
+        self.ended, self.beyond = False, 0
         self._tokenizer, self._stream = tokenizer, DecodeStream(skip_special_tokens=True)
 
     def feed(self, tokens: np.ndarray, *, last: bool = False) -> str:
