@@ -65,7 +65,7 @@ def test_texts_in_one_row_do_not_see_each_other(name: str, tmp_path: Path) -> No
     assert np.abs(together - np.concatenate(apart)).max() < 1e-5
 
 
-@pytest.mark.parametrize("time", [1, 64, 65, 257, 600, 699])
+@pytest.mark.parametrize("time", [2, 64, 65, 257, 600, 699])  # of one alone Keras warns that its softmax is 1
 def test_a_long_prompt_that_is_read_in_parts_gives_what_the_whole_model_gives(time: int, tmp_path: Path) -> None:
     base = import_base(Volume(tmp_path / "volume"), files_of("gemma3"), name="tiny", source="a test")
     model = Decoder(base.config.model_copy(update={"context": 700}))
