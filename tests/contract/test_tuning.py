@@ -11,12 +11,14 @@ import keras
 import tensorflow as tf
 
 from shared.bases.importer import import_base
+from shared.errors import RecipeFailed
 from shared.jobs.job import InputRef
 from shared.recipes.base import validate_params
 from shared.recipes.finetune_lm import SPEC
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
 from tests.support.tiny_bases import NAMES, expected_of, put_base
+from worker.artifacts import Files
 from worker.context import Context
 from worker.families.language.network import Decoder
 from worker.families.language.weights import assign_base
@@ -25,8 +27,9 @@ from worker.families.tuning.exporting import export_tuned
 from worker.families.tuning.measuring import aside, base_measured, forgotten, measure
 from worker.families.tuning.network import fixed_of
 from worker.families.tuning.vocabulary import BaseVocabulary, reader_from
+from worker.generation.decode.sampling import Sampling
 from worker.inputs import open_inputs
-from worker.recipe import build_model, code_of
+from worker.recipe import build_model, code_of, optional
 
 pytestmark = pytest.mark.timeout(400)
 SHORT = {"precision": "float32", "context": 96, "batch_size": 4}
@@ -178,3 +181,22 @@ def test_everything_that_learns_is_measured_beside_a_base_built_once_more(volume
     assert fixed_of(made.model) == []
     base, own = base_measured(made.model, made.data), measure(made.model, made.data)
     assert base.loss == pytest.approx(own.loss, rel=1e-5)
+
+
+def test_a_base_answers_as_it_came_and_has_no_other_beside_it(volume, tmp_path):
+    base = open_inputs({"base": put_base(volume, "qwen3")}, Context(volume=volume))["base"]
+    open_base = optional(code_of(SPEC), "open_base")
+    assert open_base is not None
+    answerer, expected = open_base(base), expected_of("qwen3")
+
+    def asked(**values):
+        given = {"max_tokens": 12, "temperature": 0, "seed": 1, **values}
+        return validate_params(SPEC.use("generate").params, given)
+
+    sampling = Sampling.same(1, asked(prompt="x"))
+    (piece,) = answerer._engine.decode(np.array(expected.prompt, np.int32), 12, sampling)
+    assert piece[0].tolist() == expected.greedy[:12]
+    (text,) = answerer.generate(asked(prompt="x", system="Be brief."), Context(), Files(tmp_path)).outputs
+    assert text.kind == "text" and text.prompt == "x"
+    with pytest.raises(RecipeFailed, match="leave base out"):
+        answerer.generate(asked(prompt="x", base=True), Context(), Files(tmp_path))

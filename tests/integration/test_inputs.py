@@ -225,7 +225,7 @@ def test_recipes_tell_their_roles_uses_and_criterion(call):
         assert [i["role"] for i in recipe["inputs"]] == [i.role for i in spec.inputs_of("train")]
         assert recipe["uses"].keys() == spec.uses.keys() and recipe["verb"] == spec.verb
         assert recipe["uses"]["batch"]["inputs"][0] == {
-            "role": "model", "title": "Model", "help": "", "formats": [], "recipes": [name], "bases": [],
+            "role": "model", "title": "Model", "help": "", "formats": [], "recipes": [name], "bases": list(spec.bases),
             "required": True,
         }  # fmt: skip
         assert recipe["uses"]["batch"]["params"]["properties"].keys() == spec.uses["batch"].params.model_fields.keys()
