@@ -68,6 +68,7 @@ class FormField:
     kinds: tuple[str, ...] = ()
     many: bool = False
     columns: list[ColumnChoice] | None = None
+    parted: bool = True  # whether the dataset chosen has columns at all
     cells: list[Cell] | None = None
     accepts: tuple[str, ...] = ()
     most_files: int = 1
@@ -173,6 +174,7 @@ def build_form(
         item.path_prefix = path_prefix
         if item.widget == "column" and item.role in (columns or {}):
             item.columns = _choices(item, (columns or {})[item.role], _as_list(given.get(item.name)))
+            item.parted = bool((columns or {})[item.role])
         elif item.widget == "files":
             item.files = [found for one in _as_list(given.get(item.name)) if (found := find_file(one))]
     rest = []

@@ -62,12 +62,14 @@ def most_bytes() -> str:
 def examples(formats: tuple[str, ...] = (), recipe: str = "", *, fill: bool = False) -> list[dict[str, Any]]:
     """Datasets that need no upload, of the formats where some are named: name, title, format, recipe, params.
 
-    recipe: those meant for it, where there are some, else all. fill: with the params that its training needs.
+    recipe: those meant for it, where there are some, else those that any training can use without a param of its own. fill: with
+    the params that its training needs.
     """
     fitting = [example for example in list_examples() if not formats or example["format"] in formats]
-    meant = [example for example in fitting if example["recipe"] == recipe]
+    meant = [example for example in fitting if not recipe or example["recipe"] == recipe]
+    others = [example for example in fitting if not example_params(example["name"])]
     return [
-        {**example, "params": example_params(example["name"]) if fill and meant else {}} for example in meant or fitting
+        {**example, "params": example_params(example["name"]) if fill and meant else {}} for example in meant or others
     ]
 
 
