@@ -93,6 +93,7 @@ def contents(root: Path) -> dict[str, tuple[str, int, int]]:
 def test_what_was_backed_up_comes_back_byte_for_byte_with_modes_and_times(filled, key_text, tmp_path):
     made = back_up(filled, tmp_path / "backups" / "one")
     before = contents(filled.root)
+    del before["imports"]  # what lies there is no part of a backup
     restored = Volume(tmp_path / "elsewhere")
     copied = restore(tmp_path / "backups" / "one", restored)
     assert contents(restored.root) == before
