@@ -71,6 +71,10 @@ def visit(chromium, site) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.on("pageerror", lambda error: broken.append(str(error)))
         page.goto(path)
+        if script:
+            page.wait_for_selector(
+                "html[data-ready]", state="attached"
+            )  # what is pressed before is sent without a script
         return page
 
     yield open_page

@@ -84,6 +84,15 @@ def test_a_checkpoint_that_has_no_name_is_asked_again_by_enter(visit, site, trai
     assert site.store.get(sent.value.json()["id"]).inputs["model"].checkpoint == ref
 
 
+def test_pressed_before_the_script_is_there_it_asks_the_same_checkpoint(visit, site, trained):
+    ref, _ = trained
+    before = _asked(site, InputRef(checkpoint=ref)).id
+    page = visit(f"/jobs/{before}", script=False)
+    page.get_by_role("form", name="What if").get_by_label("年龄").press("Enter")
+    page.wait_for_url(lambda url: before not in url)
+    assert site.store.get(page.url.rsplit("/", 1)[1]).inputs["model"].checkpoint == ref
+
+
 def test_a_wrong_cell_is_said_where_it_stands_in_the_large_form(visit, trained):
     ref, _ = trained
     page = visit(f"/jobs/new?kind=generate&source={ref.job_id}/{ref.attempt}/{ref.step}")

@@ -36,9 +36,12 @@ tickClocks();
 setInterval(tickTimes, 5000);
 
 const main = document.querySelector("main");
-if (document.querySelector("[data-job]")) import("./job.js").then((page) => page.start());
-else if (main.dataset.refreshS) startLive(Number(main.dataset.refreshS));
-const on = (selector, script) => { if (document.querySelector(selector)) import(script).then((page) => page.start()); };
+const started = [];
+const on = (selector, script) => {
+  if (document.querySelector(selector)) started.push(import(script).then((page) => page.start()));
+};
+on("[data-job]", "./job.js");
+if (!started.length && main.dataset.refreshS) startLive(Number(main.dataset.refreshS));
 on("[data-form], [data-try]", "./form.js");
 on("[data-inputs]", "./picking.js");
 on("[data-expected]", "./expected.js");
@@ -46,3 +49,5 @@ on("[data-files]", "./files.js");
 on("[data-upload]", "./upload.js");
 on("[data-try]", "./try.js");
 on(".outs, [data-live], [data-try]", "./outputs.js");
+// Until then a form is sent as it is without a script.
+Promise.all(started).then(() => { document.documentElement.dataset.ready = ""; });
