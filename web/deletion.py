@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shared.bases import manifest as bases
@@ -71,13 +71,7 @@ def delete_dataset(services: Services, dataset_id: str) -> None:
     Raises NotFound, and Conflict while a job that has not ended needs it, or a model that cannot be built without it.
     """
     access.dataset(dataset_id)
-    if needing := why_not_dataset(services, dataset_id):
-        raise Conflict(needing)
-    gone = manifest.delete_dataset(
-        services.volume, dataset_id, unless=lambda aside: bool(_needing_folder(services, aside, dataset_id=dataset_id))
-    )
-    if not gone:
-        raise Conflict(f"dataset {dataset_id} was needed at this very moment: try again")
+    _delete_folder(services, services.volume.dataset_dir(dataset_id), manifest.delete_dataset, dataset_id=dataset_id)
 
 
 def why_not_base(services: Services, base_id: str) -> str:
@@ -88,13 +82,15 @@ def why_not_base(services: Services, base_id: str) -> str:
 def delete_base(services: Services, base_id: str) -> None:
     """Remove a base model. Raises NotFound, and Conflict while a job that has not ended, or a model built upon it, needs it."""
     access.base(base_id)
-    if needing := why_not_base(services, base_id):
+    _delete_folder(services, services.volume.base_dir(base_id), bases.delete_base, base_id=base_id)
+
+
+def _delete_folder(services: Services, folder: Path, delete: Callable[..., bool], **which: str) -> None:
+    """Remove a dataset or a base that nobody needs, asked again once it is out of sight. which: as models_upon has it."""
+    if needing := _needing_folder(services, folder, **which):
         raise Conflict(needing)
-    gone = bases.delete_base(
-        services.volume, base_id, unless=lambda aside: bool(_needing_folder(services, aside, base_id=base_id))
-    )
-    if not gone:
-        raise Conflict(f"base model {base_id} was needed at this very moment: try again")
+    if not delete(services.volume, folder.name, unless=lambda aside: bool(_needing_folder(services, aside, **which))):
+        raise Conflict(f"{folder.name} was needed at this very moment: try again")
 
 
 def _needing_folder(services: Services, folder: Path, **which: str) -> str:

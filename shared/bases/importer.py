@@ -19,7 +19,7 @@ from shared.bases.weights_file import WEIGHTS, write_weights
 from shared.datasets.allowance import alone, refuse_beyond
 from shared.datasets.manifest import content_id
 from shared.datasets.receiving import clean_name
-from shared.errors import BaseInvalid, Conflict, NotFound
+from shared.errors import BaseInvalid, Conflict
 from shared.jobs.job import utc_now
 from shared.volume.volume import Volume, staging
 
@@ -61,7 +61,7 @@ def import_base(
             for path in staging.list_files(stage.path)
         ]
         base_id = content_id(owner, f"base {found.family.name} {found.config.model_dump_json()}", entries)
-        if there := _intact(volume, base_id):
+        if there := staging.intact(volume.base_dir(base_id), lambda: get_base(volume, base_id)):
             return ImportedBase(**dict(there), new=False)
         meta = _manifest(found, entries) | {"id": base_id, "name": clean_name(name), "owner": owner, "source": source}
         new = False
@@ -99,17 +99,3 @@ def _manifest(found: Found, entries: list[dict]) -> dict:
         "has_template": bool(found.template),
         "notes": found.notes,
     }
-
-
-def _intact(volume: Volume, base_id: str) -> Base | None:
-    """The base if it is there, whole. A damaged one is taken away: the import replaces it."""
-    folder = volume.base_dir(base_id)
-    try:
-        found = get_base(volume, base_id)
-        if staging.verify(folder):
-            return found
-    except NotFound:
-        pass
-    with contextlib.suppress(FileNotFoundError):
-        staging.remove(folder)
-    return None

@@ -18,7 +18,7 @@ from shared.datasets.formats.base import Format, HasLimits, Options, Received
 from shared.datasets.manifest import DatasetManifest, content_id, get_dataset
 from shared.datasets.problems import refuse
 from shared.datasets.receiving import Look, clean_name, receive
-from shared.errors import Conflict, InvalidParams, NotFound, Problem
+from shared.errors import Conflict, InvalidParams, Problem
 from shared.jobs.job import utc_now
 from shared.volume.volume import Volume, staging
 
@@ -68,7 +68,7 @@ def import_dataset(
         arranged = chosen.arrange(received, target, limits, wanted)
         entries = _entries(target, arranged.digests)
         dataset_id = content_id(owner, chosen.name, entries)
-        if there := _intact(volume, dataset_id):
+        if there := staging.intact(volume.dataset_dir(dataset_id), lambda: get_dataset(volume, dataset_id)):
             return _told(there, new=False)  # was looked at when it came first
         size = sum(entry["size"] for entry in entries)
         refuse_beyond(volume, owner, dataset_id, size, limits.max_dataset_bytes_per_owner)  # before anything is decoded
@@ -123,20 +123,6 @@ def checked_options(format: Format, options: Mapping[str, Any]) -> Options:
 
 def _told(dataset: DatasetManifest, *, new: bool) -> Imported:
     return Imported(**dict(dataset), new=new)
-
-
-def _intact(volume: Volume, dataset_id: str) -> DatasetManifest | None:
-    """The dataset if it is there, whole. A damaged one is taken away: the upload replaces it."""
-    folder = volume.dataset_dir(dataset_id)
-    try:
-        found = get_dataset(volume, dataset_id)
-        if staging.verify(folder):
-            return found
-    except NotFound:
-        pass
-    with contextlib.suppress(FileNotFoundError):
-        staging.remove(folder)
-    return None
 
 
 def _entries(target: Path, digests: dict[str, str]) -> list[dict[str, Any]]:

@@ -12,10 +12,12 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from shared.errors import Conflict, VolumeFull
+from shared.errors import Conflict, NotFound, VolumeFull
 from shared.ids import new_id
+
+Found = TypeVar("Found")
 
 MANIFEST = "manifest.json"
 STAGING_PREFIX = ".tmp-"
@@ -198,6 +200,22 @@ def verify(folder: Path, look: Callable[[], None] = lambda: None) -> bool:
         )
     except (OSError, ValueError):  # ValueError: a NUL in a damaged manifest's path
         return False
+
+
+def intact(folder: Path, read: Callable[[], Found]) -> Found | None:
+    """What is published in a folder, if it is there and whole. What is damaged is taken away: who asks publishes it anew.
+
+    read: gives it, or raises NotFound.
+    """
+    try:
+        found = read()
+        if verify(folder):
+            return found
+    except NotFound:
+        pass
+    with contextlib.suppress(FileNotFoundError):
+        remove(folder)
+    return None
 
 
 def remove(folder: Path, *, unless: Callable[[Path], bool] = lambda aside: False) -> bool:

@@ -9,13 +9,14 @@ from werkzeug.wrappers import Response
 from shared.bases.families import FAMILIES, family_title
 from shared.bases.manifest import Base
 from shared.bases.receiving import list_laid
-from shared.errors import ClientError, Conflict, NotFound, Problem
+from shared.errors import ClientError, Problem
 from shared.jobs.models import Model
 from shared.recipes import RECIPES, RecipeSpec
 from web import access
 from web.api.bases import take_base, take_laid
 from web.deletion import NO_MORE, delete_base, why_not_base
 from web.job_inputs import recipes_for
+from web.pages.deleting import delete_listed
 from web.pages.formatting import size
 from web.pages.reach import pages, services, settings, volume
 
@@ -105,10 +106,4 @@ def _taken(take: Any) -> Response | tuple[str, int]:
 @pages.post("/bases/<base_id>/delete")
 def remove_base(base_id: str) -> Response:
     """Delete a base model unless something needs it; one that is gone already is no error."""
-    try:
-        delete_base(services(), base_id)
-    except Conflict:
-        return redirect(url_for("pages.bases", refused=base_id))  # which says why
-    except NotFound:
-        pass
-    return redirect(url_for("pages.bases", done="deleted"))
+    return delete_listed(delete_base, base_id, "pages.bases")

@@ -6,7 +6,7 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from shared.errors import ClientError, Conflict, NotFound, Problem
+from shared.errors import ClientError, Problem
 from shared.jobs.models import Model
 from shared.jobs.record import source_key
 from shared.recipes import RECIPES, RecipeSpec
@@ -16,6 +16,7 @@ from web.api.models import ModelBody, name_checkpoint
 from web.deletion import NO_MORE, forget_model, why_not_model
 from web.forms import FormField, build_form
 from web.job_body import CheckpointChoice
+from web.pages.deleting import delete_listed
 from web.pages.job_inputs import Given, given
 from web.pages.judging import key_metrics
 from web.pages.reach import pages, services, store
@@ -119,10 +120,4 @@ def save_model() -> Response | tuple[str, int]:
 @pages.post("/models/<model_id>/delete")
 def delete_model(model_id: str) -> Response:
     """Forget a name; one that is gone already is no error."""
-    try:
-        forget_model(services(), model_id)
-    except Conflict:
-        return redirect(url_for("pages.models", refused=model_id))  # which says why
-    except NotFound:
-        pass
-    return redirect(url_for("pages.models", done="deleted"))
+    return delete_listed(forget_model, model_id, "pages.models")
