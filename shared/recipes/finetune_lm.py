@@ -256,7 +256,7 @@ SPEC = RecipeSpec(
         "export": Use(
             ExportParams,
             "Export",
-            help="A folder that Transformers loads, the adapters alone as PEFT loads them, and settings, as one zip.",
+            help="A folder that Transformers loads, GGUF files, the adapters alone as PEFT loads them, and settings, as one zip.",
         ),
     },
     source="LoRA: Hu et al. 2021, arXiv:2106.09685; DPO: Rafailov et al. 2023, arXiv:2305.18290; packing: Krell et al. 2021, "
