@@ -220,6 +220,9 @@ def test_models_upon_one_base_hold_it_once_and_answer_as_if_each_were_alone(volu
     disturb(alone.model)
     wanted = np.asarray(alone.model(prompt))
     other = opened(volume, weights="qwen3", rank=5, matrices=["q", "down"])
+    again = opened(volume, weights="qwen3", rank=2)
+    for (_, one), (_, same) in zip(adapted(alone.model), adapted(again.model), strict=True):
+        assert np.array_equal(one.a.numpy(), same.a.numpy())  # whether it was built first or upon another
     with_its_base = np.asarray(other.model(prompt))
     disturb(other.model)
     assert set(map(id, fixed_of(alone.model))) == set(map(id, fixed_of(other.model)))

@@ -190,19 +190,20 @@ class Decoder(keras.Model):
         super().__init__(name=name)
         self.config, self.dropout = config, dropout
         rows, width = config.vocabulary, config.width
-        self.tokens = _same(upon, "tokens") or layers.Embedding(rows, width, normal(), name="tokens")
+        first = normal()  # made in any case: what comes after it draws the same numbers with upon and without
+        self.tokens = _same(upon, "tokens") or layers.Embedding(rows, width, first, name="tokens")
         self.places = None
         if config.rotary is None:
-            self.places = _same(upon, "places") or layers.Embedding(config.context, width, normal(), name="places")
+            first = normal()
+            self.places = _same(upon, "places") or layers.Embedding(config.context, width, first, name="places")
         self.drop = layers.Dropout(dropout)
         there = [None] * config.layers if upon is None else upon.blocks
         self.blocks = [Block(config, i, dropout, matrix, block, name=f"block_{i}") for i, block in enumerate(there)]
         self.norm = _same(upon, "norm") or norm_of(config, "norm")
         self.head = None
         if not config.tied:
-            self.head = _same(upon, "head") or layers.Dense(
-                rows, use_bias=False, kernel_initializer=normal(), name="head"
-            )
+            first = normal()
+            self.head = _same(upon, "head") or layers.Dense(rows, use_bias=False, kernel_initializer=first, name="head")
 
     def build(self, shape: Any = None) -> None:
         stream = (None, None, self.config.width)
