@@ -12,7 +12,7 @@ from shared.errors import InvalidParams, NotFound, Problem, UnknownRecipe
 from shared.jobs.job import MODEL, START_FROM, JobRequest, utc_now
 from shared.jobs.presence import largest_memory
 from shared.recipes import get_recipe
-from shared.recipes.base import Foreseen, Given, Input, RecipeSpec, validate_params
+from shared.recipes.base import Foreseen, Given, Input, Params, RecipeSpec, validate_params
 from shared.recipes.shape import unlike
 from web import access
 from web.columns import check_columns
@@ -48,6 +48,8 @@ def look_into(services: Services, body: JobBody, *, retry_of: str | None = None)
     roles = _roles(spec, body, problems)
     found = finder.all(body.inputs, roles, spec.name, known) if spec and roles else FoundInputs()
     params, files = _params(spec, body, found.datasets, problems) if spec and roles else (body.params, [])
+    if spec and body.kind == GENERATE and MODEL in body.inputs and names_a_base(body.inputs[MODEL]):
+        problems += _of_trained(spec.params_model(body.kind, body.use), params)
     start = found.models.get(START_FROM)
     wrong = [problem.field.split(".")[1] for problem in problems if problem.field.startswith("params.")]
     if spec and start and (message := unlike(spec, start.params, params, without=wrong)):
@@ -158,6 +160,16 @@ def _params(
     if body.kind == TRAIN and valid is not None and needed <= datasets.keys() and not wrong_columns:
         problems += spec.check(valid, datasets)
     return params, files
+
+
+def _of_trained(model: type[Params], params: Mapping[str, Any]) -> list[Problem]:
+    """Params that mean nothing where a base is used as it came, and were given."""
+    return [
+        _problem(f"params.{name}", "is for models trained upon a base; this is the base itself: leave it out")
+        for name, field in model.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("trained")
+        if params.get(name, field.default) != field.default
+    ]
 
 
 def problems_of_params(kind: str, recipe: str, params: Any, use: str = "") -> list[Problem]:

@@ -200,7 +200,9 @@ class FinetuneGenerate(
         json_schema_extra=advanced("Chat"),
     )
     base: bool = Field(
-        False, description="Also answer by the base alone, to compare.", json_schema_extra={"short": True}
+        False,
+        description="Also answer by the base alone, to compare.",
+        json_schema_extra={"short": True, "trained": True},
     )
     seed: int = DrawnSeed("Same seed, same answer.")
 

@@ -31,10 +31,10 @@ class Taking:
     work: Callable[[Look], ImportedBase]
     close: Callable[[], None] = lambda: None
 
-    def __call__(self) -> ImportedBase:
-        """Carry it out, telling nobody how far it is."""
+    def __call__(self, look: Look = lambda done, of: None) -> ImportedBase:
+        """Carry it out."""
         try:
-            return self.work(lambda done, of: None)
+            return self.work(look)
         finally:
             self.close()
 
@@ -89,8 +89,8 @@ def take_base(field: str) -> Taking:
 def _taken(taking: Taking) -> Reply:
     """The answer to an import, told as it goes on to who asks for that."""
     if asked_to_tell():
-        response = told(taking.work, imported)
-        response.call_on_close(taking.close)
+        response = told(taking, imported)
+        response.call_on_close(taking.close)  # also of one that nobody has read
         return response
     return imported(taking())
 
