@@ -29,18 +29,19 @@ params.model.path = path
 params.n_ctx, params.n_parallel, params.warmup = 2048, 1, False
 params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
 server = xllamacpp.Server(params)
-asked = {"prompt": prompt, "n_predict": written, "temperature": 0, "top_k": 1, "ignore_eos": True, "return_tokens": True,
-         "cache_prompt": False, "repeat_penalty": 1.0}
-answered = server.handle_completions(asked)
-answered = json.loads(answered) if isinstance(answered, str) else answered
-body = json.dumps({"content": page, "add_special": False, "parse_special": True}).encode()
-request = urllib.request.Request(server.listening_address + "/tokenize", body, {"Content-Type": "application/json"})
-tokens = json.load(urllib.request.urlopen(request))["tokens"]
-print("RESULT" + json.dumps({"tokens": answered["tokens"], "page": tokens}))
+def asked(place, body):
+    url, kind = server.listening_address + place, {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), kind)
+    return json.load(urllib.request.urlopen(request))["tokens"]
+tokens = asked("/completion", {"prompt": prompt, "n_predict": written, "temperature": 0, "top_k": 1, "ignore_eos": True,
+                               "return_tokens": True, "cache_prompt": False})
+print("RESULT" + json.dumps({"tokens": tokens, "page": asked("/tokenize", {"content": page, "parse_special": True})}))
 """
 
 
 def main(gguf: Path, python: str) -> None:
+    import keras
+
     from shared.bases.importer import import_base
     from shared.recipes.base import validate_params
     from shared.recipes.finetune_lm import SPEC
@@ -58,6 +59,7 @@ def main(gguf: Path, python: str) -> None:
         base = import_base(volume, {gguf.name: gguf}, name="SmolLM2", source="a benchmark")
         opened = OpenInput(volume.base_dir(base.id), base=base, hash=base.id)
         params = validate_params(SPEC.train_params, {"precision": "float32"})
+        keras.utils.set_random_seed(0)
         model = build_tuned(params, base.config, opened.folder, False)
         random = np.random.default_rng(0)
         for _, layer in adapted(model):
@@ -74,8 +76,10 @@ def main(gguf: Path, python: str) -> None:
             again = import_base(volume, {path.name: path}, name=packed, source="a benchmark")
             of_ours = build_base("float32", OpenInput(volume.base_dir(again.id), base=again, hash=again.id))
             asked = json.dumps([str(path), prompt.tolist(), WRITTEN, page])
-            done = subprocess.run([python, "-c", PEER], input=asked, stdout=subprocess.PIPE, text=True, check=True)
-            line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
+            done = subprocess.run([python, "-c", PEER], input=asked, capture_output=True, text=True, check=False)
+            line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
+            if line is None:
+                sys.exit(f"llama.cpp did not answer:\n{done.stderr[-3000:]}")
             there = json.loads(line.removeprefix("RESULT"))
             ours, theirs = greedy(of_ours, prompt), there["tokens"][:WRITTEN]
             same, parted = alike(wanted, ours), there["page"] == numbered

@@ -168,7 +168,7 @@ def build_base(precision: str, opened: OpenInput, *, at_once: int = 0) -> TunedD
         keras.config.set_dtype_policy(before)
 
 
-_upon: dict[
+UPON: dict[
     tuple[str, str], "weakref.WeakSet[TunedDecoder]"
 ] = {}  # (base's folder, type): models of this process upon it
 
@@ -179,7 +179,7 @@ def _narrow(config: DecoderConfig, matrix: Adapting, folder: Path, **options: An
     What of it does not learn is shared with every other one upon the same base in this process: a base is loaded once.
     """
     before = keras.config.dtype_policy()
-    alike = _upon.setdefault((str(folder), before.compute_dtype), weakref.WeakSet())
+    alike = UPON.setdefault((str(folder), before.compute_dtype), weakref.WeakSet())
     there = next(iter(alike), None)
     keras.config.set_dtype_policy(before.compute_dtype)
     try:
