@@ -4,7 +4,7 @@ Two bases: SmolLM2-135M-Instruct from its GGUF file, and one of GPT-2's shape (1
 process of its own: data are read, some steps taken, the base and the result evaluated, samples written. Told: the highest of
 anonymous memory (RssAnon). Fails when one is further from what was foretold than a fifth.
 
-    python -m benchmarks.tuning_memory SMOLLM2_GGUF [--only lora] [--steps 6]
+    python -m benchmarks.tuning_memory SMOLLM2_GGUF [--only lora] [--base GPT-2] [--steps 6]
 """
 
 import argparse
@@ -37,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gguf", type=Path)
     parser.add_argument("--only", default="", help="cases that hold this text")
+    parser.add_argument("--base", default="", help="bases whose name holds this text")
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     flags = parser.parse_args()
@@ -61,7 +62,7 @@ def main() -> None:
             data = import_dataset(volume, Limits(), [(text.name, file)])
         for name, base in bases.items():
             for title, params in CASES.items():
-                if flags.only not in title:
+                if flags.only not in title or flags.base not in name:
                     continue
                 asked = {"volume": folder, "base": base.id, "data": data.id, "params": params | {"steps": flags.steps}}
                 command = [
