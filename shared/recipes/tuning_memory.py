@@ -50,7 +50,7 @@ def _activations(params: Any, config: DecoderConfig, tokens: int, narrow: int) -
     stream = 6 * config.width * narrow + 4 * config.width * 4  # norms calculate in float32
     attention = (3 * queries + 4 * keys) * narrow
     inner = (4 if config.gated else 2) * config.inner * narrow
-    scores = config.heads * params.context * (2 * 4 + 2 * narrow)
+    scores = config.heads * params.context * (4 + 2 * narrow)  # shares in float32 and as they are used
     block = tokens * (stream + attention + inner + scores)
     if params.rematerialise:
         return config.layers * tokens * config.width * narrow + 2 * block
