@@ -161,8 +161,8 @@ def test_kinds_of_columns_as_a_training_needs_them(volume):
     ]
     dataset = table(volume, "\n".join(lines))
     assert kinds_of(dataset) == {
-        "key": "id", "userId": "id", "age": "number", "city": "category", "name": "text", "remark": "category",
-        "when": "date", "same": "constant", "none": "empty", "n": "id",
+        "key": "id", "userId": "number", "age": "number", "city": "category", "name": "text", "remark": "category",
+        "when": "date", "same": "constant", "none": "empty", "n": "number",
     }  # fmt: skip
     city = described(dataset, "city")
     assert (city.distinct, next(iter(city.values.items()))) == (3, ("Rome", 34))
@@ -173,6 +173,12 @@ def test_kinds_of_columns_as_a_training_needs_them(volume):
     assert described(dataset, "when").low == "2020-01-01T00:00:00Z"
     assert warned(dataset)["id_like"] == ["key", "userId", "n"]
     assert warned(dataset)["constant"] == ["same"] and warned(dataset)["empty"] == ["none"]
+
+
+def test_east_asian_texts_are_no_ids_though_no_spaces_part_their_words(volume):
+    lines = [f"第{i}次来这家店，房间很大，早餐不错,张{i}三" for i in range(20)]
+    dataset = table(volume, "\n".join(["评论,名字", *lines]))
+    assert kinds_of(dataset) == {"评论": "text", "名字": "id"}
 
 
 def test_a_thousand_columns_are_taken(volume):

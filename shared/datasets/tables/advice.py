@@ -90,9 +90,10 @@ def _of_column(column: ColumnReport, rows: int) -> Iterator[Warned]:
         shown = column.examples[0] if column.examples else ""
         message = f"Column {name!r} is {shown!r} in every row that has a value: there is nothing to learn from it."
         yield Warned(code="constant", column=name, message=message)
-    elif column.kind == "id":
+    elif column.id_like:
         message = (
-            f"Column {name!r} has another value in nearly every row, like an id: no feature, it is learnt by heart."
+            f"Column {name!r} has another value in nearly every row, like an id: no feature, it is learnt by heart. "
+            "It is left out unless you choose it."
         )
         yield Warned(code="id_like", column=name, message=message)
     if column.kind != "empty" and column.missing >= _MANY_MISSING * rows:
