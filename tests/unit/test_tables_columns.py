@@ -65,6 +65,21 @@ def test_dates_of_every_usual_style_are_the_same_moments(volume, written):
     assert values == NOW and kinds_of(dataset)["x"] == "date" and "ambiguous_dates" not in warned(dataset)
 
 
+def test_moments_with_a_zone_are_kept_in_utc_and_said_and_some_without_one_are_warned_of(volume):
+    dataset, values = cells(volume, *[f"2024-01-{day:02}T23:00:00+08:00" for day in range(1, 9)])
+    assert values[0] == datetime(2024, 1, 1, 15)
+    assert "moments of x with a time zone (8) are kept in UTC" in dataset.notes
+    assert "some_zones" not in warned(dataset)
+    dataset, values = cells(volume, *["2024-01-01T23:00:00Z"] * 3, "2024-01-02 23:00:00 +08:00", "2024-01-03T23:00:00")
+    assert values[-2:] == [datetime(2024, 1, 2, 15), datetime(2024, 1, 3, 23)]
+    assert (
+        "moments of x with a time zone (4) are kept in UTC; 1 have no time zone and are taken as UTC" in dataset.notes
+    )
+    assert warned(dataset)["some_zones"] == ["x"]
+    plain, _ = cells(volume, *[f"2024-01-{day:02}T23:00:00" for day in range(1, 9)])
+    assert not any("zone" in note for note in plain.notes)
+
+
 def test_times_are_kept(volume):
     _, values = cells(volume, "1/31/2020 3:04 PM", "1/31/2020 12:30 PM", "1/1/2020 0:05 AM")
     assert values == [datetime(2020, 1, 31, 15, 4), datetime(2020, 1, 31, 12, 30), datetime(2020, 1, 1, 0, 5)]

@@ -107,6 +107,7 @@ class TableFormat:
             "ambiguous_numbers": {
                 n: "comma" if k.comma else "point" for n, k in kinds.items() if k.ambiguous and k.stored == "number"
             },
+            "some_zones": {n: [k.zoned, k.zoneless] for n, k in kinds.items() if k.zoned and k.zoneless},
             "mixed": {n: (round(k.odd_share, 4), k.odd) for n, k in kinds.items() if k.odd},
         }
         return Arranged(notes=notes + taken.notes, kept=kept)
