@@ -103,6 +103,17 @@ def test_a_port_that_is_none_is_told_by_the_command_line(capsys, tmp_path, monke
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("line", ["backup copy", "reindex"])
+def test_an_installation_that_nobody_named_is_not_taken_for_the_folder_one_stands_in(
+    capsys, tmp_path, monkeypatch, line
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TRAINYARD_DATA", raising=False)
+    code = main(line.split())
+    assert code == 2 and "no volume is named: give it by --data or TRAINYARD_DATA" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_params_on_a_command_line_name_what_is_no_file():
     with pytest.raises(ValueError, match="no such file"):
         params._paths("~nobody-of-this-name/x.png")
