@@ -53,7 +53,7 @@ def test_a_folder_of_texts_in_class_folders_is_a_table_of_labels(trainyard, tmp_
         and "1 text that cannot be used left out" in out
     )
     code, shown, _ = trainyard("datasets", "preview", _id(out))
-    assert code == 0 and "8 rows, 2 columns" in shown and "坏的第3篇" in shown
+    assert code == 0 and "8 rows" in shown and "坏的第3篇" in shown
     assert trainyard("datasets", "delete", _id(out))[0] == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from shared.datasets.manifest import DatasetManifest
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.recipes import forecaster, tabular
-from shared.recipes.base import Params
+from shared.recipes.base import Params, validate_params
 from shared.recipes.fields import Column
 from shared.volume.volume import Volume
 from tests.support.uploads import load
@@ -118,6 +118,6 @@ def test_a_column_that_counts_up_may_be_told_all_the_same(tmp_path):
         (tabular.SPEC, {"target": "x", "features": ["visits"]}),
     ):
         assert check_columns(spec.train_params, values, datasets) == []
-        assert spec.check is not None and spec.check(spec.train_params(**values), datasets) == []
-    unasked, notes = tabular.features_of(tabular.SPEC.train_params(target="x"), counted.report)
+        assert spec.check is not None and spec.check(validate_params(spec.train_params, values), datasets) == []
+    unasked, notes = tabular.features_of(validate_params(tabular.SPEC.train_params, {"target": "x"}), counted.report)
     assert unasked == ["day"] and notes == ["not learnt from, another value in nearly every row: visits"]
