@@ -45,7 +45,9 @@ def test_what_others_showed_holds_for_other_lengths_and_another_patience():
 def test_those_that_went_to_their_end_say_nothing_stops_before():
     never = [ended(20, 2)] * 12
     assert sum(f == 1 for f in fractions(never, asked(20, 2), DRAWS)) > 85
-    assert min(f for f in fractions(never, asked(200, 2), DRAWS) if f > 0.05) < 1  # but of far longer ones they cannot know
+    assert (
+        min(f for f in fractions(never, asked(200, 2), DRAWS) if f > 0.05) < 1
+    )  # but of far longer ones they cannot know
 
 
 def test_evaluations_that_bring_nothing_better_bring_the_stop_nearer():
