@@ -58,8 +58,10 @@ def test_a_training_in_which_every_label_is_masked_is_not_queued(client, body, v
 
 
 def test_a_training_that_no_worker_has_the_memory_for_is_refused_in_form_and_api(client, body, store):
-    info = {"id": "small", "host": "here", "pid": 1, "device": "cpu", "queues": ["train"], "since": datetime.now(UTC)}
-    store.presence.announce(WorkerInfo(**info, memory_bytes=10**9))
+    small = WorkerInfo(
+        id="small", host="here", pid=1, device="cpu", queues=["train"], since=datetime.now(UTC), memory_bytes=10**9
+    )
+    store.presence.announce(small)
     refused = client("POST", "/api/v1/jobs", json=body)
     assert refused.status_code == 422
     (problem,) = refused.json["problems"]
@@ -67,5 +69,5 @@ def test_a_training_that_no_worker_has_the_memory_for_is_refused_in_form_and_api
     fields = {"kind": "train", "recipe": "finetune_lm", "params.context": "100"}
     fields |= {f"inputs.{role}": found for role, found in body["inputs"].items()}
     assert "the largest worker there is has 1.0 GB" in client("POST", "/jobs/new", data=fields).get_data(as_text=True)
-    store.presence.announce(WorkerInfo(**info | {"id": "large"}, memory_bytes=10**10))
+    store.presence.announce(small.model_copy(update={"id": "large", "memory_bytes": 10**10}))
     assert client("POST", "/api/v1/jobs", json=body).status_code == 202

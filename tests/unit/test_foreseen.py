@@ -1,6 +1,7 @@
 """What a fine-tuning will learn from is told before it is queued, and what can teach nothing is refused."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -155,7 +156,7 @@ def test_a_look_ends_in_time_and_says_so(volume, monkeypatch):
 
 
 def test_what_does_not_fit_is_refused_with_what_would(volume):
-    asked = {"batch_size": 64, "context": 128}
+    asked: dict[str, Any] = {"batch_size": 64, "context": 128}
     assert foreseen(volume, CHATS, room=0, **asked).problems == []
     needed = sum(memory_bytes(validate_params(SPEC.train_params, asked), tiny_config(volume)).values())
     assert foreseen(volume, CHATS, room=needed, **asked).problems == []

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any
 
 import pytest
 from flask import Flask, jsonify
@@ -63,7 +64,7 @@ def test_a_reader_who_leaves_cancels_the_work(app):
     with app.test_request_context("/api/x", method="POST", headers={"Accept": f"{KIND}, application/json;q=0.9"}):
         assert asked_to_tell()
         response = told(work, lambda made: jsonify(made))
-        parts = iter(response.response)
+        parts: Any = iter(response.response)
         assert next(parts) == "\n" and json.loads(next(parts)) == {"done": 1, "of": 2}
         assert not ended.is_set()
         parts.close()
