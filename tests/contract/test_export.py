@@ -22,6 +22,8 @@ from shared.ids import new_id
 from shared.jobs.job import InputRef, Job, State, utc_now
 from shared.jobs.models import get_model
 from shared.outputs import Scores, Text, load_outputs
+from shared.recipes import get_recipe
+from shared.recipes.base import validate_params
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
@@ -223,6 +225,18 @@ def test_a_person_is_recommended_what_the_service_recommends(taken):
     (answer,) = taken["recommender_mf"].service
     assert [line[1] for line in lines] == [item.name for item in answer.items] and len(lines) > 2
     assert [float(line[2]) for line in lines] == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
+def test_a_newcomer_is_recommended_what_the_service_recommends(taken):
+    one, liked = taken["recommender_mf"], ["film 0", "film 2"]
+    service: Any = code_of(get_recipe("recommender_mf")).open_generator(
+        one.held.model, one.held.params, one.held.assets
+    )
+    asked = validate_params(get_recipe("recommender_mf").use("generate").params, {"liked": liked, "count": 4})
+    (answer,) = service.generate(asked, Context(), None)
+    told = tf.saved_model.load(str(one.folder / "saved_model")).newcomer(tf.constant(liked), tf.constant(4))
+    assert [name.decode() for name in told["items"].numpy()] == [item.name for item in answer.items]
+    assert told["values"].numpy() == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 
 def test_series_of_a_file_go_on_as_the_service_says(taken):

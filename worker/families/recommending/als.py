@@ -4,9 +4,9 @@ Sources: Hu, Koren, Volinsky 2008 (a ranking); Zhou et al. 2008 (ratings, the pe
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 _WIDTH, _PASSES = 32, 8
 _CONFIDENCE = 10.0  # of a ranking, in what is taken
@@ -14,10 +14,8 @@ PENALTIES = (20.0, 5.0, 60.0)  # of a ranking, to choose from: all hangs on it (
 _RATED_PENALTY = 0.1  # of ratings, for each of them
 
 
-def als_ranking(
-    taken: sparse.csr_matrix, penalty: float, seed: int, check: Callable[[], None]
-) -> tuple[np.ndarray, np.ndarray]:
-    """float32 (users, 32), (items, 32). taken: (users, items), ones."""
+def als_ranking(taken: Any, penalty: float, seed: int, check: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
+    """float32 (users, 32), (items, 32). taken: (users, items), ones, scipy's csr."""
     users, items = _begin(taken, seed)
     by_item = taken.T.tocsr()
     for _ in range(_PASSES):
@@ -35,8 +33,8 @@ def als_ranking(
     return users.astype(np.float32), items.astype(np.float32)
 
 
-def als_ratings(left: sparse.csr_matrix, seed: int, check: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
-    """float64 (users, 32), (items, 32): of what biases leave. left: (users, items)."""
+def als_ratings(left: Any, seed: int, check: Callable[[], None]) -> tuple[np.ndarray, np.ndarray]:
+    """float64 (users, 32), (items, 32): of what biases leave. left: (users, items), scipy's csr."""
     users, items = _begin(left, seed)
     by_item = left.T.tocsr()
     for _ in range(_PASSES):
@@ -54,7 +52,7 @@ def als_ratings(left: sparse.csr_matrix, seed: int, check: Callable[[], None]) -
     return users, items
 
 
-def _begin(matrix: sparse.csr_matrix, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _begin(matrix: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng([seed, 9])
     users, items = (rng.normal(0, 0.1, (count, _WIDTH)) for count in matrix.shape)
     return users, items

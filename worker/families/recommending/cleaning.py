@@ -32,7 +32,7 @@ def clean(found: Interactions, params: Any, goal: str) -> tuple[Interactions, li
         found = _kept(found, ~many[found.users], what, notes)
     found = _enough(found, params.least_per_user, params.least_per_item, notes)
     if not len(found):
-        raise DatasetInvalid("no interaction is left to learn from: " + ("; ".join(notes) or "the table has none"))
+        raise DatasetInvalid(f"no interaction is left to learn from ({'; '.join(notes) or 'the table has none'})")
     return _numbered(found), notes
 
 

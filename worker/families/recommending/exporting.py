@@ -58,9 +58,9 @@ class _Recommender(tf.Module):
 
     def __init__(self, vectors: Vectors, of: Known, penalty: float):
         super().__init__()
-        self._users, self._items = tf.Variable(vectors.users), tf.Variable(vectors.items)
-        self._biases = tf.Variable(vectors.user_bias), tf.Variable(vectors.item_bias)
-        self._has = tf.Variable(of.taken.items), tf.Variable(of.taken.starts)
+        self._users, self._items = _held(vectors.users), _held(vectors.items)
+        self._biases = _held(vectors.user_bias), _held(vectors.item_bias)
+        self._has = _held(of.taken.items), _held(of.taken.starts)
         self._ids, self._titles = tf.constant(of.catalogue.ids), tf.constant(of.catalogue.titles)
         self._people: Any = _table(of.user_ids)
         self._places: Any = _table(of.catalogue.ids)
@@ -131,3 +131,8 @@ def _table(names: list[str]) -> Any:
 
 def _solved(matrix: Any, vector: Any) -> Any:
     return tf.linalg.solve(matrix, vector[:, None])[:, 0]
+
+
+def _held(array: Any) -> Any:
+    """A variable: kept once in the SavedModel, however many functions use it."""
+    return tf.Variable(array)

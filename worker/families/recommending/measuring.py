@@ -198,7 +198,7 @@ def _as_newcomers(
     penalty = getattr(data.params, "regularisation", 0.0)
 
     def scores(some: np.ndarray) -> np.ndarray:
-        made = np.stack([vectors.newcomer(known.of(int(person)), None, penalty)[0] for person in some])
+        made = np.stack([vectors.newcomer(known.of(int(person)).tolist(), None, penalty)[0] for person in some])
         return made @ vectors.items.T + vectors.item_bias
 
     return people_scores(scores, data, part, people, lambda done: context.check())[1]

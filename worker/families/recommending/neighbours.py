@@ -12,7 +12,7 @@ _SHRUNK = 100.0  # so many people more at a likeness of 0
 _CELLS = 20_000_000  # of likenesses in memory at a time
 
 
-def item_neighbours(taken: sparse.csr_matrix, check: Callable[[], None]) -> sparse.csr_matrix:
+def item_neighbours(taken: sparse.csr_matrix, check: Callable[[], None]) -> Any:
     """float32 (items, items): cosine of the items' columns, each column's 100 largest. taken: float32 (users, items)."""
     unit = _unit(taken)
     items = unit.shape[1]

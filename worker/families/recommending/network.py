@@ -34,7 +34,7 @@ class Factors(keras.Model):
         super().__init__(name="factors")
         self.kind, self.regularisation = kind, regularisation
         spread = 0.1 if kind == "ratings" else 0.3 / width**0.5  # guesses
-        start = [
+        start: list[Any] = [
             keras.initializers.RandomNormal(stddev=spread) for _ in range(2)
         ]  # one would give both the same numbers
         self.user = layers.Embedding(users, width, embeddings_initializer=start[0], name="user")
