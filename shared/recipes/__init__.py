@@ -1,7 +1,16 @@
 """Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
 
 from shared.errors import UnknownRecipe
-from shared.recipes import char_lstm, finetune_lm, forecaster, gpt, image_classifier, tabular, text_classifier
+from shared.recipes import (
+    char_lstm,
+    finetune_lm,
+    forecaster,
+    gpt,
+    image_classifier,
+    recommender_mf,
+    tabular,
+    text_classifier,
+)
 from shared.recipes.base import RecipeSpec
 
 _SPECS = (
@@ -12,6 +21,7 @@ _SPECS = (
     tabular.SPEC,
     text_classifier.SPEC,
     forecaster.SPEC,
+    recommender_mf.SPEC,
 )
 RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in _SPECS}
 

@@ -22,6 +22,8 @@ from shared.ids import new_id
 from shared.jobs.job import InputRef, Job, State, utc_now
 from shared.jobs.models import get_model
 from shared.outputs import Scores, Text, load_outputs
+from shared.recipes import get_recipe
+from shared.recipes.base import validate_params
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
@@ -29,6 +31,7 @@ from tests.support.tiny_pictures import png, tiny_pictures
 from worker.context import Context
 from worker.families.images.exporting import resize
 from worker.families.images.pixels import to_pixels
+from worker.families.recommending.vectors import factor_vectors
 from worker.generation.generator import WarmModel, WarmModels, run_generate
 from worker.recipe import code_of, optional
 from worker.training.trainer import run_train
@@ -44,6 +47,7 @@ TRAINED = {
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
     "text_classifier": {},
+    "recommender_mf": {"epochs": 2},
     "tabular": {"epochs": 2},
 }
 ROWS = """note,extra,since,married,job,hours,age
@@ -140,6 +144,9 @@ def taken(tmp_path_factory):
             path.write_text(RECENT, encoding="utf-8-sig")
             asked[str(unpacked)] = [str(path)]
             _, _, service, _ = _run(volume, recipe, "generate", model, {"rows": RECENT, "explain": False}, warm)
+        elif recipe == "recommender_mf":
+            asked[str(unpacked)] = ["3"]
+            _, _, service, _ = _run(volume, recipe, "generate", model, {"user": "3", "reasons": False}, warm)
         elif recipe == "tabular":
             path = volume.root / "rows.csv"
             path.write_text(ROWS, encoding="utf-8-sig")
@@ -213,6 +220,26 @@ def test_rows_of_a_file_are_answered_as_the_service_does(taken):
     assert len({share for _, share in lines}) == 4
 
 
+def test_a_person_is_recommended_what_the_service_recommends(taken):
+    lines = [line.split("\t") for line in taken["recommender_mf"].said.splitlines()]
+    (answer,) = taken["recommender_mf"].service
+    assert [line[1] for line in lines] == [item.name for item in answer.items] and len(lines) > 2
+    assert [float(line[2]) for line in lines] == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
+def test_a_newcomer_is_recommended_what_the_service_recommends(taken):
+    one, liked = taken["recommender_mf"], ["film 0", "film 2"]
+    service: Any = code_of(get_recipe("recommender_mf")).open_generator(
+        one.held.model, one.held.params, one.held.assets
+    )
+    asked = validate_params(get_recipe("recommender_mf").use("generate").params, {"liked": liked, "count": 4})
+    (answer,) = service.generate(asked, Context(), None)
+    loaded: Any = tf.saved_model.load(str(one.folder / "saved_model"))  # held: its variables go with it
+    told = loaded.newcomer(tf.constant(liked), tf.constant(4))
+    assert [name.decode() for name in told["items"].numpy()] == [item.name for item in answer.items]
+    assert told["values"].numpy() == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
 def test_series_of_a_file_go_on_as_the_service_says(taken):
     lines = [line.split("\t") for line in taken["forecaster"].said.splitlines()]
     table = taken["forecaster"].service[-1]
@@ -226,6 +253,11 @@ def test_series_of_a_file_go_on_as_the_service_says(taken):
 def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
     held = taken[recipe].held
     again: Any = keras.saving.load_model(taken[recipe].folder / "model.keras")
+    if recipe == "recommender_mf":
+        vectors, people, items = factor_vectors(held.model, held.assets), np.array([0, 3, 3]), np.array([1, 0, 2])
+        told = again({"user": people, "item": items})[:, 0]
+        np.testing.assert_allclose(told, vectors.scores(people)[np.arange(3), items], atol=1e-5)
+        return
     if recipe == "image_classifier":
         x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
     elif recipe == "forecaster":

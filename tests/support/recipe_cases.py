@@ -14,6 +14,7 @@ from shared.datasets import DatasetManifest
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipes.tables import put_table
+from tests.support.recommending_cases import RECOMMENDING
 from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
@@ -349,6 +350,7 @@ CASES: dict[str, Case] = {
         bad_generate=[{"prompt": "a", "base": "perhaps"}],
         bad_data=[[("short.txt", b"ab")]],
     ),
+    **{name: Case(put=_put("table"), **about) for name, about in RECOMMENDING.items()},
     "tiny_gan": Case(
         recipe="tiny_gan",
         put=put_table,

@@ -1,4 +1,4 @@
-"""Example tables: classics out of the files that scikit-learn ships, where it is installed; texts of Python; a made-up series.
+"""Example tables: classics out of the files that scikit-learn ships, where it is installed; texts of Python; tables by a formula.
 
 scikit-learn is looked for, never imported: that takes a second and loads NumPy, which the web does without.
 """
@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from shared.datasets.formats.base import Example
+from shared.datasets.tables.purchases import purchases
 from shared.datasets.tables.topics import topics_csv
 
 _WINE = (
@@ -72,7 +73,7 @@ def _passengers(months: int = 480) -> bytes:
 
 
 def examples() -> tuple[Example, ...]:
-    """Breast cancer, wine, iris and diabetes of scikit-learn; paragraphs with their sections; passengers by a formula."""
+    """Breast cancer, wine, iris and diabetes of scikit-learn; paragraphs with their sections; two by formulas."""
     made_up = Example(
         "passengers",
         "Passengers by month (made up by a formula, 480 months)",
@@ -87,7 +88,14 @@ def examples() -> tuple[Example, ...]:
         lambda: [("python_topics.csv", topics_csv())],
         {"labels": ["section"]},
     )
-    return (*_classics(), topics, made_up)
+    shop = Example(
+        "purchases",
+        "Purchases in a shop (made up by a formula, 400 people)",
+        "recommender_mf",
+        lambda: [("purchases.csv", _table(["person", "item", "day"], purchases()))],
+        {"user": "person", "item": "item", "time": "day"},
+    )
+    return (*_classics(), topics, made_up, shop)
 
 
 def _classics() -> tuple[Example, ...]:

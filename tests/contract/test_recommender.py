@@ -1,0 +1,222 @@
+"""Recommenders trained on a small shop: people, newcomers, filters, reasons, whole tables, and what cannot be answered."""
+
+import csv
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from shared.errors import RecipeFailed
+from shared.ids import new_id
+from shared.jobs.job import InputRef
+from shared.outputs import Scores, Table
+from shared.recipes import get_recipe
+from shared.recipes.base import validate_params
+from shared.volume.volume import Volume
+from tests.support.tiny_datasets import import_files
+from worker.artifacts import publishing
+from worker.context import Context
+from worker.inputs import open_inputs
+from worker.recipe import code_of, optional
+from worker.training.fit import fit
+from worker.verdict import judge
+
+pytestmark = pytest.mark.timeout(300)
+SPEC = get_recipe("recommender_mf")
+CODE = code_of(SPEC)
+
+
+NAMES = "ABCDEFGHIJKLMNOPQRST"
+
+
+def _shop() -> str:
+    """Twenty items of two kinds; a person buys seven of one kind, and after the first of them any other."""
+    rng = np.random.default_rng(0)
+    lines = ["who,what,stars,day"]
+    for person in range(120):
+        own = rng.permutation(10)[:7] * 2 + person % 2
+        for number, item in enumerate([own[0], int(rng.integers(10)) * 2 + 1 - person % 2, *own[1:]]):
+            stars = 5 if item % 2 == person % 2 else 1
+            lines.append(f"p{person},{item}.0,{stars},{1_600_000_000 + 86_400 * number + person}")
+    return "\n".join(lines)
+
+
+_SOLD = [f"{number},Item {name},{('tea', 'tool')[number % 2]}|all" for number, name in enumerate(NAMES + "X")]
+ITEMS = "\n".join(["what,title,kind", *_SOLD])
+
+
+def _train(volume: Volume, given: dict[str, InputRef], **params: Any) -> SimpleNamespace:
+    chosen = {
+        "user": "who",
+        "item": "what",
+        "time": "day",
+        "item_title": "title",
+        "item_tags": ["kind"],
+        "factors": 8,
+        "batch_size": 16,
+    }
+    params_ = validate_params(SPEC.train_params, chosen | {"epochs": 15, "learning_rate": 0.02, **params})
+    job_id = new_id()
+    context = Context(volume.start_attempt(job_id, 1), volume, job_id, checkpoint_interval_s=1e9)
+    data: Any = CODE.load(open_inputs(given, context), params_, context)
+    outcome = fit(SPEC, params_, data, context)
+    with publishing(volume, volume.root / job_id) as (files, _):
+        report = CODE.report(outcome.model, outcome.data, params_, context, files, outcome.stages)
+    generator: Any = CODE.open_generator(outcome.model, params_, outcome.data.assets)
+    return SimpleNamespace(
+        data=outcome.data, report=report, generator=generator, params=params_, context=context, model=outcome.model
+    )
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A volume with both tables, and a ranking and ratings trained on them."""
+    volume = Volume(tmp_path_factory.mktemp("volume"))
+    volume.ensure()
+    bought = import_files(volume, [("bought.csv", _shop().encode())], "table")
+    items = import_files(volume, [("items.csv", ITEMS.encode())], "table")
+    given = {"data": InputRef(dataset_id=bought.id), "items": InputRef(dataset_id=items.id)}
+    ranking = _train(volume, given)
+    return SimpleNamespace(volume=volume, given=given, ranking=ranking, ratings=_train(volume, given, value="stars"))
+
+
+def _say(shop, of, use="generate", inputs=None, context=None, **params):
+    with publishing(shop.volume, shop.volume.root / new_id()) as (files, _):
+        asked = validate_params(SPEC.use(use).params, params)
+        if use == "generate":
+            return of.generator.generate(asked, Context(), files)
+        found = of.generator.batch(asked, inputs, context or Context(), files)
+        return found, list(csv.DictReader(io.StringIO(files.path("rows.csv").read_text("utf-8-sig"))))
+
+
+def _items(outputs):
+    (answer,) = outputs
+    assert isinstance(answer, Scores)
+    return [item.name for item in answer.items]
+
+
+def _kind(name):
+    return NAMES.index(name[-1]) % 2
+
+
+def test_it_is_better_than_popularity_and_says_so_beside_all_simple_answers(shop):
+    one = shop.ranking
+    simple = optional(CODE, "baselines")
+    assert simple is not None and one.report.judge is not None
+    beside = simple(one.data, one.params, one.context)
+    assert [each.name for each in beside] == ["what is popular", "what goes with the last item", "item-kNN", "ALS"]
+    for each in beside:
+        assert (
+            set(each.metrics) == {name for name in one.report.metrics if name in each.metrics}
+            and "test_ndcg_10" in each.metrics
+        )
+    others = [(each.name, each.predictions) for each in beside[:1]]
+    verdict = judge(one.report.judge, one.report.predictions, others, one.report.rows)
+    assert verdict is not None and verdict.better and "nDCG@10" in verdict.sentence
+    assert one.report.metrics["test_newcomer_ndcg_10"] > beside[0].metrics["test_ndcg_10"]
+
+
+def test_ratings_are_nearer_than_the_mean_and_the_report_has_groups(shop):
+    one = shop.ratings
+    simple = optional(CODE, "baselines")
+    assert simple is not None
+    beside = {each.name: each.metrics["test_rmse"] for each in simple(one.data, one.params, one.context)}
+    assert set(beside) == {"the mean", "means of person and item", "item-kNN", "ALS"}
+    assert one.report.metrics["test_rmse"] < 0.6 * beside["the mean"]
+    tables = [output for output in one.report.outputs if isinstance(output, Table)]
+    assert any("By how many items" in table.title for table in tables)
+    assert "split by time" in one.data.notes[0]
+
+
+def test_a_person_gets_their_kind_with_reasons_and_nothing_they_have(shop):
+    outputs = _say(shop, shop.ranking, user="p4", count=3)
+    has = {row.split(",")[1] for row in _shop().splitlines() if row.startswith("p4,")}
+    names = _items(outputs)
+    assert not {f"Item {NAMES[int(float(item))]}" for item in has} & set(names)
+    assert _kind(names[0]) == 0
+    assert "because you liked Item" in outputs[0].items[0].note and "tea" in outputs[0].items[0].note
+    again = _say(shop, shop.ranking, user="p4", count=20, seen=True)
+    assert len(_items(again)) == 20
+    foreseen = _say(shop, shop.ratings, user="p4", count=20, seen=True)[0]
+    assert all(1 <= item.value <= 5 for item in foreseen.items) and foreseen.title.startswith("stars")
+    assert np.mean([_kind(item.name) == 0 for item in foreseen.items[:5]]) >= 0.8
+
+
+@pytest.mark.parametrize("which", ["ranking", "ratings"])
+def test_a_newcomer_is_answered_by_ids_or_titles(shop, which):
+    one = getattr(shop, which)
+    names = _items(_say(shop, one, liked=["Item B", "3.0", "item f"], count=3))
+    assert _kind(names[0]) == 1 and not {"Item B", "Item D", "Item F"} & set(names)
+
+
+def test_items_alike_are_of_one_kind(shop):
+    names = _items(_say(shop, shop.ranking, similar_to="Item A", count=3))
+    assert "Item A" not in names and np.mean([_kind(name) == 0 for name in names]) > 0.6
+
+
+def test_filters_hold_together_and_diversity_changes_what_follows(shop):
+    names = _items(_say(shop, shop.ranking, user="p4", only=["kind=TOOL"], without=["Item B"], count=20))
+    assert names and all(_kind(name) == 1 for name in names) and "Item B" not in names
+    plain, mixed = (_items(_say(shop, shop.ranking, user="p4", seen=True, count=6, diversity=d)) for d in (0.0, 0.9))
+    assert plain[0] == mixed[0] and plain != mixed
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "nobody is named"),
+        ({"user": "p4", "liked": ["1"]}, "user and liked are given"),
+        ({"user": "p444"}, "there is no who 'p444' (is 'p4"),
+        ({"liked": ["Item A", "Itm B", "zzz"]}, "liked: no item 'Itm B' (is 'Item B' meant?); liked: no item 'zzz'"),
+        ({"similar_to": "77"}, "similar_to: no item '77'"),
+        ({"user": "p4", "only": ["colour=red", "kind", "kind=teas"]}, "cannot be narrowed by 'colour'; there are kind"),
+        ({"user": "p4", "only": ["kind=tea"], "without": [f"Item {c}" for c in NAMES[::2]]}, "no item is left"),
+    ],
+)
+def test_what_is_not_known_is_named_at_once_with_what_is_near(shop, asked, said):
+    with pytest.raises(RecipeFailed) as caught:
+        _say(shop, shop.ranking, **asked)
+    assert said in caught.value.message
+
+
+def test_all_people_of_a_table_are_answered_in_its_order_and_unknown_ones_named(shop):
+    people = import_files(shop.volume, [("people.csv", b"who,x\np7,1\np3,2\nnobody,3\np7,4\n")], "table")
+    inputs = open_inputs({"data": InputRef(dataset_id=people.id)}, Context(volume=shop.volume))
+    report, rows = _say(shop, shop.ranking, "batch", inputs, count=2)
+    assert [(row["who"], row["rank"]) for row in rows] == [
+        ("p7", "1"),
+        ("p7", "2"),
+        ("p3", "1"),
+        ("p3", "2"),
+        ("nobody", ""),
+    ]
+    assert rows[0]["title"] == _items(_say(shop, shop.ranking, user="p7", count=1))[0]
+    assert "there is no who 'nobody'" in rows[4]["error"] and report.metrics == {"people": 2.0, "errors": 1.0}
+
+
+def test_the_value_of_each_row_is_told(shop):
+    pairs = import_files(shop.volume, [("pairs.csv", b"who,what\np4,0\np4,1.0\np4,99\n,1\n")], "table")
+    inputs = open_inputs({"data": InputRef(dataset_id=pairs.id)}, Context(volume=shop.volume))
+    report, rows = _say(shop, shop.ratings, "batch", inputs, answer="values")
+    assert float(rows[0]["foreseen stars"]) > float(rows[1]["foreseen stars"])
+    assert rows[2]["error"] == "there is no what '99'" and rows[3]["error"] == "no who is told"
+    assert report.metrics == {"rows": 4.0, "errors": 2.0}
+
+
+def test_somebody_who_asked_for_it_is_forgotten_by_the_next_training(shop):
+    params = validate_params(
+        SPEC.train_params, {"user": "who", "item": "what", "forget": ["p4", "nobody"], "item_title": "title"}
+    )
+    data: Any = CODE.load(open_inputs(shop.given, Context(volume=shop.volume)), params, Context(volume=shop.volume))
+    assert "p4" not in data.found.user_ids and "p5" in data.found.user_ids
+    assert any(note.startswith("1 of 2 people to forget") for note in data.notes)
+
+
+def test_bpr_learns_the_two_kinds_too(shop):
+    one = _train(shop.volume, shop.given, loss="bpr", regularisation=0.001)
+    popular = _train(shop.volume, shop.given, epochs=1, learning_rate=1e-9).report.metrics["test_ndcg_10"]
+    assert one.report.metrics["test_ndcg_10"] > popular + 0.1

@@ -1,0 +1,55 @@
+"""Cases of the recommenders for recipe_cases.py: one small shop, everything but where its rows come from."""
+
+from typing import Any
+
+import numpy as np
+
+
+def bought(people: int = 24) -> list[tuple[str, bytes]]:
+    """Two tastes; one person has one item, one item has one person, an id is written 3.0."""
+    rng = np.random.default_rng(0)
+    lines = ["who,what,stars,day"]
+    for person in range(people):
+        for number, item in enumerate(rng.permutation(8)[: 5 + person % 3]):
+            liked = 1 + 2 * (item % 2 == person % 2) + rng.integers(3)
+            lines.append(f"{person},film {item},{liked},2021-03-{number + 1 + person % 9:02d}")
+    lines += ["99,film 0,5,2021-04-01", "3.0,film 77,2,2021-04-02"]
+    return [("bought.csv", "\n".join(lines).encode())]
+
+
+def _rows(head: str, *rows: str) -> list[tuple[str, bytes]]:
+    return [("bad.csv", "\n".join([head, *rows]).encode())]
+
+
+_COLUMNS = {"user": "who", "item": "what", "factors": 4, "batch_size": 8}
+RECOMMENDING: dict[str, dict[str, Any]] = {
+    "recommender_mf": {
+        "recipe": "recommender_mf",
+        "data": bought,
+        "params": {**_COLUMNS, "time": "day", "negatives": 2, "epochs": 6, "dropout": 0.1},
+        "generate": lambda volume: {"user": "3", "count": 4, "diversity": 0.3, "without": ["film 1"]},
+        "carries": {"least_per_user": 2, "least_per_item": 2, "most_per_user": 0},
+        "bad_params": [
+            {"factors": 0}, {"loss": "hinge"}, {"negatives": 0}, {"folds": 1}, {"split": "halves"}, {"scale": [5, 1]}, {"user": 3},
+            {"repeated": "all"}, {"dropout": 1.0}, {"regularisation": -1}, {"unknown": 1}, {"seed": -1}, {"test_fraction": 0.9},
+        ],
+        "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}, {"liked": "film 1"}],
+        "bad_data": [
+            _rows("who,what,day", *(f"p{n},tea,2021-01-{n:02d}" for n in range(1, 20))),
+            _rows("who,what,day", *(f"p{n},t{n % 3},2021-01-{n:02d}" for n in range(1, 20))),  # nobody has two
+            _rows("who,what", *["a,x", "b,y", "a,y"] * 9),
+        ],
+    },
+    "recommender_mf of ratings in 2 folds": {
+        "recipe": "recommender_mf",
+        "data": bought,
+        "params": {**_COLUMNS, "value": "stars", "epochs": 4, "folds": 2, "test_fraction": 0.1},
+        "generate": lambda volume: {"liked": ["film 0", "film 2"], "seen": True},
+        "stop_after": 10,
+        "stages": 3,
+        "carries": {"least_per_user": 2, "least_per_item": 2, "most_per_user": 0, "goal": "ratings", "split": "random"},
+        "bad_params": [{"least_value": "few"}, {"goal": "both"}],
+        "bad_generate": [{"reasons": "why"}],
+        "bad_data": [_rows("who,what,stars", *(f"p{n % 5},t{n % 7},3" for n in range(30)))],
+    },
+}  # fmt: skip

@@ -1,0 +1,138 @@
+"""Uses of a recommender: items for a person, for a newcomer, like an item; for all people of a table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shared.errors import RecipeFailed
+from shared.outputs import Output, Score, Scores
+from shared.recipes.recommending import RecommendBatch, RecommendGenerate
+from worker.artifacts import Files
+from worker.context import Context
+from worker.families.evaluation.ranking import best_of
+from worker.families.recommending.batching import recommend_table
+from worker.families.recommending.best_items import BestItems
+from worker.families.recommending.choosing import diverse, reasons, unit
+from worker.families.recommending.known import CODE, Known, refuse
+from worker.families.recommending.names import name_at
+from worker.families.recommending.vectors import Vectors
+from worker.recipe import Assets, Inputs, Report
+
+_SHOWN = 5  # items for each of the people shown while it trains
+_POOL = 10  # times as many items are looked at where they are to be unlike each other
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whom or what it is for. vector: float32 (width,). has: items that are not said again. liked: reasons. bias: of values."""
+
+    subject: str
+    vector: np.ndarray
+    has: np.ndarray
+    liked: np.ndarray
+    bias: float = 0.0
+
+
+class Recommender:
+    """A model ready for many jobs."""
+
+    def __init__(self, vectors: Vectors, params: Any, assets: Assets):
+        self._vectors, self._of = vectors, Known(assets)
+        self._penalty = getattr(params, "regularisation", 0.0)
+        self._best = BestItems(vectors.items, vectors.item_bias)
+        self._alike: BestItems | None = None
+
+    def generate(self, params: RecommendGenerate, context: Context, files: Files) -> list[Output]:
+        """Raises RecipeFailed naming every person, item, column and value that is not known."""
+        given = [name for name in ("user", "liked", "similar_to") if getattr(params, name)]
+        if len(given) != 1:
+            told = f"{' and '.join(given)} are given" if given else "nobody is named"
+            raise RecipeFailed(f"{told}: one of user, liked and similar_to is wanted", code=CODE)
+        only, wrong = self._of.narrowed(params.only)
+        without, more = self._of.items_of(params.without, "without")
+        asked, most = self._asked(params, given[0])
+        refuse([*most, *wrong, *more])
+        assert asked is not None
+        context.check()
+        left_out = np.concatenate([asked.has, np.array(without, np.int64)]).astype(np.int64)
+        return [self._answer(asked, params, only, left_out, given[0])]
+
+    def _asked(self, params: RecommendGenerate, how: str) -> tuple[Asked | None, list[str]]:
+        of, vectors, nothing = self._of, self._vectors, np.zeros(0, np.int64)
+        if how == "user":
+            person = of.person(params.user)
+            if person is None:
+                return None, [f"{of.people_wrong(params.user)}; of a newcomer say what they like: liked"]
+            items, values = of.history(person)
+            liked = items if values is None else items[values >= values.mean()]
+            has = nothing if params.seen else items
+            return Asked(of.user_ids[person], vectors.users[person], has, liked, float(vectors.user_bias[person])), []
+        if how == "liked":
+            places, wrong = of.items_of(params.liked, "liked")
+            if wrong:
+                return None, wrong
+            values = [of.liked_value] * len(places) if of.goal == "ratings" else None
+            vector, bias = vectors.newcomer(places, values, self._penalty)
+            titles = ", ".join(of.catalogue.titles[place] for place in places[:3])
+            subject = f"who likes {titles}{' ...' if len(places) > 3 else ''}"
+            return Asked(subject, vector, nothing if params.seen else np.array(places), np.array(places), bias), []
+        places, wrong = of.items_of([params.similar_to], "similar_to")
+        if wrong:
+            return None, wrong
+        row = unit(vectors.items[places])[0].astype(np.float32)
+        return Asked(of.catalogue.titles[places[0]], row, np.array(places), np.array(places)), []
+
+    def _answer(self, asked: Asked, params: RecommendGenerate, only: Any, without: np.ndarray, how: str) -> Output:
+        similar = how == "similar_to"
+        if similar and self._alike is None:
+            self._alike = BestItems(unit(self._vectors.items).astype(np.float32), np.zeros(len(self._best), np.float32))
+        best = self._alike if similar and self._alike is not None else self._best
+        wanted = params.count * _POOL if params.diversity else params.count
+        places, scores = best.find(asked.vector, wanted, without, only)
+        if not len(places):
+            raise RecipeFailed("no item is left: all are had already, or left out by only and without", code=CODE)
+        chosen = diverse(scores, self._vectors.items[places], params.count, params.diversity)
+        places, scores = places[chosen], scores[chosen]
+        why = [""] * len(places)
+        if params.reasons and not similar:
+            why = reasons(places.tolist(), asked.liked, self._vectors.items, self._of.catalogue)
+        if self._of.goal == "ratings" and not similar:
+            said, title = self._vectors.as_values(scores, asked.bias), f"{self._of.columns['value']} that is foreseen"
+        else:
+            said, title = scores.astype(np.float64), "Likeness, -1 to 1" if similar else "Score: more is likelier"
+        items = [
+            Score(name=self._of.catalogue.titles[place], value=float(value), note=self._note(place, reason))
+            for place, value, reason in zip(places.tolist(), said, why, strict=True)
+        ]
+        return Scores(title=title, subject=asked.subject, unit="number", items=items)
+
+    def _note(self, place: int, reason: str) -> str:
+        shown = (
+            ""
+            if self._of.catalogue.titles is self._of.catalogue.ids
+            else f"{self._of.columns['item']} {self._of.catalogue.ids[place]}"
+        )
+        return "; ".join(part for part in (reason, shown) if part)
+
+    def batch(self, params: RecommendBatch, inputs: Inputs, context: Context, files: Files) -> Report:
+        """The best items for each person of a table, or the value of each of its rows, into a file. Goes on after a kill."""
+        return recommend_table(self._vectors, self._best, self._of, params, inputs["data"], context, files)
+
+
+def shown_answers(vectors: Vectors, assets: Assets) -> list[Output]:
+    """What a few people would be told while it trains, the same ones each time."""
+    arrays, found = assets.arrays, list[Output]()
+    called = "item_titles" if assets["titled"] else "item_ids"
+    for person in assets["shown"]:
+        scores = vectors.scores(np.array([person]))[0]
+        scores[arrays["taken_items"][arrays["taken_starts"][person] : arrays["taken_starts"][person + 1]]] = -np.inf
+        best = best_of(scores[None], _SHOWN)[0]
+        best = best[best >= 0]
+        said = scores[best].astype(np.float64)
+        if assets["goal"] == "ratings":
+            said = vectors.as_values(said, vectors.user_bias[person])
+        items = [Score(name=name_at(arrays, called, int(i)), value=float(v)) for i, v in zip(best, said, strict=True)]
+        subject = f"{assets['columns']['user']} {name_at(arrays, 'user_ids', person)}"
+        found += [Scores(subject=subject, unit="number", items=items)] if items else []
+    return found
