@@ -185,7 +185,13 @@ class TextClassifierBatch(BatchParams):
     probabilities: bool = Field(True, description="A column for the probability of each label, of up to 20 labels.")
 
 
-TABLE = Input("data", "Table", "A text in each row, with its label or labels.", formats=("table",))
+_FORMATS = ("table", "text_folders")
+TABLE = Input(
+    "data",
+    "Table",
+    "A text in each row, with its label or labels; or texts in folders of a label each.",
+    formats=_FORMATS,
+)
 
 
 SPEC = RecipeSpec(
@@ -201,7 +207,7 @@ SPEC = RecipeSpec(
         "batch": Use(
             TextClassifierBatch,
             "Classify a table",
-            (Input("data", "Table", "A text in each row; other columns do no harm.", formats=("table",)),),
+            (Input("data", "Table", "A text in each row; other columns do no harm.", formats=_FORMATS),),
             help="Classify the text of every row of a table; a table comes back, in the same order.",
         ),
         "export": Use(

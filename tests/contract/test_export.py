@@ -234,8 +234,8 @@ def test_a_newcomer_is_recommended_what_the_service_recommends(taken):
     )
     asked = validate_params(get_recipe("recommender_mf").use("generate").params, {"liked": liked, "count": 4})
     (answer,) = service.generate(asked, Context(), None)
-    model: Any = tf.saved_model.load(str(one.folder / "saved_model"))
-    told = model.newcomer(tf.constant(liked), tf.constant(4))
+    loaded: Any = tf.saved_model.load(str(one.folder / "saved_model"))  # held: its variables go with it
+    told = loaded.newcomer(tf.constant(liked), tf.constant(4))
     assert [name.decode() for name in told["items"].numpy()] == [item.name for item in answer.items]
     assert told["values"].numpy() == pytest.approx([item.value for item in answer.items], abs=1e-5)
 

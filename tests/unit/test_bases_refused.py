@@ -258,7 +258,7 @@ def test_what_is_laid_into_the_folder_imports_is_taken_and_nothing_beside_it(fol
     base = import_laid(folder.volume, "tiny", name="", owner="local", most_kept=10**9)
     assert (base.name, base.source, base.licence) == ("tiny", "imports/tiny", "apache-2.0")
     (folder.volume.root / "imports" / "out").symlink_to(folder.path)
-    for path in ("", ".", "..", "../bases", "/etc", "out", "none"):
+    for path in ("", ".", "..", "../bases", "/etc", "out", "none", "nul\0", "\udc80", "long" * 100, "a/" * 3000):
         with pytest.raises(NotFound, match="there is no"):
             import_laid(folder.volume, path, name="", owner="local", most_kept=10**9)
 
@@ -283,7 +283,7 @@ def test_an_owner_who_may_keep_no_more_is_refused_before_anything_is_written(fol
 
 
 def test_a_disk_that_fills_during_the_import(folder: Folder) -> None:
-    def look(done: int) -> None:
+    def look(done: int, of: int) -> None:
         if done > 50_000:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -300,7 +300,7 @@ from pathlib import Path
 from shared.bases.importer import import_base
 from shared.volume.volume import Volume
 
-def look(done):
+def look(done, of):
     if done > 50_000:
         os.kill(os.getpid(), signal.SIGKILL)
 
