@@ -2,9 +2,9 @@
 
     python -m benchmarks.best_items --items 1000000 --width 64
 
-Vectors by three formulas: "trained" has what trained ones have, lengths that differ (a lognormal) and most of what there is in few
-directions (the singular values of a MovieLens model fall about like this); "even" has neither, which is the worst case; "biased" is
-"trained" with a bias for each item. Medians of 200 people, one after the other, warm.
+Vectors by three formulas, none of them trained: "trained" has lengths that differ (a lognormal) and most of what there is in
+few directions, as trained ones are expected to; "even" has neither, which is the worst case; "biased" is "trained" with a bias
+for each item. Medians of 200 people, one after the other, warm.
 """
 
 import argparse

@@ -8,7 +8,7 @@ Source: LEMP, Teflioudi et al. 2015; FEXIPRO, Li et al. 2017.
 
 import numpy as np
 
-_HEAD = 8  # coordinates that are multiplied of each item; measured with benchmarks/best_items.py
+_HEAD = 8  # coordinates that are multiplied of each item; a guess
 _BLOCK = 16_384
 _SLACK = 1e-5  # of the products' lengths: rounding must lose nothing
 _FEW = 0.1  # of a block: of more than these it is cheaper to take all

@@ -18,7 +18,7 @@ from worker.families.recommending.names import packed
 from worker.families.recommending.splitting import TEST, TRAIN, VAL, fold_parts, split_interactions
 from worker.recipe import Assets, Data, Inputs, Lazily
 
-AUTO_STEPS, AUTO_EPOCHS = 6_000, (3, 40)  # measured on MovieLens small; the ends are a guess
+AUTO_STEPS, AUTO_EPOCHS = 6_000, (3, 40)  # guesses
 STEPS_AN_EPOCH = 16  # at least, where there are rows enough for batches of 8
 MOST_EVALUATIONS = 40
 MOST_ORDERED = 2_000_000  # rows whose order of an epoch is held in memory; of more they are drawn
@@ -177,9 +177,11 @@ def _cold(data: InteractionData) -> list[str]:
     items = np.unique(data.found.items[measured])
     notes = []
     if cold := int((data.known.counts[people] == 0).sum()):
-        notes.append(f"{cold:,} people have nothing in the training part: they are not measured on")
+        how = "foreseen by the item alone" if data.goal == "ratings" else "they are not measured on"
+        notes.append(f"{cold:,} people have nothing in the training part: {how}")
     if cold := int((data.popularity[items] == 0).sum()):
-        notes.append(f"{cold:,} items are taken in the parts measured on only: not found counts as wrong")
+        how = "foreseen by the person alone" if data.goal == "ratings" else "not found counts as wrong"
+        notes.append(f"{cold:,} items are taken in the parts measured on only: {how}")
     return notes
 
 
