@@ -6,6 +6,7 @@ import pytest
 from shared.bases.importer import import_base
 from shared.volume.volume import Volume
 from tests.support.smollm2 import smollm2
+from tests.support.tiny_bases import decoder_of
 from worker.families.language.network import Decoder
 from worker.families.language.tokens import BaseVocabulary
 from worker.families.language.weights import assign_base
@@ -27,7 +28,7 @@ def test_smollm2_knows_the_capital_of_france(tmp_path):
     assert (base.family, base.parameters, base.licence) == ("llama", 134_515_008, "apache-2.0")
     folder = volume.base_dir(base.id)
     assert "<|im_start|>" in (folder / "chat_template.jinja").read_text()
-    model = Decoder(base.config)
+    model = Decoder(decoder_of(base))
     model.build()
     assign_base(model, folder)
     vocabulary = BaseVocabulary.of(folder)
