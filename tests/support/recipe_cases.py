@@ -248,6 +248,20 @@ CASES: dict[str, Case] = {
             [("no_label.csv", b"review\n" + b"a good room\nbad food and more\n" * 30)],
         ],
     ),
+    "text_classifier upon an encoder": Case(
+        recipe="text_classifier",
+        put=_put("table"),
+        data=_opinions,
+        weights="bert",
+        params={
+            "texts": ["review"], "labels": ["mood"], "method": "lora", "rank": 2, "epochs": 4, "batch_size": 8, "max_length": 24,
+            "dropout": 0.2, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"text": "a lovely room, very fine; but the food was poor and the staff awful, 太差 太差"},
+        bad_params=[{"method": "prompt"}, {"pooling": "last"}, {"rank": 0}, {"encoder_share": 0}],
+        bad_generate=[{"text": ""}],
+        bad_data=[[("no_label.csv", b"review\n" + b"a good room\nbad food and more\n" * 30)]],
+    ),
     "text_classifier of many labels in 2 folds": Case(
         recipe="text_classifier",
         put=_put("table"),

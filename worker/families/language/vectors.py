@@ -46,11 +46,19 @@ class EncoderVocabulary:
         """Where each of a text's pieces stands in it, [start, end) in characters."""
         return self._tokenizer.encode(text, add_special_tokens=False).offsets
 
+    def file(self) -> str:
+        """tokenizer.json of a model that is taken away: it neither cuts nor fills up."""
+        return self._tokenizer.to_str(pretty=True)
+
     def framed(self, texts: Sequence[str], length: int) -> list[np.ndarray]:
         """int32 (tokens,) of each text with the special tokens around it, cut to `length`."""
         room = max(length - len(self.before) - len(self.after), 0)
+        return [self.around(pieces[:room]) for pieces in self.pieces(texts)]
+
+    def around(self, pieces: np.ndarray) -> np.ndarray:
+        """Pieces with the special tokens around them."""
         before, after = (np.array(some, np.int32) for some in (self.before, self.after))
-        return [np.concatenate([before, pieces[:room], after]) for pieces in self.pieces(texts)]
+        return np.concatenate([before, pieces, after])
 
 
 class TextVectors:
