@@ -1,7 +1,16 @@
 """Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
 
 from shared.errors import UnknownRecipe
-from shared.recipes import char_lstm, finetune_lm, forecaster, gpt, image_classifier, tabular, text_classifier
+from shared.recipes import (
+    char_lstm,
+    finetune_lm,
+    forecaster,
+    gpt,
+    image_classifier,
+    tabular,
+    text_classifier,
+    text_matcher,
+)
 from shared.recipes.base import RecipeSpec
 
 _SPECS = (
@@ -11,6 +20,7 @@ _SPECS = (
     image_classifier.SPEC,
     tabular.SPEC,
     text_classifier.SPEC,
+    text_matcher.SPEC,
     forecaster.SPEC,
 )
 RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in _SPECS}

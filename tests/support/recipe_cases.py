@@ -122,6 +122,16 @@ def _opinions(rows: int = 90) -> list[tuple[str, bytes]]:
     return [("opinions.csv", "\n".join([*lines, lines[1]]).encode())]
 
 
+def _questions(rows: int = 80) -> list[tuple[str, bytes]]:
+    """A question about each thing and its answer; one lacks an answer, one is there twice."""
+    lines = ["question,answer,other"]
+    for number in range(rows):
+        thing = ("key", "room", "staff", "床")[number % 4]
+        answer = "" if number == 7 else f"the {thing} {number} is on floor {number % 9}"
+        lines.append(f"where is the {thing} {number}?,{answer},nobody knows the {thing}")
+    return [("questions.csv", "\n".join([*lines, lines[1]]).encode())]
+
+
 def _text(repeats: int) -> list[tuple[str, bytes]]:
     return [("text.txt", ((PROSE + "\n") * repeats + VERSE * repeats).encode())]
 
@@ -261,6 +271,26 @@ CASES: dict[str, Case] = {
         bad_params=[{"method": "prompt"}, {"pooling": "last"}, {"rank": 0}, {"encoder_share": 0}],
         bad_generate=[{"text": ""}],
         bad_data=[[("no_label.csv", b"review\n" + b"a good room\nbad food and more\n" * 30)]],
+    ),
+    "text_matcher": Case(
+        recipe="text_matcher",
+        put=_put("table"),
+        data=_questions,
+        weights="distilbert",
+        params={
+            "asked": "question", "found": "answer", "wrong": "other", "method": "lora", "rank": 2, "epochs": 4, "batch_size": 8,
+            "max_length": 24, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"text": "where is the key?\nhow much is the room?", "by_line": True, "top_k": 3},
+        bad_params=[
+            {"asked": 3}, {"method": "frozen"}, {"pooling": "last"}, {"rank": 0}, {"encoder_share": 0}, {"temperature": 0},
+            {"validation_fraction": 0}, {"max_length": 4}, {"epochs": -1}, {"unknown": 1}, {"seed": -1}, {"dropout": 1.0},
+        ],
+        bad_generate=[{}, {"text": ""}, {"text": "a", "top_k": 0}, {"text": "a", "texts": "question"}],
+        bad_data=[
+            [("few.csv", b"question,answer,other\nwhere is it,here it is,nowhere\nwho is it,it is me,nobody\n")],
+            [("same.csv", b"question,answer,other\n" + b"where is the key,it is in the door,no\n" * 30)],
+        ],
     ),
     "text_classifier of many labels in 2 folds": Case(
         recipe="text_classifier",

@@ -68,7 +68,7 @@ class LabelledTexts(Data):
             self.tokenizer = EncoderTokenizer((base.folder / TOKENIZER).read_text(encoding="utf-8"))
             room = min(params.max_length, most_tokens(base.base.config, self.tokenizer))
             why = f"tokens are those of the encoder {base.base.name!r}"
-        self.tokens: Tokens = cut_texts(opened, self.columns, rows, self.tokenizer, context)
+        self.tokens: Tokens = cut_texts(opened, self.columns, rows.rows, self.tokenizer, context)
         longest = int(self.tokens.lengths[split.train].max())
         self.length = min(room, max(_EIGHTHS, -(-longest // _EIGHTHS) * _EIGHTHS))
         self.read: Tokens | WindowVectors = self.tokens

@@ -18,7 +18,7 @@ from worker.families.going import Going
 from worker.families.kept import kept
 from worker.families.rows import RowFile
 from worker.families.text.tokens import LEARNT_FROM
-from worker.families.text_labels.rows import TextRows, each_text
+from worker.families.text_labels.rows import each_text
 from worker.families.text_labels.tokenizer import PAD, TextTokenizer, learn_tokenizer
 from worker.recipe import OpenInput
 
@@ -82,17 +82,17 @@ class Tokens:
 
 
 def cut_texts(
-    opened: OpenInput, columns: Sequence[str], rows: TextRows, tokenizer: TextTokenizer, context: Context
+    opened: OpenInput, columns: Sequence[str], rows: np.ndarray, tokenizer: TextTokenizer, context: Context
 ) -> Tokens:
-    """The tokens of all texts, or those that an earlier training has left."""
+    """The tokens of the texts of these rows, or those that an earlier training has left. rows: int64 (n,), rising."""
     dtype = np.dtype(np.uint16 if tokenizer.size <= 1 << 16 else np.uint32)
-    digest = hashlib.sha256(rows.rows.tobytes()).hexdigest()
+    digest = hashlib.sha256(rows.tobytes()).hexdigest()
     depends = {"columns": list(columns), "rows": digest, "tokenizer": tokenizer.definition, "version": _VERSION}
 
     def make(folder: Path) -> dict[str, Any]:
-        going = Going(context, "loading", len(rows.rows))
+        going = Going(context, "loading", len(rows))
         with full_is_said(), (folder / FILE).open("wb") as flat, (folder / LENGTHS).open("wb") as lengths:
-            for texts in _some(opened, columns, rows.rows):
+            for texts in _some(opened, columns, rows):
                 found = tokenizer.encode(texts)
                 flat.write(np.concatenate(found).astype(dtype).tobytes())
                 lengths.write(np.array([len(one) for one in found], np.int64).tobytes())

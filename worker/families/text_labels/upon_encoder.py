@@ -13,7 +13,7 @@ from worker.families.tuning.adapters import Adapting
 from worker.recipe import Assets, OpenInput
 
 ops: Any = keras.ops  # its declared types say None where there is none
-_MATRICES = ("q", "k", "v", "o", "up", "down")
+MATRICES = ("q", "k", "v", "o", "up", "down")
 _DROPOUT_SHARE = 0.2  # of the dropout before the scores: 0.1 in the encoder, as in Devlin et al. 2018, beside 0.5
 
 
@@ -60,7 +60,7 @@ class TextOnEncoder(keras.Model):
         rank: int,
     ):
         super().__init__(name="text_on_encoder")
-        matrix: Any = Adapting(_MATRICES, rank, 2.0 * rank, 0.0) if rank else layers.Dense
+        matrix: Any = Adapting(MATRICES, rank, 2.0 * rank, 0.0) if rank else layers.Dense
         self.encoder = Encoder(config, dropout=dropout * _DROPOUT_SHARE, matrix=matrix)
         self.before, self.after, self.pooling = before, after, pooling
         self.drop = layers.Dropout(dropout, name="drop")
