@@ -11,7 +11,7 @@ An encoder as it came searches and compares, too: no training is needed for that
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.errors import Problem
 from shared.recipes.base import (
@@ -91,6 +91,14 @@ class TextMatcherTrain(_Base):
         json_schema_extra={"group": "Data"},
     )  # fmt: skip
     test_fraction: TestShare = 0.1
+
+    @model_validator(mode="after")
+    def _is_told_apart(self) -> "TextMatcherTrain":
+        if self.batch_size < 2 and not self.wrong:
+            raise ValueError(
+                "batch_size 1: a pair alone has nothing to be told apart from; take 2 at least, or a column wrong"
+            )
+        return self
 
 
 class TextMatcherSearch(Params):
