@@ -13,13 +13,13 @@ def _unit(rows: int, width: int = 8, seed: int = 0) -> np.ndarray:
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize(("rows", "count"), [(1, 3), (5, 5), (300, 7), (40_000, 10)])
+@pytest.mark.parametrize(("rows", "count"), [(1, 3), (5, 5), (300, 7), (20_000, 10)])
 def test_the_nearest_are_those_of_a_full_sort_over_borders_of_blocks(rows: int, count: int) -> None:
-    vectors, asked = _unit(rows), _unit(300, seed=1)
+    vectors, asked = _unit(rows), _unit(260, seed=1)
     places, cosines = nearest(vectors, asked, count)
     products = asked @ vectors.T
     right = np.argsort(-products, axis=1, kind="stable")[:, :count]
-    assert places.shape == (300, min(rows, count))
+    assert places.shape == (260, min(rows, count))
     np.testing.assert_allclose(cosines, np.take_along_axis(products, right, 1), atol=1e-6)
     assert (places == right).mean() > 0.999  # numbers that differ by rounding alone may change places
 

@@ -131,5 +131,5 @@ def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> k
         optimizer.exclude_from_weight_decay(var_list=[v for v in trainable if not is_matrix(v)])
     optimizer.l1 = asked(params, "l1")
     optimizer.l2 = decay if kind != "adamw" else 0.0
-    optimizer.shares = [getattr(variable, "step_share", 1.0) for variable in trainable]
+    optimizer.shares = tuple(getattr(variable, "step_share", 1.0) for variable in trainable)
     return optimizer

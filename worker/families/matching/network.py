@@ -68,9 +68,12 @@ def pair_scores(params: Any, assets: Assets, base: OpenInput) -> PairScores:
 
 def vectors_of(model: PairScores, assets: Assets) -> TextVectors:
     """Makes vectors by what the model has learnt so far."""
-    tokenizer: Any = tokenizer_of(assets)
-    length = assets["length"] + len(model.before) + len(model.after)
-    return TextVectors(model.encoder, tokenizer.vocabulary, pooling=model.pooling, length=length)
+    kept = model.__dict__
+    if "_vectors" not in kept:  # one for all evaluations: what it is traced to follows the variables
+        tokenizer: Any = tokenizer_of(assets)
+        length = assets["length"] + len(model.before) + len(model.after)
+        kept["_vectors"] = TextVectors(model.encoder, tokenizer.vocabulary, pooling=model.pooling, length=length)
+    return kept["_vectors"]
 
 
 def fixed_of(model: PairScores) -> list[Any]:

@@ -20,7 +20,8 @@ from worker.recipe import Assets, Data, Inputs, OpenInput
 
 _STEPS, _EPOCHS = 1_500, (1, 4)  # a guess
 _FEWEST = 4  # pairs of different questions: two to learn from, one for each other part
-_SHOWN = 6  # validation pairs that samples are shown of
+_SHOWN, _CANDIDATES = 6, 100  # of the validation part: questions of samples, and the texts they are asked of
+_CHARACTERS = 1_000  # kept of each of these
 
 
 class Pairs(Data):
@@ -57,8 +58,8 @@ class Pairs(Data):
         json = encoder_json(base) | {
             "length": self.length,
             "columns": {role: getattr(params, role) for role in columns},
-            "shown": self.texts("asked", self.places["val"][:_SHOWN]),
-            "candidates": self.texts("found", self.places["val"][:100]),
+            "shown": [text[:_CHARACTERS] for text in self.texts("asked", self.places["val"][:_SHOWN])],
+            "candidates": [text[:_CHARACTERS] for text in self.texts("found", self.places["val"][:_CANDIDATES])],
         }
         self.assets = Assets(json, {"tokenizer": np.frombuffer(definition.encode(), np.uint8).copy()})
 

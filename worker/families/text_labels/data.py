@@ -69,7 +69,10 @@ class LabelledTexts(Data):
             room = min(params.max_length, most_tokens(base.base.config, self.tokenizer))
             why = f"tokens are those of the encoder {base.base.name!r}"
         self.tokens: Tokens = cut_texts(opened, self.columns, rows.rows, self.tokenizer, context)
-        longest = int(self.tokens.lengths[split.train].max())
+        known = (
+            self.tokens.lengths[split.train] if base is None else self.tokens.lengths
+        )  # of all folds alike: see window_vectors
+        longest = int(known.max())
         self.length = min(room, max(_EIGHTHS, -(-longest // _EIGHTHS) * _EIGHTHS))
         self.read: Tokens | WindowVectors = self.tokens
         if base is not None and params.method == "frozen":

@@ -85,7 +85,7 @@ class TextOnEncoder(keras.Model):
 def framed(tokens: Any, before: list[int], after: list[int]) -> Any:
     """Special tokens around each row; FILLER in the place of what fills up. int32 (batch, time + before + after)."""
     count = ops.sum(ops.cast(ops.not_equal(tokens, PAD), "int32"), 1, keepdims=True) + len(before)
-    ones = ops.ones_like(tokens[:, :1])
+    ones = ops.ones((ops.shape(tokens)[0], 1), "int32")
     rows = ops.concatenate(
         [
             *(ones * number for number in before),
