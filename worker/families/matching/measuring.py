@@ -129,6 +129,7 @@ def sample_pairs(model: PairScores, assets: Assets, context: Context) -> list[Ou
     return [
         Scores(
             title="nearest",
+            unit="number",
             subject=cut(question, _CHARACTERS),
             items=[
                 Score(name=cut(assets["candidates"][place], _CHARACTERS), value=float(near))

@@ -57,7 +57,7 @@ class Matcher:
                 for place, value in zip(some, near, strict=True)
             ]
             title = f"nearest of {len(held):,} texts"
-            found.append(Scores(title=title, subject=cut(" ".join(question.split()), 60), items=items))
+            found.append(Scores(title=title, unit="number", subject=cut(" ".join(question.split()), 60), items=items))
         return found
 
     def batch(self, params: TextMatcherBatch, inputs: Inputs, context: Context, files: Files) -> Report:

@@ -49,7 +49,7 @@ class Namer:
         for text, row in zip(texts, near, strict=True):
             best = np.argsort(-row, kind="stable")[: params.top_k].tolist()
             items = [Score(name=names[place], value=float(row[place])) for place in best]
-            found.append(Scores(title=WEAK, subject=cut(" ".join(text.split()), _SHOWN), items=items))
+            found.append(Scores(title=WEAK, unit="number", subject=cut(" ".join(text.split()), _SHOWN), items=items))
         return found
 
     def batch(self, params: TextClassifierBatch, inputs: Inputs, context: Context, files: Files) -> Report:
