@@ -1,22 +1,26 @@
 """The jobs that benchmarks/eta.py runs: every recipe that is built in, sizes very unlike one another, drawn by a seed."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from shared.bases.manifest import Base, get_base
 from shared.clock.features import sizes_of
 from shared.datasets import DatasetManifest
 from shared.ids import new_id
 from shared.jobs.job import DATA, MODEL, CheckpointRef, InputRef, JobRequest
 from shared.recipes import RECIPES, get_recipe
 from shared.volume.volume import Volume
+from tests.support.tiny_bases import put_base
+from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
 
 TRAININGS, GENERATIONS = 48, 12
+BASE = "base"  # role
 SHORTEST_S, LONGEST_S = 1.0, 9.0  # of stepping on a quiet machine, roughly, drawn evenly in the logarithm
 
 
@@ -51,6 +55,8 @@ class Data:
             self._put("pictures", folder_files(count, side=side, channels=3))
             for count, side in ((150, 16), (500, 24), (1_500, 32))
         ]
+        self.chats = [self._put("chats", tiny_chats(count)) for count in (40, 120, 400)]
+        self.bases = [get_base(volume, put_base(volume, name).base_id or "") for name in ("llama", "gpt2")]
 
     def _put(self, format: str, files: list[tuple[str, bytes]]) -> DatasetManifest:
         return import_files(self.volume, files, format)
@@ -142,6 +148,13 @@ def _text_classifier(rng: random.Random, data: Data, seconds: float) -> tuple[di
     return params | {"batch_size": batch, "epochs": min(epochs, 100)}, reviews
 
 
+def _finetune_lm(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    context, batch, rank = rng.choice((64, 96, 128)), rng.choice((4, 8, 16)), rng.choice((2, 8))
+    steps = max(int(seconds / (0.02 * (context / 96) * (batch / 8) + 0.004)), 10)
+    params = {"context": context, "batch_size": batch, "rank": rank, "steps": steps, "precision": "float32"}
+    return params | {"eval_every": max(steps // rng.choice((2, 4, 8)), 1)}, rng.choice(data.chats)
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
@@ -150,6 +163,7 @@ TRAINED: dict[str, Make] = {
     "tabular": _tabular,
     "forecaster": _forecaster,
     "text_classifier": _text_classifier,
+    "finetune_lm": _finetune_lm,
 }
 
 
@@ -174,7 +188,12 @@ def trainings(data: Data, seed: int) -> Iterator[Wanted]:
             params |= {"early_stopping_patience": 2, "learning_rate": 0.02}
             if "eval_every" in params:
                 params["eval_every"] = max(params["steps"] // 12, 1)
-        yield Wanted(_request("train", recipe, "", params, {DATA: dataset}), faults.get(number, ""))
+        bases = (
+            {BASE: rng.choice(data.bases)}
+            if BASE in {taken.role for taken in get_recipe(recipe).inputs if taken.required}
+            else {}
+        )
+        yield Wanted(_request("train", recipe, "", params, {DATA: dataset}, bases=bases), faults.get(number, ""))
 
 
 def generations(data: Data, models: dict[str, CheckpointRef], seed: int) -> Iterator[Wanted]:
@@ -198,10 +217,12 @@ def _request(
     params: dict[str, Any],
     given: dict[str, DatasetManifest],
     model: CheckpointRef | None = None,
+    bases: Mapping[str, Base] | None = None,
 ) -> JobRequest:
     known = get_recipe(recipe).params_model(kind, use)
     inputs = {role: InputRef(dataset_id=dataset.id) for role, dataset in given.items()}
+    inputs |= {role: InputRef(base_id=base.id) for role, base in (bases or {}).items()}
     if model:
         inputs[MODEL] = InputRef(checkpoint=model)
     valid = known.model_validate({k: v for k, v in params.items() if k in known.model_fields}).model_dump(mode="json")
-    return JobRequest(kind=kind, recipe=recipe, use=use, params=valid, inputs=inputs, sizes=sizes_of(given))
+    return JobRequest(kind=kind, recipe=recipe, use=use, params=valid, inputs=inputs, sizes=sizes_of(given, bases))

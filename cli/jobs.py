@@ -11,6 +11,7 @@ from typing import Any
 from cli.client import ApiError, Client
 from cli.connect import find_job, server_of
 from cli.downloads import fetch
+from cli.figures import whole
 from cli.inputs import training, use_of
 from cli.params import read_params
 from cli.paths import folder
@@ -29,7 +30,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("job", nargs="?", metavar="JOB", help="show this one: id, part of an id, name, or last")
     parser.add_argument("--state", choices=_STATES)
     parser.add_argument("--kind", choices=("train", "generate"))
-    parser.add_argument("--limit", type=int, default=20, metavar="N")
+    parser.add_argument("--limit", type=whole, default=20, metavar="N")
     parser.add_argument("--json", action="store_true", help="print the server's answer as it is")
     parser.set_defaults(run=jobs)
     for verb, text in (
@@ -49,7 +50,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.set_defaults(run=retry, takes_params=True)
     parser = commands.add_parser("log", help="the end of a job's log")
     parser.add_argument("job", nargs="?", default="last", metavar="JOB")
-    parser.add_argument("--attempt", type=int, metavar="N", help="of an earlier attempt")
+    parser.add_argument("--attempt", type=whole, metavar="N", help="of an earlier attempt")
     parser.set_defaults(run=log)
     parser = commands.add_parser("download", help="fetch a job's artifacts")
     parser.add_argument("job", metavar="JOB")

@@ -5,6 +5,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 
+from cli.figures import amount
 from cli.paths import folder
 from cli.screen import ago, columns, table
 from shared.api_keys import SCOPES, create_key, list_keys, revoke_key
@@ -20,7 +21,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     create.add_argument("--owner", required=True, help="whose jobs, datasets and models it reaches")
     create.add_argument("--scope", choices=SCOPES, default="submit", help="read: look; submit: change; admin: all")
     create.add_argument("--name", default="", help="what it is for")
-    create.add_argument("--days", type=float, metavar="N", help="expires after so many days (default: never)")
+    create.add_argument("--days", type=amount, metavar="N", help="expires after so many days (default: never)")
     create.set_defaults(run=_create)
     listing = verbs.add_parser("list", help="all keys, newest first")
     listing.add_argument("--json", action="store_true", help="print them as JSON")

@@ -9,6 +9,7 @@ from typing import Any
 from cli.client import Client
 from cli.connect import find_job, server_of
 from cli.downloads import fetch
+from cli.figures import whole
 from cli.outputs import in_folder, outputs_of, path_of, read, show
 from cli.paths import folder
 from cli.screen import colour, one_line, size
@@ -27,7 +28,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.set_defaults(run=outputs)
     parser = commands.add_parser("samples", help="what a training showed on its way, the newest or those of one step")
     _add_options(parser)
-    parser.add_argument("--step", type=int, metavar="N", help="those of this step (default: the newest)")
+    parser.add_argument("--step", type=whole, metavar="N", help="those of this step (default: the newest)")
     parser.set_defaults(run=samples)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from cli import inputs
 from cli.client import Client
 from cli.connect import find_source, server_of
+from cli.figures import amount, whole
 from cli.outputs import read, show
 from cli.params import read_params
 from cli.time_left import expected_said, time_said
@@ -50,9 +51,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--use", default="generate", metavar="NAME", help="what to do with a model (default: generate)")
     add("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help="a param of the recipe")
     add("--name", default="", help="a name for people")
-    add("--priority", type=int, default=0, metavar="N", help="-10 to 10; higher goes first")
+    add("--priority", type=whole, default=0, metavar="N", help="-10 to 10; higher goes first")
     add("--after", action="append", default=[], metavar="JOB", help="wait until this job has succeeded")
-    add("--hours", type=float, metavar="N", help="cancel it if it has not ended so many hours from now")
+    add("--hours", type=amount, metavar="N", help="cancel it if it has not ended so many hours from now")
     add(
         "--expected",
         action="store_true",

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TextIO
 
 from cli.devices import count_gpus
+from cli.figures import whole
 from cli.paths import folder
 from cli.screen import colour, pad
 from cli.stack import Plan, Stack, StackFailed
@@ -36,11 +37,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--data", type=folder, metavar="DIR", help="the volume: datasets, jobs, models, the embedded server's files")
     add("--host", help="address to listen on (default: this machine only)")
-    add("--port", type=int, help="port of the web pages and the API; 0: any free one")
+    add("--port", type=whole, help="port of the web pages and the API; 0: any free one")
     add("--redis-url", metavar="URL", help="use this Redis instead of an embedded server")
-    add("--workers", type=int, metavar="N", help="the same as --train-workers")
-    add("--train-workers", type=int, metavar="N", help="workers that train (default: one per GPU, or one)")
-    add("--generate-workers", type=int, default=1, metavar="N", help="workers that generate (default: 1)")
+    add("--workers", type=whole, metavar="N", help="the same as --train-workers")
+    add("--train-workers", type=whole, metavar="N", help="workers that train (default: one per GPU, or one)")
+    add("--generate-workers", type=whole, default=1, metavar="N", help="workers that generate (default: 1)")
 
 
 def plan_of(options: argparse.Namespace) -> Plan:

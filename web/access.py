@@ -17,7 +17,7 @@ from shared.datasets.looking import get_report
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import NotFound
 from shared.jobs import models as _models
-from shared.jobs.job import Job
+from shared.jobs.job import TERMINAL, Job
 from shared.jobs.listing import JobPage
 from shared.jobs.models import Model
 from shared.jobs.presence import WorkerInfo
@@ -86,9 +86,25 @@ def bases() -> list[Base]:
 
 
 def model(model_id: str) -> Model:
-    """Raises NotFound."""
-    found = _models.get_model(services().volume, model_id)
+    """Raises NotFound, which of a training that is there says why it has no model yet."""
+    try:
+        found = _models.get_model(services().volume, model_id)
+    except NotFound as err:
+        raise (_without_model(model_id) or err) from err
     return found if _mine(found.owner) else _hidden(f"no model {model_id!r:.60}")
+
+
+def _without_model(job_id: str) -> NotFound | None:
+    """Why a training of this id, if there is one, has no model."""
+    try:
+        training = job(job_id)
+    except NotFound:
+        return None
+    if training.kind != "train":
+        return None
+    way = "if it has written any" if training.state in TERMINAL else "or wait for its end"
+    said = f"the training {job_id} is {training.state} and has left no model: name one of its checkpoints as JOB/ATTEMPT/STEP"
+    return NotFound(f"{said}, {way}")
 
 
 def models() -> list[Model]:

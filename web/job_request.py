@@ -79,7 +79,7 @@ def look_into(services: Services, body: JobBody, *, retry_of: str | None = None)
         retry_of=retry_of,
         after=list(dict.fromkeys(body.after)),
         deadline_at=body.deadline_at,
-        sizes=sizes_of(found.datasets),
+        sizes=sizes_of(found.datasets, found.bases),
     )
     return request, seen
 

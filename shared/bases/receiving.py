@@ -1,6 +1,7 @@
 """Where open weights come from: an upload's files, and what lies in the volume's folder imports/."""
 
 import contextlib
+import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -45,8 +46,8 @@ def import_laid(volume: Volume, path: str, *, name: str, owner: str, most_kept: 
     """Import a folder or a GGUF file below imports/. Raises NotFound for what is not there or outside, BaseInvalid, VolumeFull."""
     volume.ensure()
     root = (volume.root / "imports").resolve()
-    found = (root / path).resolve()
-    if not path or not found.is_relative_to(root) or found == root or not found.exists():
+    found = _below(root, path)
+    if found is None:
         there = ", ".join(list_laid(volume)[:10]) or "nothing"
         raise NotFound(f"there is no {path!r:.60} in the volume's folder imports; there is {there}")
     files = {found.name: found} if found.is_file() else {each.name: each for each in _inside(found, root)}
@@ -59,6 +60,19 @@ def list_laid(volume: Volume) -> list[str]:
     with contextlib.suppress(FileNotFoundError):
         return sorted(path.name for path in (volume.root / "imports").iterdir() if not path.name.startswith("."))
     return []
+
+
+def _below(root: Path, path: str) -> Path | None:
+    """What lies at a path below root; None for what is not there, leads out, or is no path (a NUL, a name too long)."""
+    try:
+        found = (root / path).resolve()
+        return found if found != root and found.is_relative_to(root) and found.exists() else None
+    except ValueError:
+        return None
+    except OSError as err:
+        if err.errno == errno.ENAMETOOLONG:
+            return None
+        raise
 
 
 def _inside(folder: Path, root: Path) -> Iterator[Path]:

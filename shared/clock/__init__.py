@@ -8,6 +8,7 @@ measured phases, from what ended jobs of this installation cost, or not yet.
     lengths.py    a length of time that is not known exactly
     learning.py   lengths of phases from the costs of ended jobs: a regression
     plan.py       how many steps and evaluations a job will have, before it says so itself
+    early_stops.py  when a training that may stop early will
     own_pace.py   what a running job says of its own pace
     rest.py       seconds of phases still to come, drawn a hundred times and summed up
     futures.py    the rest of a job from all of that

@@ -66,10 +66,10 @@ def _add(name: str, value: Any, numbers: dict[str, float], words: dict[str, str]
         words[name] = str(value)
 
 
-def sizes_of(datasets: Mapping[str, Any]) -> dict[str, float]:
-    """Sizes of the datasets a job is given: rows, columns, classes, bytes, and of pictures their largest sides.
+def sizes_of(datasets: Mapping[str, Any], bases: Mapping[str, Any] | None = None) -> dict[str, float]:
+    """Sizes of what a job is given: rows, columns, classes, bytes, largest sides of pictures, and parameters of bases.
 
-    datasets: role -> DatasetManifest. Of the first role the names stand alone.
+    datasets: role -> DatasetManifest. Of the first role the names stand alone. bases: role -> Base.
     """
     found: dict[str, float] = {}
     for number, (role, dataset) in enumerate(datasets.items()):
@@ -82,6 +82,8 @@ def sizes_of(datasets: Mapping[str, Any]) -> dict[str, float]:
         }
         sizes |= {side: _most(report.facts[side]) for side in ("width", "height") if side in report.facts}
         found |= {f"{before}{name}": value for name, value in sizes.items() if value > 0}
+    if bases:
+        found["parameters"] = sum(base.parameters for base in bases.values())
     return found
 
 

@@ -4,9 +4,9 @@ Sums, early stops, the tails of what lasts longer than expected and the order of
 draw is plain arithmetic. The draws are the same at every call: nothing jitters between two looks.
 """
 
-import random
 from collections.abc import Mapping
 
+from shared.clock import early_stops
 from shared.clock.features import Features
 from shared.clock.learning import Learnt
 from shared.clock.lengths import Length, together
@@ -21,7 +21,6 @@ _USE = ("starting", "loading", "compiling", "generating", "saving", "ending")
 _COLD = ("loading", "compiling")
 _STILL_SPREAD = 1.2  # of how long a training says nothing: an order of magnitude, once it is longer than usual
 _CHUNK_S = 1.0  # of stepping: about how often progress is told
-_STOPS_EARLY = 0.4  # chance that a job that may stop early does, where no other has told
 
 
 Futures = tuple[list[float], bool]  # seconds by draw; whether some of it is guessed
@@ -47,7 +46,7 @@ def _whole(learnt: Learnt, features: Features) -> Futures | None:
         return None
     stages = learnt.stages(features)
     total = [planned_steps(features) * steps.draw(z) for z in zs("steps")]
-    fractions = _fractions(learnt, features, 0.0)
+    fractions = early_stops.fractions(learnt.costs, features, DRAWS)
     _trains(rest, [t * f for t, f in zip(total, fractions, strict=True)], step)
     evaluations = learnt.length("evaluations", features)
     if evaluations is not None:
@@ -130,7 +129,10 @@ def _steps_left(rest: Rest, job: Job, progress: Progress, step: Length, since_s:
             return None
         total = [max(planned_steps(features) * steps.draw(z), done) for z in zs("steps")]
     now = min(done / max(total[0], 1.0), 1.0)
-    fractions = _fractions(learnt, features, now)
+    last_stage = progress.stages_left == 0
+    fractions = early_stops.fractions(
+        learnt.costs, features, DRAWS, now, progress.without_better if last_stage else None
+    )
     counts = [max(t * f - done, 0.0) for t, f in zip(total, fractions, strict=True)]
     silent = (progress.silent_s or 0.0) + since_s if progress.phase == "training" else 0.0
     _trains(rest, counts, step, silent)
@@ -211,19 +213,3 @@ def _use_left(rest: Rest, progress: Progress, elapsed: float, since_s: float) ->
         if cold or phase not in _COLD:
             rest.add(phase, length=own if phase == "generating" else None)
     return rest.seconds, rest.guessed
-
-
-def _fractions(learnt: Learnt, features: Features, now: float) -> list[float]:
-    """By draw, the share of its steps at which a job stops, given that it has come to `now`."""
-    if "early_stopping_patience" not in features.numbers:
-        return [1.0] * DRAWS
-    seen = learnt.fractions()
-    guess = [now + (1 - now) * (i + 0.5) / 4 for i in range(4)]  # by as much as nothing is known
-    later = [fraction for fraction in seen if fraction > now]
-    weights = [(1.0, 1 - _STOPS_EARLY), *((g, _STOPS_EARLY / 4) for g in guess), *((f, 1.0) for f in later)]
-    total, found, place = sum(weight for _, weight in weights), [], 0.0
-    for fraction, weight in sorted(weights):
-        place += weight / total * DRAWS
-        found += [fraction] * (round(place) - len(found))
-    random.Random(1).shuffle(found)
-    return (found + [1.0] * DRAWS)[:DRAWS]

@@ -35,9 +35,18 @@ _STEP = {
     "depth": 0.8,
     "image_size": 1.2,
     "members": 0.5,
+    f"{SIZE}parameters": 0.9,
 }
-_PASS = {f"{SIZE}rows": 0.5, "width": 0.5, "layers": 0.6, "depth": 0.6, "image_size": 1.0, "members": 0.4}
-_READ = {f"{SIZE}rows": 0.4}
+_PASS = {
+    f"{SIZE}rows": 0.5,
+    "width": 0.5,
+    "layers": 0.6,
+    "depth": 0.6,
+    "image_size": 1.0,
+    "members": 0.4,
+    f"{SIZE}parameters": 0.9,
+}
+_READ = {f"{SIZE}rows": 0.4, f"{SIZE}parameters": 0.7}
 _WRITE = {"max_tokens": 0.9, f"{SIZE}rows": 0.9}
 POWERS: dict[str, dict[str, float]] = {
     "training": _STEP,
@@ -102,10 +111,6 @@ class Learnt:
     def likely(self, phase: str) -> bool:
         """Whether most jobs had this phase."""
         return 2 * sum(phase in cost.phases for cost in self.costs) > len(self.costs)
-
-    def fractions(self) -> list[float]:
-        """Of jobs that might stop early, the shares of their steps that they took."""
-        return [cost.fraction for cost in self.costs if "early_stopping_patience" in cost.features.numbers]
 
     def stages(self, features: Features) -> int:
         """How many stages a job like this has: as many as the most alike one."""

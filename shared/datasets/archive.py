@@ -65,6 +65,11 @@ def unpack(
     return [inner for _, inner in wanted], archive.notes + notes
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file in a zip is one that systems put there, such as .DS_Store: it is left out."""
+    return _IGNORED.search(name) is not None
+
+
 def folders_of(names: Iterable[str]) -> set[str]:
     """Every folder that files of these names lie in, at any depth."""
     found: set[str] = set()

@@ -4,18 +4,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-REPORT_VERSION = 1  # raised when look() of any format tells more: reports of datasets there already are made anew
+REPORT_VERSION = 2  # raised when look() of any format tells more: reports of datasets there already are made anew
 
 # number: values to calculate with. category: a few texts that repeat (few numbers that repeat are numbers still: who wants classes
-# takes both). text: words to read. date: a moment. boolean: true and false, yes and no, 0 and 1. id: another value in nearly every
-# row, nothing to learn from. constant: one value. empty: none.
+# takes both). text: words to read. date: a moment. boolean: true and false, yes and no, 0 and 1. id: texts without words, another
+# in nearly every row, nothing to learn from. constant: one value. empty: none.
 ColumnKind = Literal["number", "category", "text", "date", "boolean", "id", "constant", "empty"]
 
 
 class ColumnReport(BaseModel):
     """One column. low, high: the range of numbers and dates (RFC 3339), of texts their lengths; examples: a few values.
 
-    values: of categories and booleans, how often the commonest occur, commonest first.
+    values: of categories and booleans, how often the commonest occur, commonest first. id_like: of numbers too, that they look like
+    ids, such as 1, 2, 3 and so on: not learnt from unasked, but whoever picks the column may mean it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ColumnReport(BaseModel):
     mean: float | None = None
     examples: list[str] = Field(default_factory=list)
     values: dict[str, int] = Field(default_factory=dict)
+    id_like: bool = False
 
 
 class Dropped(BaseModel):

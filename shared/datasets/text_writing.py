@@ -19,6 +19,7 @@ from shared.datasets.marks import MOST_MARKS, TOO_MANY, long_run
 from shared.datasets.problems import Problems
 from shared.volume.staging import full_is_said
 
+TEXT_SUFFIXES = (".txt", ".text", ".md")
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 LONGEST_LINE = (
     8_000_000  # characters of one .jsonl line: one is read by a call that lets no other thread run, 0.2 s for so many
@@ -213,6 +214,11 @@ def _document(line: str, name: str, number: int, problems: Problems) -> str | No
     elif long_run(document) is not None:
         problems.add(TOO_MANY, file=name, line=number)
     else:
-        plain = document.replace("\r\n", "\n").replace("\r", "\n").replace(BYTE_ORDER_MARK, "")
-        return unicodedata.normalize("NFC", plain)
+        return plain_text(document)
     return None
+
+
+def plain_text(document: str) -> str:
+    """A short text as all are stored: line ends LF, no byte-order marks, composed (NFC). Ask long_run() before."""
+    plain = document.replace("\r\n", "\n").replace("\r", "\n").replace(BYTE_ORDER_MARK, "")
+    return unicodedata.normalize("NFC", plain)

@@ -126,7 +126,8 @@ class Progress(_Model):
     "generating". part: how far it is within the phase (batches evaluated, files read); another one is a sign of life. parts: of
     how many; None where that is not known.
     evaluations_left, stages_left: how often it will still evaluate, how many further stages begin; None where a training does
-    not tell. steps_per_s: measured over the last seconds; None until there is something to measure.
+    not tell. without_better: so many evaluations in a row were no better than the best of their stage. steps_per_s: measured over
+    the last seconds; None until there is something to measure.
     metrics: the newest value of each series ("loss", "val_loss", "learning_rate", ...).
 
     Measured by the supervisor, None before it: spent: of this attempt, by phase, until this was told; phase_s: seconds in the
@@ -142,6 +143,7 @@ class Progress(_Model):
     total_epochs: int | None = None
     evaluations_left: int | None = None
     stages_left: int | None = None
+    without_better: int | None = None
     steps_per_s: float | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     at: datetime = Field(default_factory=utc_now)

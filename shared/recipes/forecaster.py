@@ -26,7 +26,7 @@ from shared.recipes.base import (
 )
 from shared.recipes.fields import Column, FileId, Files
 
-TIME_KINDS = ("date", "number", "id")  # counted-up numbers look like ids
+TIME_KINDS = ("date", "number")
 TARGET_KINDS = ("number",)
 SERIES_KINDS = ("category", "text", "id", "number", "boolean", "constant")
 KNOWN_KINDS = ("number", "boolean")

@@ -144,10 +144,15 @@ def features_of(params: Any, report: DatasetReport) -> tuple[list[str], list[str
         return [name for name in params.features if report.column(name) is not None], []
     apart = {params.target, report.facts.get("part_column")}
     others = [column for column in report.columns if column.name not in apart]
-    used = [column.name for column in others if column.kind in FEATURE_KINDS]
+    used = [column.name for column in others if column.kind in FEATURE_KINDS and not column.id_like]
+    left = {
+        "another value in nearly every row": [column.name for column in others if column.id_like],
+        "one value": [column.name for column in others if column.kind == "constant"],
+        "no value": [column.name for column in others if column.kind == "empty"],
+    }
     notes = []
-    for kind, why in (("id", "another value in nearly every row"), ("constant", "one value"), ("empty", "no value")):
-        if names := [column.name for column in others if column.kind == kind]:
+    for why, names in left.items():
+        if names:
             shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
             notes.append(f"not learnt from, {why}: {shown}")
     return used, notes

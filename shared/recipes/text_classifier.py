@@ -216,7 +216,13 @@ class TextClassifierBatch(BatchParams):
     classes: list[str] = _classes()
 
 
-TABLE = Input("data", "Table", "A text in each row, with its label or labels.", formats=("table",))
+_FORMATS = ("table", "text_folders")
+TABLE = Input(
+    "data",
+    "Table",
+    "A text in each row, with its label or labels; or texts in folders of a label each.",
+    formats=_FORMATS,
+)
 ENCODER = Input(
     "base",
     "Encoder",
@@ -240,7 +246,7 @@ SPEC = RecipeSpec(
         "batch": Use(
             TextClassifierBatch,
             "Classify a table",
-            (Input("data", "Table", "A text in each row; other columns do no harm.", formats=("table",)),),
+            (Input("data", "Table", "A text in each row; other columns do no harm.", formats=_FORMATS),),
             help="Classify the text of every row of a table; a table comes back, in the same order.",
         ),
         "export": Use(

@@ -31,6 +31,7 @@ from shared.recipes.measured import TestShare
 from shared.recipes.text_columns import TEXT_KINDS
 
 MOST_ASKED = 1_000  # typed in
+_SEARCHED = ("table", "text_folders")
 
 _Base = with_defaults(
     TrainParams,
@@ -172,13 +173,13 @@ SPEC = RecipeSpec(
         "generate": Use(
             TextMatcherSearch,
             "Search",
-            (Input("data", "Table", "The texts that are searched.", formats=("table",)),),
+            (Input("data", "Table", "The texts that are searched.", formats=_SEARCHED),),
             help="Rank the texts of a table by how near they are to what is asked.",
         ),
         "batch": Use(
             TextMatcherBatch,
             "Compare a table",
-            (Input("data", "Table", "A text in each row.", formats=("table",)),),
+            (Input("data", "Table", "A text in each row.", formats=_SEARCHED),),
             help="For every row its nearest other, what it is a double of, and its group; groups are named by their words.",
         ),
         "export": Use(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import traceback
 
 import pytest
 import schemathesis
@@ -53,7 +54,8 @@ def attack(document, target, *, known):
         try:
             run()
         except BaseExceptionGroup as err:
-            wrong.append(f"{operation.method.upper()} {operation.path}: {err}\n{getattr(err, 'exceptions', '')}")
+            whole = "".join(traceback.format_exception(err, chain=True))
+            wrong.append(f"{operation.method.upper()} {operation.path}: {err}\n{whole[-4000:]}")
         called += 1
     assert not wrong, "\n\n".join(wrong)[:10_000]
     return called

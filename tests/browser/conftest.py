@@ -53,6 +53,18 @@ def site(redis_server, tmp_path_factory) -> Iterator[Site]:
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def guarded(redis_server, tmp_path_factory) -> Iterator[Site]:
+    """A web that asks who one is, and whose workers are to be heard of twice a second."""
+    data = tmp_path_factory.mktemp("guarded") / "data"
+    prefix = f"site-{new_id()[-8:]}"
+    running = Site(
+        load_settings(redis_url=redis_server.url, key_prefix=prefix, data=data, login=True, beat_s=0.5, lease_s=40)
+    )
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 def visit(chromium, site) -> Iterator[Callable[..., Page]]:
     """Opens a page of a fresh visitor on `site`: visit(path, width=..., script=...). An error in a script fails the test."""

@@ -1,8 +1,11 @@
 """Enter in any field of any form, in a real browser: it does what the form is for, never a side action that stands beside it."""
 
-import pytest
-from playwright.sync_api import Page
+import re
 
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.api_keys import create_key
 from tests.browser.examples import NEW, job_of
 
 # Fields in which Enter sends a form: everything but lists, buttons and texts of several lines.
@@ -48,15 +51,10 @@ PREPARE = """([n, k]) => {
 }"""
 
 
-@pytest.mark.parametrize(
-    "path", [NEW, "/jobs/new?kind=generate&model={model}", "/models", "/datasets", "/keys", "/jobs/{job}", "/jobs/new"]
-)
-def test_enter_sends_the_form_itself_by_its_main_button(visit, houses, model, with_checkpoint, path):
-    page = visit(path.format(model=model, job=with_checkpoint))
-    fields = fields_of(page)
-    assert fields or path == "/jobs/new"
+def press_enter_in_every_field(page: Page, path: str) -> list[str]:
+    """Names of the fields in which Enter sent something; each sent its own form, by its main button or none."""
     pressed = []
-    for at in fields:
+    for at in fields_of(page):
         name = page.evaluate(PREPARE, list(at))
         assert name, f"a field of {path} cannot be reached"
         page.keyboard.press("Enter")
@@ -66,6 +64,16 @@ def test_enter_sends_the_form_itself_by_its_main_button(visit, houses, model, wi
             assert (own_form, elsewhere) == (True, ""), (path, name, button)
             assert "primary" in button or button == "none", (path, name, button)
         pressed += [name] if told else []
+    return pressed
+
+
+@pytest.mark.parametrize(
+    "path", [NEW, "/jobs/new?kind=generate&model={model}", "/models", "/datasets", "/keys", "/jobs/{job}", "/jobs/new"]
+)
+def test_enter_sends_the_form_itself_by_its_main_button(visit, houses, model, with_checkpoint, path):
+    page = visit(path.format(model=model, job=with_checkpoint))
+    assert fields_of(page) or path == "/jobs/new"
+    pressed = press_enter_in_every_field(page, path)
     # datasets are sent when they are chosen: there is no button that Enter could press
     assert pressed or path in ("/datasets", "/jobs/new"), (
         "Enter sent nothing at all: this test would not see a wrong button"
@@ -89,3 +97,18 @@ def test_enter_in_every_field_of_a_job_submits_the_job_with_the_dataset_that_is_
         field.press("Enter")
         job = job_of(site, page)
         assert job.inputs["data"].dataset_id == houses and job.params["target"] == "price", name
+
+
+def test_enter_in_the_key_of_the_sign_in_signs_in(chromium, guarded):
+    key = create_key(guarded.volume, owner="ann", scope="submit")[1]
+    context = chromium.new_context(base_url=guarded.url)
+    page = context.new_page()
+    page.goto("/sign-in?next=/datasets")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert press_enter_in_every_field(page, "/sign-in") == ["key"]
+    page.goto("/sign-in?next=/datasets")
+    page.get_by_label("API key").fill(key)
+    page.get_by_label("API key").press("Enter")
+    expect(page).to_have_url(re.compile("/datasets$"))
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    context.close()

@@ -8,23 +8,9 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from shared.api_keys import create_key
-from shared.ids import new_id
-from shared.settings import load_settings
 from tests.support.web_site import Site
 
 HIDDEN = "Object.defineProperty(document, 'hidden', { get: () => true });"
-
-
-@pytest.fixture(scope="module")
-def guarded(redis_server, tmp_path_factory) -> Iterator[Site]:
-    """A web that asks who one is, and whose workers are to be heard of twice a second."""
-    data = tmp_path_factory.mktemp("guarded") / "data"
-    prefix = f"site-{new_id()[-8:]}"
-    running = Site(
-        load_settings(redis_url=redis_server.url, key_prefix=prefix, data=data, login=True, beat_s=0.5, lease_s=40)
-    )
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -122,3 +108,20 @@ def test_every_figure_has_one_value_on_the_page_also_during_an_evaluation(visit,
     assert re.search(r"val loss 1\.75\b", shown), shown
     whole = page.locator("main").inner_text()
     assert "1.25" not in whole and "3.5" not in whole.replace("13.5", "")
+
+
+def test_curves_follow_a_window_that_is_made_narrower(visit, site):
+    job = training(site)
+    site.rows(job, [{"step": step, "loss": 1 / step, "val_loss": 2 / step} for step in range(1, 60)])
+    page = visit(f"/jobs/{job.id}")
+    drawing = page.locator("#chart .main-svg").first
+    expect(drawing).to_be_visible()
+    wide = drawing.bounding_box()
+    assert wide and wide["width"] > 400
+    page.set_viewport_size({"width": 400, "height": 800})
+    expect(drawing).not_to_have_attribute("width", str(round(wide["width"])))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    narrow = drawing.bounding_box()
+    assert narrow and narrow["x"] + narrow["width"] <= 400
+    page.set_viewport_size({"width": 1280, "height": 860})
+    expect(drawing).to_have_attribute("width", str(round(wide["width"])))

@@ -2,6 +2,7 @@
 
 import io
 import re
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
@@ -76,3 +77,73 @@ def test_small_pictures_of_a_preview_stand_beside_each_other(visit, site):
     tops = {round(box["y"]) for one in shown.all() if (box := one.bounding_box())}
     assert len(tops) <= 6  # two rows or so, not one for each
     assert page.evaluate("document.documentElement.scrollHeight") < 2_500
+
+
+def folder_of_texts(path, **more):
+    """A folder of class folders, with further files by name."""
+    texts = {f"{label}/{n}.txt": f"{label} number {n}" for label in ("好评", "差评") for n in range(6)}
+    for name, text in (texts | more).items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(text, encoding="utf-8")
+    return path
+
+
+def choose_folder(page, folder):
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a folder").click()
+    chooser.value.set_files(folder)
+
+
+def test_a_folder_of_texts_in_class_folders_becomes_a_table_of_labels(visit, tmp_path):
+    page = visit("/datasets")
+    choose_folder(page, folder_of_texts(tmp_path / "moods", **{".hidden/x.txt": "never sent"}))
+    page.wait_for_url(re.compile(r"/datasets/[0-9a-f]{32}"))
+    expect(page.get_by_role("heading", name="moods.zip")).to_be_visible()
+    expect(page.get_by_text("12 rows, 2 columns, 2 classes").first).to_be_visible()
+    shown = page.locator("main table").last
+    expect(shown).to_contain_text("好评")
+    expect(shown).to_contain_text("差评 number 5")
+
+
+def test_texts_of_a_folder_that_cannot_be_used_are_named_and_left_out_when_asked(visit, tmp_path):
+    page = visit("/datasets")
+    choose_folder(page, folder_of_texts(tmp_path / "moods", **{"好评/empty.txt": "", "README.txt": "about"}))
+    alert = page.get_by_role("alert").first
+    expect(alert).to_contain_text("好评/empty.txt: is empty")
+    expect(alert).to_contain_text("README.txt: lies in no class folder")
+    alert.get_by_role("button", name="Leave out 2 texts and take the rest").click()
+    page.wait_for_url(re.compile(r"/datasets/[0-9a-f]{32}"))
+    expect(page.get_by_text("12 rows, 2 columns, 2 classes").first).to_be_visible()
+
+
+def test_a_folder_that_is_dropped_arrives_as_the_same_folder_chosen(visit):
+    """Entries as a browser hands them over, a hundred at a time; the zip is read by Python's own."""
+    page = visit("/datasets")
+    packed = page.evaluate(
+        """async () => {
+            const { dropped } = await import('/static/folders.js');
+            const file = (name, text) => ({ name, isDirectory: false, file: (done) => done(new File([text], name)) });
+            const folder = (name, inner) => ({ name, isDirectory: true, createReader() {
+                let left = [...inner];
+                return { readEntries: (done) => done(left.splice(0, 100)) };
+            } });
+            const many = Array.from({ length: 150 }, (_, n) => file(`${n}.txt`, `第${n}次`));
+            const root = folder('moods', [folder('好', many), folder('坏', [file('a.txt', 'bad')]), file('.DS_Store', 'x')]);
+            const [zip] = await dropped({ items: [{ webkitGetAsEntry: () => root }], files: [] });
+            return [zip.name, [...new Uint8Array(await zip.arrayBuffer())]];
+        }"""
+    )
+    assert packed[0] == "moods.zip"
+    with zipfile.ZipFile(io.BytesIO(bytes(packed[1]))) as archive:
+        assert archive.testzip() is None and len(archive.namelist()) == 151
+        assert archive.read("好/149.txt").decode() == "第149次" and archive.read("坏/a.txt") == b"bad"
+
+
+def test_what_only_one_format_would_do_for_is_read_as_that(visit, tmp_path):
+    """A form that takes tables alone does not take a text in, to say afterwards that it is of another kind."""
+    page = visit(NEW)
+    wrong = tmp_path / "poem.txt"
+    wrong.write_text("床前明月光，疑是地上霜。")
+    page.locator("#input-data details.upload-more").evaluate("details => { details.open = true; }")
+    page.locator("#input-data-upload").set_input_files(wrong)
+    expect(page.get_by_role("alert").first).to_contain_text("a table needs two or more")

@@ -37,6 +37,26 @@ def test_a_folder_of_files_from_before_1980_is_sent(trainyard, tmp_path):
     assert trainyard("datasets", "delete", _id(out))[0] == 0
 
 
+def test_a_folder_of_texts_in_class_folders_is_a_table_of_labels(trainyard, tmp_path):
+    for label in ("好", "坏"):
+        (tmp_path / "moods" / label).mkdir(parents=True)
+        for n in range(4):
+            (tmp_path / "moods" / label / f"{n}.txt").write_bytes(f"{label}的第{n}篇，我们说了不少。".encode("gb18030"))
+    (tmp_path / "moods" / "好" / "empty.txt").touch()
+    code, _, err = trainyard("datasets", "upload", str(tmp_path / "moods"))
+    assert code == 2 and "好/empty.txt: is empty" in err and "--option bad_rows=drop" in err
+    code, out, err = trainyard("datasets", "upload", str(tmp_path / "moods"), "--option", "bad_rows=drop")
+    assert code == 0, err
+    assert (
+        "text_folders" in out
+        and "8 texts recognised as GB18030" in out
+        and "1 text that cannot be used left out" in out
+    )
+    code, shown, _ = trainyard("datasets", "preview", _id(out))
+    assert code == 0 and "8 rows" in shown and "坏的第3篇" in shown
+    assert trainyard("datasets", "delete", _id(out))[0] == 0
+
+
 @pytest.mark.parametrize("as_folder", [True, False])
 def test_a_name_that_is_not_utf8_is_refused_in_a_sentence(trainyard, tmp_path, as_folder):
     folder = tmp_path / "names"

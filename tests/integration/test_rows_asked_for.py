@@ -128,6 +128,10 @@ def test_a_training_that_has_not_ended_gives_no_export(call, dataset):
         asked = {"kind": "generate", "recipe": "tabular", "use": "export", "inputs": {"model": named}, "params": {}}
         refused = call("POST", "/api/v1/jobs", json=asked)
         assert refused.status_code == 422 and "model" in refused.json["problems"][0]["field"]
+        if named == training:
+            assert f"the training {training} is queued and has left no model" in refused.json["problems"][0]["message"]
+    shown = call("GET", f"/jobs/new?kind=generate&use=export&model={training}")
+    assert shown.status_code == 404 and "has left no model" in shown.text and "never was" not in shown.text
     after = asked | {"inputs": {"model": training}, "after": [training]}
     assert call("POST", "/api/v1/jobs", json=after).status_code in (201, 202), (
         "it waits for what the training will leave"

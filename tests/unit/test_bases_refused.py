@@ -290,7 +290,7 @@ def test_what_is_laid_into_the_folder_imports_is_taken_and_nothing_beside_it(fol
     base = import_laid(folder.volume, "tiny", name="", owner="local", most_kept=10**9)
     assert (base.name, base.source, base.licence) == ("tiny", "imports/tiny", "apache-2.0")
     (folder.volume.root / "imports" / "out").symlink_to(folder.path)
-    for path in ("", ".", "..", "../bases", "/etc", "out", "none"):
+    for path in ("", ".", "..", "../bases", "/etc", "out", "none", "nul\0", "\udc80", "long" * 100, "a/" * 3000):
         with pytest.raises(NotFound, match="there is no"):
             import_laid(folder.volume, path, name="", owner="local", most_kept=10**9)
 

@@ -7,8 +7,11 @@ import pytest
 
 from shared.datasets.manifest import DatasetManifest
 from shared.datasets.report import ColumnReport, DatasetReport
-from shared.recipes.base import Params
+from shared.recipes import forecaster, tabular
+from shared.recipes.base import Params, validate_params
 from shared.recipes.fields import Column
+from shared.volume.volume import Volume
+from tests.support.uploads import load
 from web.columns import check_columns, column_params, offered
 
 
@@ -101,3 +104,20 @@ def test_pickers_offer_what_a_param_takes():
     assert params["features"].many and not params["target"].many and params["item"].role == "items"
     assert offered(params["target"], ORDERS) == ["status", "paid"]
     assert offered(params["item"], ORDERS) == [column.name for column in ORDERS.report.columns]
+
+
+def test_a_column_that_counts_up_may_be_told_all_the_same(tmp_path):
+    """It looks like an id: that is a warning, and nothing is learnt from it unasked, but who picks it may mean it."""
+    days = [f"2024-01-{day:02},{day},{day % 7}" for day in range(1, 31)]
+    counted = load(Volume(tmp_path), ("visits.csv", "\n".join(["day,visits,x", *days]).encode()))
+    assert [warned.column for warned in counted.report.warnings if warned.code == "id_like"] == ["visits"]
+    datasets = {"data": counted}
+    for spec, values in (
+        (forecaster.SPEC, {"targets": ["visits"], "context": 10, "horizon": 5}),
+        (tabular.SPEC, {"target": "visits"}),
+        (tabular.SPEC, {"target": "x", "features": ["visits"]}),
+    ):
+        assert check_columns(spec.train_params, values, datasets) == []
+        assert spec.check is not None and spec.check(validate_params(spec.train_params, values), datasets) == []
+    unasked, notes = tabular.features_of(validate_params(tabular.SPEC.train_params, {"target": "x"}), counted.report)
+    assert unasked == ["day"] and notes == ["not learnt from, another value in nearly every row: visits"]

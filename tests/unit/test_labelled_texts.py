@@ -11,6 +11,7 @@ from shared.errors import DatasetInvalid
 from shared.recipes.base import validate_params
 from shared.recipes.text_classifier import SPEC
 from tests.support.tiny_datasets import imported
+from tests.support.uploads import zipped
 from worker.context import Context
 from worker.families.rows import RowFile
 from worker.families.text_labels.evidence import token_evidence
@@ -18,6 +19,7 @@ from worker.families.text_labels.labels import Labels
 from worker.families.text_labels.rows import each_text, read_rows
 from worker.families.text_labels.tokenizer import TextTokenizer, chosen, learn_tokenizer
 from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, window_counts, window_starts
+from worker.recipe import code_of
 
 
 def _read(tmp_path, lines, **values):
@@ -191,3 +193,18 @@ def test_the_example_has_real_sections_of_enough_paragraphs_and_no_text_twice():
     texts, sections = zip(*found, strict=True)
     assert len(set(texts)) == len(texts) > 500
     assert len(set(sections)) >= 8 and min(map(sections.count, set(sections))) >= FEWEST
+
+
+def test_texts_in_class_folders_are_learnt_by_the_names_of_the_folders_in_their_parts(tmp_path):
+    entries = [
+        (f"{part}/{label}/{n}.txt", f"{part} 里 {label} 的第 {n} 篇".encode("gb18030"))
+        for part, count in (("train", 20), ("test", 6))
+        for label in ("好", "坏")
+        for n in range(count)
+    ]
+    inputs = imported(tmp_path, [("moods.zip", zipped(entries))], "text_folders")
+    params: Any = validate_params(SPEC.train_params, {"labels": ["label"], "validation_fraction": 0.1})
+    assert SPEC.check is not None and SPEC.check(params, {"data": inputs["data"].dataset}) == []
+    data: Any = code_of(SPEC).load(inputs, params, Context())
+    assert data.names == ["坏", "好"] and data.columns == ["text"]
+    assert data.split["test"] == 12 and data.split["train"] + data.split["val"] == 40 and data.split["val"] > 1

@@ -166,3 +166,22 @@ def test_infinite_numbers_are_null_in_json_lines(tmp_path):
     with _table(_volume(tmp_path)[0], tmp_path, ["a"], file_format="jsonl") as (table, _):
         table.add_batch(pa.RecordBatch.from_arrays([pa.array([1.0, float("inf")])], names=["a"]))
     assert _rows(tmp_path / "made", "jsonl") == [{"a": 1.0}, {"a": None}]
+
+
+def test_a_title_says_how_many_rows_have_an_error_and_no_answer(tmp_path):
+    volume, job_id = _volume(tmp_path)
+    context = Context(volume.start_attempt(job_id, 1), volume, job_id, 1)
+    with pytest.raises(Drained), _table(volume, tmp_path, ["a", "error"], context=context) as (table, _):
+        table.add([1.0, "no number"])
+        table.add([2.0, None])
+        table.keep()
+        raise Drained("a deploy")
+    context = Context(volume.start_attempt(job_id, 2), volume, job_id, 2)
+    with _table(volume, tmp_path, ["a", "error"], context=context) as (table, _):
+        cells = [pa.array([3.0, None]), pa.array([None, "no number"])]
+        table.add_batch(pa.RecordBatch.from_arrays(cells, names=["a", "error"]))
+        assert table.done("rows predicted").title == "2 of 4 rows predicted, 2 with an error instead"
+    (tmp_path / "all").mkdir()
+    with _table(volume, tmp_path / "all", ["a", "error"]) as (table, _):
+        table.add([1.0, None])
+        assert table.done("rows predicted").title == "1 rows predicted"

@@ -65,6 +65,21 @@ def test_dates_of_every_usual_style_are_the_same_moments(volume, written):
     assert values == NOW and kinds_of(dataset)["x"] == "date" and "ambiguous_dates" not in warned(dataset)
 
 
+def test_moments_with_a_zone_are_kept_in_utc_and_said_and_some_without_one_are_warned_of(volume):
+    dataset, values = cells(volume, *[f"2024-01-{day:02}T23:00:00+08:00" for day in range(1, 9)])
+    assert values[0] == datetime(2024, 1, 1, 15)
+    assert "moments of x with a time zone (8) are kept in UTC" in dataset.notes
+    assert "some_zones" not in warned(dataset)
+    dataset, values = cells(volume, *["2024-01-01T23:00:00Z"] * 3, "2024-01-02 23:00:00 +08:00", "2024-01-03T23:00:00")
+    assert values[-2:] == [datetime(2024, 1, 2, 15), datetime(2024, 1, 3, 23)]
+    assert (
+        "moments of x with a time zone (4) are kept in UTC; 1 have no time zone and are taken as UTC" in dataset.notes
+    )
+    assert warned(dataset)["some_zones"] == ["x"]
+    plain, _ = cells(volume, *[f"2024-01-{day:02}T23:00:00" for day in range(1, 9)])
+    assert not any("zone" in note for note in plain.notes)
+
+
 def test_times_are_kept(volume):
     _, values = cells(volume, "1/31/2020 3:04 PM", "1/31/2020 12:30 PM", "1/1/2020 0:05 AM")
     assert values == [datetime(2020, 1, 31, 15, 4), datetime(2020, 1, 31, 12, 30), datetime(2020, 1, 1, 0, 5)]
@@ -161,8 +176,8 @@ def test_kinds_of_columns_as_a_training_needs_them(volume):
     ]
     dataset = table(volume, "\n".join(lines))
     assert kinds_of(dataset) == {
-        "key": "id", "userId": "id", "age": "number", "city": "category", "name": "text", "remark": "category",
-        "when": "date", "same": "constant", "none": "empty", "n": "id",
+        "key": "id", "userId": "number", "age": "number", "city": "category", "name": "text", "remark": "category",
+        "when": "date", "same": "constant", "none": "empty", "n": "number",
     }  # fmt: skip
     city = described(dataset, "city")
     assert (city.distinct, next(iter(city.values.items()))) == (3, ("Rome", 34))
@@ -173,6 +188,12 @@ def test_kinds_of_columns_as_a_training_needs_them(volume):
     assert described(dataset, "when").low == "2020-01-01T00:00:00Z"
     assert warned(dataset)["id_like"] == ["key", "userId", "n"]
     assert warned(dataset)["constant"] == ["same"] and warned(dataset)["empty"] == ["none"]
+
+
+def test_east_asian_texts_are_no_ids_though_no_spaces_part_their_words(volume):
+    lines = [f"第{i}次来这家店，房间很大，早餐不错,张{i}三" for i in range(20)]
+    dataset = table(volume, "\n".join(["评论,名字", *lines]))
+    assert kinds_of(dataset) == {"评论": "text", "名字": "id"}
 
 
 def test_a_thousand_columns_are_taken(volume):

@@ -42,7 +42,7 @@ def test_movielens_keeps_titles_with_commas_and_quotes(take):
     volume, dataset = take("movielens_latest_small/movies.csv")
     titles = {row["title"] for row in rows_of(volume, dataset)}
     assert dataset.report.rows == 9742 and "American President, The (1995)" in titles
-    assert kinds_of(dataset) == {"movieId": "id", "title": "text", "genres": "category"}
+    assert kinds_of(dataset) == {"movieId": "number", "title": "text", "genres": "category"}
     _, ratings = take("movielens_latest_small/ratings.csv")
     assert ratings.report.rows == 100_836 and described(ratings, "userId").distinct == 610
     assert described(ratings, "rating").low == 0.5 and ratings.report.warnings == []

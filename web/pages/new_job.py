@@ -239,7 +239,8 @@ def _posted() -> tuple[Draft, list[Problem]]:
         draft.keys[taken.role] = form.get(name, "")
         if any(upload.filename for upload in request.files.getlist(f"upload.{taken.role}")):
             try:
-                draft.keys[taken.role] = take_upload(f"upload.{taken.role}").id
+                only = taken.formats[0] if len(taken.formats) == 1 else ""  # else told from the files
+                draft.keys[taken.role] = take_upload(f"upload.{taken.role}", format=only).id
             except ClientError as err:
                 found = err.problems or [Problem(field="", message=err.message)]
                 problems += [p.model_copy(update={"field": name}) for p in found]

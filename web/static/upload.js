@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { onFiles } from "./dropping.js";
+import { chosen as chosenFolder, dropped } from "./folders.js";
 import { update } from "./picking.js";
 import { send } from "./sending.js";
 
@@ -51,7 +52,8 @@ function wire(area) {
   format?.addEventListener("change", showOptions);
   window.addEventListener("pageshow", showOptions); // a browser may bring back the format that was chosen
   showOptions();
-  onFiles(area, input, take);
+  onFiles(area, input, take, (transfer) => dropped(transfer).catch((error) => (refused(area, error, []), [])));
+  wireFolder(area, take);
 
   async function take(files, chosen = {}) {
     const status = area.querySelector("[data-upload-status]");
@@ -59,7 +61,8 @@ function wire(area) {
     const body = new FormData();
     const name = area.querySelector('[name="name"]')?.value.trim();
     if (name) body.append("name", name);
-    const format = area.querySelector('select[name="format"]')?.value || "";
+    const accepted = (area.dataset.formats || "").split(",");
+    const format = area.querySelector('select[name="format"]')?.value || (accepted.length === 1 ? accepted[0] : ""); // told from the files where it may be one of several
     if (format) body.append("format", format);
     const options = { ...readOptions(area, format), ...chosen };
     if (Object.keys(options).length) body.append("options", JSON.stringify(options));
@@ -79,6 +82,26 @@ function wire(area) {
       input.value = "";
     }
   }
+}
+
+// A folder is chosen by an input of its own kind, which no page without scripts could send as one.
+function wireFolder(area, take) {
+  const button = area.querySelector("[data-folder]");
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const folder = document.createElement("input");
+    folder.type = "file";
+    folder.webkitdirectory = true;
+    folder.addEventListener("change", async () => {
+      try {
+        if (folder.files.length) take([await chosenFolder([...folder.files])]);
+      } catch (error) {
+        refused(area, error, []);
+      }
+    });
+    folder.click();
+  });
 }
 
 // What is typed under a format's options; empty ones are left out, so that their defaults hold.

@@ -23,12 +23,16 @@ _AT_ONCE = 1_024  # rows added one by one that are written together
 
 
 class RowTable:
-    """Made by row_table(). count: rows so far, those of earlier attempts included. state: what keep() was told for them."""
+    """Made by row_table(). count: rows so far, those of earlier attempts included. state: what keep() was told for them.
+
+    wrong: how many of them have something in the last column, which holds errors where done() is asked.
+    """
 
     def __init__(self, spool: Spool, form: str, columns: Sequence[str], to: RowFormat):
         self._spool, self._form, self._to = spool, form, to
         self._columns, self._waiting = list(columns), list[list[Cell]]()
         self.count: int = spool.state.get("rows", 0)
+        self.wrong: int = spool.state.get("wrong", 0)
         self.state: dict[str, Any] = spool.state.get("own", {})
         self._first: list[list[Cell]] = spool.state.get("first", [])
         if not spool.state:
@@ -38,6 +42,7 @@ class RowTable:
         """Write one row: a cell for each column, None for none."""
         self._waiting.append(row)
         self.count += 1
+        self.wrong += row[-1] is not None
         if len(self._first) < MOST_ROWS:
             self._first.append([_finite(cell) for cell in row])
         if len(self._waiting) >= _AT_ONCE:
@@ -52,12 +57,15 @@ class RowTable:
             self._first += [[_finite(cell) for cell in row] for row in rows]
         self._spool.write(self._to.batch(batch))
         self.count += batch.num_rows
+        self.wrong += batch.num_rows - batch.column(batch.num_columns - 1).null_count
 
     def keep(self, state: Mapping[str, Any] | None = None) -> None:
         """All rows so far count, should this attempt be killed. state: JSON-able, found again in `state` by the next one."""
         self._write()
         self.state = dict(state or {})
-        self._spool.keep({"form": self._form, "rows": self.count, "own": self.state, "first": self._first})
+        self._spool.keep(
+            {"form": self._form, "rows": self.count, "wrong": self.wrong, "own": self.state, "first": self._first}
+        )
 
     def _write(self) -> None:
         if self._waiting:
@@ -69,6 +77,11 @@ class RowTable:
 
     def output(self, title: str) -> Table:
         return Table(title=title, columns=self._columns, rows=self._first, count=self.count, file=self._to.name)
+
+    def done(self, what: str) -> Table:
+        """The table, its title telling how many rows have an error and no answer. what: "rows predicted"."""
+        some = f"{self.count - self.wrong:,} of {self.count:,} {what}, {self.wrong:,} with an error instead"
+        return self.output(some if self.wrong else f"{self.count:,} {what}")
 
 
 def _finite(cell: Cell) -> Cell:

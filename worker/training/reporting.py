@@ -76,6 +76,7 @@ class Telling:
                 total_epochs=stages.epochs or None,
                 evaluations_left=stages.evaluations_left(state.stage, step),
                 stages_left=len(stages) - 1 - state.stage,
+                without_better=state.evaluations_without_better,
                 steps_per_s=rate,
                 metrics=dict(state.metrics),
             )

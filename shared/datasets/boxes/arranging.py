@@ -14,13 +14,14 @@ from shared.datasets.boxes.annotations import Program, read_annotations
 from shared.datasets.boxes.matching import PictureIndex, parts_of
 from shared.datasets.boxes.placing import Placed, place
 from shared.datasets.boxes.storing import BoxedPicture, write_boxes
+from shared.datasets.folders.layout import PARTS
+from shared.datasets.folders.outer import left_out_note
 from shared.datasets.formats.base import Arranged, HasLimits, Received
 from shared.datasets.pictures.annotated import stem
 from shared.datasets.pictures.checking import see_all
 from shared.datasets.pictures.decoding import Unreadable
 from shared.datasets.pictures.kinds import SAID_SUFFIXES
-from shared.datasets.pictures.layout import PARTS
-from shared.datasets.pictures.sorting import left_out_note, sort_out
+from shared.datasets.pictures.sorting import sort_out
 from shared.datasets.pictures.splits import read_split_lists
 from shared.datasets.problems import Problems, refuse
 from shared.datasets.receiving import put_all

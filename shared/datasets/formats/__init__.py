@@ -9,6 +9,7 @@ from shared.datasets.formats.pictures import PicturesFormat
 from shared.datasets.formats.squad import SquadFormat
 from shared.datasets.formats.table import TableFormat
 from shared.datasets.formats.text import TextFormat
+from shared.datasets.formats.text_folders import TextFoldersFormat
 from shared.errors import NotFound
 
 _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the earlier one takes it
@@ -20,6 +21,7 @@ _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the ear
     SquadFormat(),
     ChatsFormat(),
     TableFormat(),
+    TextFoldersFormat(),
 )
 FORMATS: dict[str, Format] = {format.name: format for format in _ALL}
 

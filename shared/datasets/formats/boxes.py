@@ -19,13 +19,14 @@ from pydantic import Field
 from shared.datasets.boxes.annotations import Program
 from shared.datasets.boxes.arranging import arrange_boxes
 from shared.datasets.boxes.storing import BOXES, BoxedPicture, read_boxes
+from shared.datasets.folders.classes import warnings_about_classes
+from shared.datasets.folders.layout import PARTS
+from shared.datasets.folders.refusing import refuse_bad
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
 from shared.datasets.pictures.annotated import annotations_among
-from shared.datasets.pictures.checking import facts_of, see_all, warnings_about, warnings_about_classes
+from shared.datasets.pictures.checking import facts_of, see_all, warnings_about
 from shared.datasets.pictures.decoding import Unreadable
 from shared.datasets.pictures.kinds import has_picture_suffix
-from shared.datasets.pictures.layout import PARTS
-from shared.datasets.pictures.refusing import refuse_bad
 from shared.datasets.pictures.showing import file_below, for_browser, may_be_shown
 from shared.datasets.report import DatasetReport, Dropped, Warned
 from shared.outputs import Box, Boxes, Output

@@ -15,14 +15,15 @@ from typing import IO, Any, Literal
 
 from pydantic import Field
 
+from shared.datasets.folders.classes import warnings_about_classes
+from shared.datasets.folders.layout import PARTS
+from shared.datasets.folders.outer import left_out_note
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
-from shared.datasets.pictures.checking import warnings_about_classes
 from shared.datasets.pictures.idx import CLASSES, Head, IdxPart, class_names, file_name, parts_in
 from shared.datasets.pictures.idx_names import Said, looks_like_idx, read_name, same_name
 from shared.datasets.pictures.idx_unpacking import unpack_idx
-from shared.datasets.pictures.layout import PARTS
 from shared.datasets.pictures.showing import as_png
-from shared.datasets.pictures.sorting import left_out_note, remove
+from shared.datasets.pictures.sorting import remove
 from shared.datasets.problems import Problems, refuse
 from shared.datasets.receiving import put_all
 from shared.datasets.report import DatasetReport, Dropped, Warned

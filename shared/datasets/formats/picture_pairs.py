@@ -17,6 +17,8 @@ from typing import IO, Any, Literal
 from PIL import Image
 from pydantic import Field
 
+from shared.datasets.folders.layout import PARTS
+from shared.datasets.folders.refusing import refuse_bad
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
 from shared.datasets.pairs.arranging import Kind, arrange_pairs
 from shared.datasets.pairs.finding import find_pairs
@@ -24,8 +26,6 @@ from shared.datasets.pairs.storing import NOTHING, Pair, mask_classes, read_pair
 from shared.datasets.pictures.checking import facts_of, see_all, warnings_about
 from shared.datasets.pictures.decoding import Unreadable
 from shared.datasets.pictures.kinds import has_picture_suffix
-from shared.datasets.pictures.layout import PARTS
-from shared.datasets.pictures.refusing import refuse_bad
 from shared.datasets.pictures.showing import file_below, for_browser, may_be_shown
 from shared.datasets.report import DatasetReport, Dropped, Warned
 from shared.outputs import Mask, MaskClass, Output, Picture

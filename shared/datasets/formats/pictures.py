@@ -13,14 +13,15 @@ from typing import IO, Any, Literal
 
 from pydantic import Field
 
+from shared.datasets.folders.classes import warnings_about_classes, warnings_about_parts
+from shared.datasets.folders.finding import OuterFolders
+from shared.datasets.folders.layout import PARTS, Layout
+from shared.datasets.folders.refusing import refuse_bad
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
 from shared.datasets.pictures.arranging import arrange_pictures
-from shared.datasets.pictures.checking import facts_of, see_all, warnings_about, warnings_about_classes
+from shared.datasets.pictures.checking import facts_of, see_all, warnings_about
 from shared.datasets.pictures.decoding import Unreadable
-from shared.datasets.pictures.finding import OuterFolders
 from shared.datasets.pictures.kinds import SAID_SUFFIXES, SUFFIXES, has_picture_suffix, other_suffix
-from shared.datasets.pictures.layout import PARTS, Layout
-from shared.datasets.pictures.refusing import refuse_bad
 from shared.datasets.pictures.showing import MOST_SHOWN, file_below, for_browser, may_be_shown
 from shared.datasets.receiving import put_all
 from shared.datasets.report import DatasetReport, Dropped, Warned
@@ -100,7 +101,8 @@ class PicturesFormat:
             facts=facts,
             warnings=[
                 *warnings_about_classes(classes),
-                *_about_parts(by_part, kept["leakage"]),
+                *_about_leakage(kept["leakage"]),
+                *warnings_about_parts(by_part),
                 *warnings_about(list(seen.values()), facts),
             ],
         )
@@ -136,15 +138,10 @@ def _names(target: Path) -> list[str]:
     return [name for name in paths if has_picture_suffix(name)]
 
 
-def _about_parts(by_part: dict[str, Counter[str]], leakage: dict[str, int]) -> list[Warned]:
+def _about_leakage(leakage: dict[str, int]) -> list[Warned]:
     said = []
     for parts, count in leakage.items():
         once = "they were left in one of them only, so that none is learnt from and tested with"
         message = f"{count:,} pictures stood in {parts}: {once}."
         said.append(Warned(code="leakage", message=message))
-    if "train" in by_part:
-        for part in by_part.keys() - {"train"}:
-            if unknown := sorted(by_part[part].keys() - by_part["train"].keys() - {""}):
-                message = f"The part {part} has classes that train has not ({', '.join(unknown[:5])}): no classifier can know them."
-                said.append(Warned(code="classes_not_in_train", message=message))
     return said

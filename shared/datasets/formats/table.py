@@ -17,6 +17,7 @@ from typing import IO, Any, Literal
 
 from pydantic import Field
 
+from shared.datasets.archive import is_hidden
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
 from shared.datasets.problems import refuse
 from shared.datasets.receiving import is_zip, unzipped
@@ -73,7 +74,7 @@ class TableFormat:
             elif lower.endswith(_TEXTS):
                 sure = min(sure, _parted(peek.head(name, 1 << 16)))
             elif (inside := peek.inside(name)) is not None:
-                files = [inner for inner in inside if not inner.endswith("/") and not _is_hidden(inner)]
+                files = [inner for inner in inside if not inner.endswith("/") and not is_hidden(inner)]
                 fits = bool(files) and all(
                     inner.lower().endswith((*_DELIMITED, ".parquet", *_SPREADSHEETS)) for inner in files
                 )
@@ -106,6 +107,7 @@ class TableFormat:
             "ambiguous_numbers": {
                 n: "comma" if k.comma else "point" for n, k in kinds.items() if k.ambiguous and k.stored == "number"
             },
+            "some_zones": {n: [k.zoned, k.zoneless] for n, k in kinds.items() if k.zoned and k.zoneless},
             "mixed": {n: (round(k.odd_share, 4), k.odd) for n, k in kinds.items() if k.odd},
         }
         return Arranged(notes=notes + taken.notes, kept=kept)
@@ -116,18 +118,20 @@ class TableFormat:
         return look(target, kept)
 
     def preview(self, folder: Path, report: DatasetReport, most: int) -> list[Output]:
-        from shared.datasets.tables.reading import open_table
-
-        with open_table(folder) as table:
-            rows = table.rows(0, min(most, table.num_rows, MOST_ROWS))
-            return [
-                Table(
-                    columns=table.columns, rows=[[_cell(v) for v in row.values()] for row in rows], count=table.num_rows
-                )
-            ]
+        return preview_of(folder, list(range(min(most, report.rows, MOST_ROWS))))
 
     def open_file(self, folder: Path, name: str) -> tuple[IO[bytes], str] | None:
         return None
+
+
+def preview_of(folder: Path, rows: list[int]) -> list[Output]:
+    """Some rows of a table to look at."""
+    from shared.datasets.tables.reading import open_table
+
+    with open_table(folder) as table:
+        cells = [column.to_pylist() for column in table.take(rows, table.columns).values()]
+        shown = [[_cell(value) for value in row] for row in zip(*cells, strict=True)]
+        return [Table(columns=table.columns, rows=shown, count=table.num_rows)]
 
 
 def _cell(value: Any) -> Cell:
@@ -140,10 +144,6 @@ def _is_packed(one: Received) -> bool:
     """A zip of tables, or one gzipped; spreadsheets are zips by themselves."""
     lower = one.name.lower()
     return lower.endswith(".gz") or (is_zip(one.path) and not lower.endswith(_SPREADSHEETS))
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith("__MACOSX/") or any(part.startswith(".") for part in name.split("/"))
 
 
 def _likeness(head: bytes) -> float:

@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from shared.datasets.archive import is_hidden
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
 from shared.datasets.problems import refuse
 from shared.datasets.receiving import unzipped
 from shared.datasets.report import DatasetReport, Dropped, Warned
-from shared.datasets.text_writing import JSON_SUFFIXES, write_text
+from shared.datasets.text_writing import JSON_SUFFIXES, TEXT_SUFFIXES, write_text
 from shared.outputs import Output, Text
 
-TEXT_SUFFIXES = (".txt", ".text", ".md")
 _PIECE = 1 << 20
 _PREVIEW_PER_ROW = 100  # characters of a preview for each row asked for
 _SHORT = 10_000  # characters; a guess: below, even a small model knows the text by heart
@@ -48,7 +48,7 @@ class TextFormat:
 
     def recognises(self, names: Sequence[str], peek: Peek) -> float:
         if len(names) == 1 and (inside := peek.inside(names[0])) is not None and not names[0].endswith(TEXT_SUFFIXES):
-            wanted = [inner for inner in inside if not inner.endswith("/") and not _is_hidden(inner)]
+            wanted = [inner for inner in inside if not inner.endswith("/") and not is_hidden(inner)]
             return 0.5 if wanted and all(inner.lower().endswith(self.suffixes) for inner in wanted) else 0.0
         if not all(name.lower().endswith(self.suffixes) for name in names):
             return 0.0
@@ -137,10 +137,6 @@ def _warnings(characters: int, damaged: int) -> list[Warned]:
         )
         found.append(Warned(code="damaged", message=message))
     return found
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith("__MACOSX/") or any(part.startswith(".") for part in name.split("/"))
 
 
 def _first_row(head: bytes) -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
+from shared.datasets.folders.layout import PARTS
+from shared.datasets.folders.outer import left_out_note
 from shared.datasets.formats.base import Arranged, HasLimits, Received
 from shared.datasets.pairs.finding import FoundPairs, find_pairs, folders_that_match
 from shared.datasets.pairs.legend import legend_files, read_legend
@@ -18,8 +20,7 @@ from shared.datasets.pictures.annotated import stem
 from shared.datasets.pictures.checking import see_all
 from shared.datasets.pictures.decoding import Unreadable, opened_picture, transpose_of, upright_size
 from shared.datasets.pictures.kinds import SAID_SUFFIXES
-from shared.datasets.pictures.layout import PARTS
-from shared.datasets.pictures.sorting import left_out_note, sort_out
+from shared.datasets.pictures.sorting import sort_out
 from shared.datasets.pictures.splits import is_split_list, part_in, read_split_lists
 from shared.datasets.problems import Problems, refuse
 from shared.datasets.receiving import put_all

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from shared.datasets.pictures.layout import part_of
+from shared.datasets.folders.layout import part_of
 
 _LEFT = {
     "image",

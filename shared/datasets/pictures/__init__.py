@@ -3,9 +3,9 @@
 Pillow alone: no arrays, so that the web server needs no NumPy.
 """
 
+from shared.datasets.folders.layout import PARTS, Layout, part_of
 from shared.datasets.pictures.decoding import eight_bit, opened_picture, upright, upright_size
 from shared.datasets.pictures.kinds import MOST_PIXELS, READ_AS, SUFFIXES
-from shared.datasets.pictures.layout import PARTS, Layout, part_of
 from shared.datasets.pictures.reading import PictureList, open_pictures
 
 __all__ = [

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from shared.datasets.boxes.coco import looks_like_coco
+from shared.datasets.folders.finding import OuterFolders, find_layout
+from shared.datasets.folders.layout import PARTS
+from shared.datasets.folders.outer import empty_note, left_out_note, sisters_kept, strip_common_folder
+from shared.datasets.folders.refusing import refuse_bad, vanishing
 from shared.datasets.formats.base import Arranged
 from shared.datasets.pictures.annotated import annotations_among
 from shared.datasets.pictures.checking import see_all
-from shared.datasets.pictures.finding import OuterFolders, find_layout
 from shared.datasets.pictures.kinds import SAID_SUFFIXES
-from shared.datasets.pictures.layout import PARTS
-from shared.datasets.pictures.refusing import refuse_bad, vanishing
-from shared.datasets.pictures.sorting import left_out_note, remove, remove_empty_folders, sort_out, strip_common_folder
+from shared.datasets.pictures.sorting import remove, remove_empty_folders, sort_out
 from shared.datasets.problems import Problems, refuse
 from shared.errors import Choice
 from shared.volume.staging import sha256
@@ -52,13 +53,13 @@ def arrange_pictures(root: Path, names: Sequence[str], options: Wishes) -> Arran
     if found.others:
         notes.append(left_out_note(found.others, "file that is no picture", "files that are no pictures"))
     remove(root, found.others)
-    moved = dict(zip(pictures, strip_common_folder(root, pictures, keep=_keep(pictures, found.empty)), strict=True))
+    moved = dict(
+        zip(pictures, strip_common_folder(root, pictures, keep=sisters_kept(pictures, found.empty)), strict=True)
+    )
     bad = {moved[name]: wrong for name, wrong in found.unreadable.items()}
     pictures = sorted(moved.values())
     if found.empty:
-        shown = ", ".join(found.empty[:5]) + (" ..." if len(found.empty) > 5 else "")
-        what = "empty folder" if len(found.empty) == 1 else "empty folders"
-        notes.append(f"{len(found.empty):,} {what} left out: there is no class, no part of these names ({shown})")
+        notes.append(empty_note(found.empty))
     where = find_layout(pictures, options.outer_folders)
     if where.question:
         problems = Problems()
@@ -98,13 +99,6 @@ def arrange_pictures(root: Path, names: Sequence[str], options: Wishes) -> Arran
         "leakage": leakage,
     }
     return Arranged({name: digest for name, digest in digests.items() if name not in out}, notes, kept)
-
-
-def _keep(pictures: Sequence[str], empty: Sequence[str]) -> int:
-    """How many folders stay around the pictures: one where it has a sister, empty or not, else none."""
-    around = {name.rpartition("/")[0] for name in pictures}
-    sisters = {folder.rpartition("/")[0] for folder in empty}
-    return 1 if len(around) > 1 or any(folder.rpartition("/")[0] in sisters for folder in around) else 0
 
 
 def _refuse_annotations(root: Path, pictures: Sequence[str], others: Sequence[str], options: Wishes) -> None:

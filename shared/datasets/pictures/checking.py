@@ -26,8 +26,6 @@ from shared.datasets.report import Warned
 _AT_ONCE = min(4, os.cpu_count() or 1)  # each holds one decoded picture, 256 MB at most
 _BATCH = 512  # names handed to the threads at a time: a hundred thousand futures are memory, too
 _LARGE = 4_000_000  # pixels; beyond, reading takes longer than training on most of them
-_UNEVEN = 10  # times as many pictures in the largest class as in the smallest
-_FEW = 8  # pictures of a class; of fewer not one may be left to test with
 
 
 @dataclass(frozen=True)
@@ -124,33 +122,3 @@ def warnings_about(seen: Sequence[Seen], facts: dict[str, Any]) -> list[Warned]:
         message = f"{deep:,} pictures have more than 8 bits: values from {low:g} to {high:g} become black to white."
         said.append(Warned(code="deep_pictures", message=message))
     return said
-
-
-def warnings_about_classes(classes: dict[str, int]) -> list[Warned]:
-    """What is odd about how many pictures, or boxes, each class has, and about their names."""
-    said = []
-    if len(classes) > 1:
-        most, fewest = max(classes, key=classes.__getitem__), min(classes, key=classes.__getitem__)
-        if classes[most] >= _UNEVEN * classes[fewest]:
-            message = (
-                f"{most!r} has {classes[most]:,}, {fewest!r} only {classes[fewest]:,}: a model will favour {most!r}."
-            )
-            said.append(Warned(code="imbalance", message=message))
-    if few := [name for name, count in classes.items() if count < _FEW]:
-        message = (
-            f"{_some(few)} {'has' if len(few) == 1 else 'have'} fewer than {_FEW}: too few to learn from and test with."
-        )
-        said.append(Warned(code="tiny_classes", message=message))
-    alike: dict[str, list[str]] = {}
-    for name in classes:
-        alike.setdefault("".join(name.casefold().replace("_", " ").split()), []).append(name)
-    for names in alike.values():
-        if len(names) > 1:
-            message = f"{_some(names)} differ in letters' size or spaces only: one class under {len(names)} names?"
-            said.append(Warned(code="classes_alike", message=message))
-    return said
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-    return ", ".join(repr(name) for name in names[:5]) + more

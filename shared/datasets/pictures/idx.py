@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from shared.datasets.pictures.layout import PARTS
+from shared.datasets.folders.layout import PARTS
 
 CLASSES = "classes.json"  # beside the files: names of the classes by label, where they are known
 

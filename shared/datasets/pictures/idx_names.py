@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from shared.datasets.pictures.layout import part_of
+from shared.datasets.folders.layout import part_of
 
 _PART = re.compile(r"(?:^|[-_.])(t10k|train(?:ing)?|test(?:ing)?|val(?:id(?:ation)?)?)(?=[-_.]|$)")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from shared.datasets.folders.layout import Layout
 from shared.datasets.pictures.decoding import (
     BROKEN,
     Levels,
@@ -23,7 +24,6 @@ from shared.datasets.pictures.decoding import (
 )
 from shared.datasets.pictures.idx import IdxPart, class_names, parts_in
 from shared.datasets.pictures.kinds import has_picture_suffix
-from shared.datasets.pictures.layout import Layout
 from shared.datasets.problems import refuse
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from shared.datasets.folders.layout import part_of
 from shared.datasets.pictures.annotated import stem
-from shared.datasets.pictures.layout import part_of
 
 _FIRST = ("test", "val", "train")  # of several parts a picture is said to be in, the first of these is taken
 

@@ -74,6 +74,12 @@ def _of_import(kept: dict[str, Any]) -> Iterator[Warned]:
             "If that is wrong, all are a thousandfold off; import again with the option decimal."
         )
         yield Warned(code="ambiguous_numbers", column=name, message=message)
+    for name, (zoned, zoneless) in kept.get("some_zones", {}).items():
+        message = (
+            f"Column {name!r} has a time zone in {zoned:,} moments and none in {zoneless:,}, which are taken as UTC: if they are "
+            "not, they stand hours away from where they belong. Write the zone of each, or of none."
+        )
+        yield Warned(code="some_zones", column=name, message=message)
     for name, (share, value) in kept.get("mixed", {}).items():
         message = (
             f"Column {name!r} holds mostly numbers, and {share:.0%} other values such as {value!r}: it is taken as text, which a "
@@ -90,9 +96,10 @@ def _of_column(column: ColumnReport, rows: int) -> Iterator[Warned]:
         shown = column.examples[0] if column.examples else ""
         message = f"Column {name!r} is {shown!r} in every row that has a value: there is nothing to learn from it."
         yield Warned(code="constant", column=name, message=message)
-    elif column.kind == "id":
+    elif column.id_like:
         message = (
-            f"Column {name!r} has another value in nearly every row, like an id: no feature, it is learnt by heart."
+            f"Column {name!r} has another value in nearly every row, like an id: no feature, it is learnt by heart. "
+            "It is left out unless you choose it."
         )
         yield Warned(code="id_like", column=name, message=message)
     if column.kind != "empty" and column.missing >= _MANY_MISSING * rows:

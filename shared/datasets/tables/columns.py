@@ -23,7 +23,7 @@ class Kind:
     """What a column is converted to. comma: its numbers have a decimal comma. style: of its dates. ambiguous: that was a guess.
 
     odd: of a text, an example of the few cells that keep it from being numbers or dates, and their share. spaces: those at the
-    ends of its texts stay.
+    ends of its texts stay. zoned, zoneless: how many of its moments have a time zone, and have none.
     """
 
     stored: Stored
@@ -33,6 +33,8 @@ class Kind:
     odd: str = ""
     odd_share: float = 0.0
     spaces: bool = False
+    zoned: int = 0
+    zoneless: int = 0
 
     @property
     def type(self) -> pa.DataType:
@@ -78,6 +80,7 @@ class Guess:
     day_first: int = 0
     day_second: int = 0
     dashed: int = 0
+    zoned: int = 0  # moments with a time zone
     odd: str = ""
     _numbers: bool = True  # what is still tried: after _SEEN cells only what at least half of them were
     _commas: bool = True
@@ -131,6 +134,8 @@ class Guess:
     def _add_dates(self, cells: pa.Array, style: date_styles.Style) -> None:
         fits = pc.match_substring_regex(cells, style.pattern)
         self.dated[style.name] += pc.sum(fits).as_py()
+        if style == date_styles.YEAR_FIRST:
+            self.zoned += date_styles.zoned(cells.filter(fits))
         if style == date_styles.DAY_FIRST and pc.any(fits).as_py():
             parted = cells.filter(fits)
             first, second = date_styles.days(parted)
@@ -150,7 +155,7 @@ class Guess:
         dated = max(self.dated, key=self.dated.__getitem__)
         if self._fits(self.dated[dated], strict):
             style, ambiguous = self._style(dated, order)
-            return Kind("date", style=style, ambiguous=ambiguous)
+            return Kind("date", style=style, ambiguous=ambiguous, zoned=self.zoned, zoneless=self.cells - self.zoned)
         reads_comma = comma if sure or self.dot == self.comma else self.comma > self.dot
         numeric = self.comma if reads_comma else self.dot
         code = self.long or self.zeros > (1 - _MOSTLY) * self.cells

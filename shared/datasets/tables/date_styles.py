@@ -9,6 +9,7 @@ from shared.datasets.tables.kernels import pc
 
 _TIME = r"(?:[ T]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?[AaPp][Mm])?)?"
 _ZONE = r"(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?"
+_ZONED = r"(?:Z|:[0-9]{2}(?:\.[0-9]+)? ?[+-][0-9]{2}:?[0-9]{2})$"
 _YEAR = "(?:[0-9]{4}|[0-9]{2})"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?i:{'|'.join(_MONTHS)})[a-z]*"
@@ -103,9 +104,14 @@ def _iso(cells: pa.Array, style: Style) -> pa.Array:
     return cells
 
 
+def zoned(cells: pa.Array) -> int:
+    """How many moments have a time zone. cells: strings of the style YEAR_FIRST, others among them."""
+    return pc.sum(pc.match_substring_regex(cells, _ZONED)).as_py() or 0
+
+
 def _parsed(cells: pa.Array) -> pa.Array:
     """ISO texts as moments, null for what the calendar has not."""
-    zoned = pc.match_substring_regex(cells, r"(?:Z|:\d{2}(?:\.\d+)?[+-]\d{2}:?\d{2})$")
+    zoned = pc.match_substring_regex(cells, _ZONED)
     try:
         if not pc.any(zoned).as_py():
             return pc.cast(cells, _MOMENT)

@@ -27,7 +27,9 @@ def look(target: Path, kept: dict[str, Any]) -> DatasetReport:
         texts = {m.name: [v for v in m.counts if isinstance(v, str)] for m in measured if m.counts and not m.missing}
         part_column = part_column_of(table, texts)
         rows = Rows(table, part_column)
-        skip = {column.name for column in columns if column.kind in ("constant", "empty", "id")} | {part_column or ""}
+        skip = {column.name for column in columns if column.id_like or column.kind in ("constant", "empty")} | {
+            part_column or ""
+        }
         pairs = give_away(table, skip)
     dropped = Dropped.model_validate(kept.get("dropped", {}))
     parts: dict[str, int] = {}

@@ -15,7 +15,9 @@ MOST_DISTINCT = 1_000_000  # values remembered of all columns together, as hashe
 _FEWEST_DISTINCT, _MOST_OF_ONE = 1_000, 100_000
 _MOST_COUNTED = 1_000  # values of a column whose numbers are kept
 _ID_LENGTH = 64  # characters, at most, of what may be an id
-_WORDS = r"\s"
+_WORDS = (
+    r"\s|[\x{3000}-\x{30ff}\x{3400}-\x{9fff}\x{ac00}-\x{d7af}\x{ff01}-\x{ff5e}]{8}"  # no spaces part East Asian words
+)
 YES_AND_NO = (
     ("yes", "no"),
     ("y", "n"),
@@ -104,10 +106,10 @@ class Measured:
             return "date"
         if self._is_boolean():
             return "boolean"
-        if self._is_id():
-            return "id"
         if pa.types.is_floating(self.type):
             return "number"
+        if self.is_id_like():
+            return "id"
         few = self.distinct <= 50 or self.distinct <= 0.2 * self.known
         repeats = 2 * self.distinct <= self.known
         return "category" if few and repeats and self._length <= 100 * self.known and not self._full_at else "text"
@@ -121,8 +123,10 @@ class Measured:
             return set(self.counts) == {0.0, 1.0}
         return {value.casefold() for value in self.counts} in _BOOLEAN
 
-    def _is_id(self) -> bool:
+    def is_id_like(self) -> bool:
         """Another value in nearly every row that is no measure: texts without words; whole numbers called so, or counted up."""
+        if pa.types.is_timestamp(self.type) or pa.types.is_boolean(self.type):
+            return False
         seen = self._full_at or self.known
         if self.distinct < 0.99 * seen or self.known < 10:
             return False
@@ -148,6 +152,7 @@ class Measured:
             missing=self.missing,
             low=_end(self.low),
             high=_end(self.high),
+            id_like=self.is_id_like(),
             mean=self._sum / self.known if self.known and pa.types.is_floating(self.type) else None,
             examples=self._examples,
         )

@@ -33,6 +33,10 @@ def notes_of(parts: Sequence[Part], names: Sequence[str], kinds: Sequence[Kind])
         if kind.style is not None and kind.style != date_styles.YEAR_FIRST:
             styles.setdefault(kind.style.name, []).append(name)
     notes += [f"dates like {style} in {_some(columns)}" for style, columns in styles.items()]
+    for name, kind in zip(names, kinds, strict=True):
+        if kind.zoned:
+            without = f"; {kind.zoneless:,} have no time zone and are taken as UTC" if kind.zoneless else ""
+            notes.append(f"moments of {name} with a time zone ({kind.zoned:,}) are kept in UTC{without}")
     marks: Counter[str] = sum((part.marks for part in parts), Counter())
     if said := [f'"{mark}" ({count:,})' for mark, count in marks.most_common() if mark and count]:
         notes.append(f"read as missing besides empty cells: {', '.join(said)}")

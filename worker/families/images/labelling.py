@@ -160,7 +160,7 @@ class Labeller:
                 table.keep({"right": right, "readable": readable})
                 going.done(len(part))
             going.end()
-            output = table.output(f"{len(wanted):,} pictures labelled")
+            output = table.done("pictures labelled")
         return Report({"accuracy": right / readable} if truth and readable else {}, [output])
 
     def _read(self, pictures: PictureList, i: int) -> np.ndarray | str:

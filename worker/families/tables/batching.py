@@ -54,7 +54,7 @@ def predict_table(
                 written.keep(measured.state())
                 going.done(stop - start)
             going.end()
-            output = written.output(f"{written.count:,} rows predicted")
+            output = written.done("rows predicted")
     return Report(measured.figures(), [output])
 
 

@@ -51,7 +51,7 @@ def continue_rows(writer: Writer, params: TextBatch, opened: OpenInput, context:
             written.keep({"tokens": tokens})
             going.done(1)
         going.end()
-        output: Table = written.output(f"{written.count:,} prompts continued")
+        output: Table = written.done("prompts continued")
     return Report({"tokens": tokens}, [output])
 
 

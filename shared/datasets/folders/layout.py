@@ -1,6 +1,6 @@
-"""What the folders of a picture's name mean: the one place that knows what parts are called.
+"""What the folders of a file's name mean: the one place that knows what parts are called.
 
-cat/0001.jpg     train/cat/0001.jpg     test/0002.jpg     0003.jpg
+cat/0001.jpg     train/cat/0001.jpg     test/0002.jpg     0003.jpg     pos/1.txt
 """
 
 import re
@@ -23,7 +23,7 @@ def part_of(folder: str) -> str | None:
 
 @dataclass(frozen=True)
 class Layout:
-    """How pictures lie below a dataset's files/. Found when they are imported and kept with the dataset.
+    """How the files of an upload lie. Found when they are imported; of pictures kept with the dataset.
 
     parts: the outermost folder is a part. label: the innermost folder is the class, or the outermost (after the part), or none is.
     """
@@ -32,7 +32,7 @@ class Layout:
     label: Literal["inner", "outer", "none"] = "none"
 
     def place(self, name: str) -> tuple[str, str | None]:
-        """(part, class) of a picture's name below files/. Without parts: train. Without classes: None."""
+        """(part, class) of a file's name. Without parts: train. Without classes: None."""
         folders = name.split("/")[:-1]
         part = None
         if self.parts and folders:

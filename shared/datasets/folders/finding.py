@@ -1,11 +1,12 @@
-"""Finds out how the pictures of an upload lie: bare, in class folders, in parts; and what is wrong with where one lies."""
+"""Finds out how the files of an upload lie: bare, in class folders, in parts; and what is wrong with where one lies."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.datasets.pictures.layout import Layout, part_of
+from shared.datasets.folders.layout import Layout, part_of
+from shared.datasets.folders.outer import common_folders, sisters_kept
 from shared.errors import Choice
 
 OuterFolders = Literal["ask", "merge", "classes"]
@@ -13,7 +14,7 @@ OuterFolders = Literal["ask", "merge", "classes"]
 
 @dataclass
 class Found:
-    """layout: as good as can be told. wrong: by name, what is wrong with the place of a picture.
+    """layout: as good as can be told. wrong: by name, what is wrong with the place of a file.
 
     question: what only the user can say, with choices for the answer. notes: what was taken for granted.
     """
@@ -25,8 +26,11 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find_layout(names: Sequence[str], outer: OuterFolders) -> Found:
-    """The layout of pictures by their names. outer: the user's word on folders around the classes that are no parts."""
+def find_layout(names: Sequence[str], outer: OuterFolders, *, one: str = "picture") -> Found:
+    """The layout of files by their names. outer: the user's word on folders around the classes that are no parts.
+
+    one: what the user calls such a file.
+    """
     folders = {name: name.split("/")[:-1] for name in names}
     outermost = Counter(path[0] for path in folders.values() if path)
     parts = {name for name in outermost if part_of(name) is not None}
@@ -44,8 +48,17 @@ def find_layout(names: Sequence[str], outer: OuterFolders) -> Found:
         if wrong := _wrong_place(path, inner[name], depth, in_parts, parts):
             found.wrong[name] = wrong
     if depth > 1 and not found.wrong:
-        _ask_about_outer(found, list(inner.values()), outer)
+        _ask_about_outer(found, list(inner.values()), outer, one)
     return found
+
+
+def find_bare_layout(
+    names: Sequence[str], empty: Sequence[str], outer: OuterFolders, *, one: str
+) -> tuple[Found, dict[str, str]]:
+    """(the layout, each name without the folders that all lie in). empty: folders that hold nothing."""
+    common = common_folders(names, keep=sisters_kept(names, empty))
+    bare = {name: "/".join(name.split("/")[len(common) :]) for name in names}
+    return find_layout(list(bare.values()), outer, one=one), bare
 
 
 def _wrong_place(path: list[str], inner: list[str], depth: int, in_parts: bool, parts: set[str]) -> str | None:
@@ -63,7 +76,7 @@ def _wrong_place(path: list[str], inner: list[str], depth: int, in_parts: bool, 
     return None
 
 
-def _ask_about_outer(found: Found, paths: Sequence[list[str]], outer: OuterFolders) -> None:
+def _ask_about_outer(found: Found, paths: Sequence[list[str]], outer: OuterFolders, one: str) -> None:
     """Two folders around each other: is the inner one the class, and what is the outer one?"""
     if outer == "classes":
         found.layout = Layout(found.layout.parts, "outer")
@@ -77,7 +90,7 @@ def _ask_about_outer(found: Found, paths: Sequence[list[str]], outer: OuterFolde
     if outer == "ask" and shared:
         same = f"the folders {shown} hold the same classes ({', '.join(shared[:4])})"
         found.question = f"{same}: if they are parts, name them train, val and test"
-        merge = f"They are no parts: the class is the inner folder, pictures of {shown} are put together"
+        merge = f"They are no parts: the class is the inner folder, {one}s of {shown} are put together"
         found.choices = [
             Choice(option="outer_folders", value="merge", title=merge),
             Choice(option="outer_folders", value="classes", title=f"The class is the outer folder ({shown})"),
@@ -85,5 +98,5 @@ def _ask_about_outer(found: Found, paths: Sequence[list[str]], outer: OuterFolde
         return
     if len(around) > 1 or found.layout.parts:
         found.notes.append(
-            f"the class of a picture is its innermost folder; the folders around it ({shown}) say nothing more"
+            f"the class of a {one} is its innermost folder; the folders around it ({shown}) say nothing more"
         )
