@@ -59,11 +59,11 @@ class Place:
         data = code.load(inputs, params, self.context)
         model: Any = build_model(code, params, data.assets, inputs)
         model.compile(optimizer=keras.optimizers.AdamW(1e-3), **code.compile_args(params, data.assets))
-        before = [np.array(variable) for variable in code.fixed(model)]
+        before = [np.array(variable.numpy()) for variable in code.fixed(model)]
         for batch in data.train(0).take(steps).as_numpy_iterator():
             assert np.isfinite(model.train_on_batch(*batch))
         for variable, was in zip(code.fixed(model), before, strict=True):
-            assert np.array_equal(np.array(variable), was)
+            assert np.array_equal(np.array(variable.numpy()), was)
         return model, data, params
 
     def files(self) -> Files:
@@ -111,9 +111,9 @@ def test_the_encoder_learns_at_a_share_of_the_rate(place):
     )
     optimizer = make_optimizer(params, 10, model.trainable_variables)
     optimizer.build(model.trainable_variables)
-    before = [np.array(variable) for variable in model.trainable_variables]
+    before = [np.array(variable.numpy()) for variable in model.trainable_variables]
     optimizer.apply([np.ones(variable.shape, np.float32) for variable in model.trainable_variables])
-    moved = [float(np.abs(np.array(v) - b).max()) for v, b in zip(model.trainable_variables, before, strict=True)]
+    moved = [float(np.abs(v.numpy() - b).max()) for v, b in zip(model.trainable_variables, before, strict=True)]
     assert len(moved) == 39 and moved[-1] == pytest.approx(moved[0] / params.encoder_share, rel=1e-3)
 
 
