@@ -50,8 +50,10 @@ _Base = with_defaults(
 class TextMatcherTrain(_Base):
     """How to learn from pairs. The defaults suit some hundred to some ten thousand of them."""
 
-    asked: str = Column("What is asked: a question, a title, the text in other words.", kinds=TEXT_KINDS)
-    found: str = Column("What is to be found by it.", kinds=TEXT_KINDS)
+    asked: str = Column(
+        "What is asked: a question, a title, the text in other words.", kinds=TEXT_KINDS, default="", needed=True
+    )
+    found: str = Column("What is to be found by it.", kinds=TEXT_KINDS, default="", needed=True)
     wrong: str = Column(
         "A text that looks right and is not. None: the other pairs of a step alone are told apart.",
         kinds=TEXT_KINDS,
@@ -148,9 +150,20 @@ class TextMatcherBatch(BatchParams):
     seed: int = Field(0, ge=0, lt=2**31, description="Of the groups.", json_schema_extra=advanced("Run"))
 
 
-def _check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
+def check_pairs(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
+    """Problems that show only when params and dataset are known together."""
     names = [params.asked, params.found, params.wrong]
+    fit = [column.name for column in datasets["data"].report.columns if column.kind in TEXT_KINDS]
     problems = []
+    for field, what in (("asked", "of what is asked"), ("found", "of what is to be found by it")):
+        if not getattr(params, field):
+            there = ", ".join(name for name in fit if name not in names)
+            message = (
+                f"choose the column {what}; there are {there:.300}"
+                if there
+                else "the table has no two columns of texts"
+            )
+            problems.append(Problem(field=f"params.{field}", message=message))
     for place, field in enumerate(("asked", "found", "wrong")):
         if names[place] and names[place] in names[:place]:
             message = f"{names[place]!r} is taken already: of a pair each text has a column of its own"
@@ -195,5 +208,5 @@ SPEC = RecipeSpec(
     bases=("encoder",),
     criterion=Criterion("val_mrr", "max"),
     shape=("method", "pooling", "rank", "max_length"),
-    check=_check,
+    check=check_pairs,
 )

@@ -207,5 +207,15 @@ def test_pairs_that_cannot_be_learnt_from_are_refused(place):
         code_of(MATCHER).load(place.inputs([("few.csv", few)]), params, place.context)
     with pytest.raises(InvalidParams, match="nothing to be told apart from"):
         validate_params(MATCHER.train_params, {"asked": "a", "found": "b", "batch_size": 1})
-    twice = validate_params(MATCHER.train_params, {"asked": "a", "found": "a"})
-    assert [problem.field for problem in MATCHER.check(twice, {})] == ["params.found"]
+    pairs = {"data": place.inputs(CASES["text_matcher"].data())["data"].dataset}
+    for params, wrong in (
+        ({"asked": "question", "found": "question"}, {"params.found": "'question' is taken already"}),
+        (
+            {"asked": "question"},
+            {"params.found": "choose the column of what is to be found by it; there are answer, other"},
+        ),
+        ({}, {"params.asked": "choose the column of what is asked", "params.found": "choose the column of what is to"}),
+    ):
+        problems = MATCHER.check(validate_params(MATCHER.train_params, params), pairs)
+        assert {problem.field for problem in problems} == set(wrong)
+        assert all(problem.message.startswith(wrong[problem.field]) for problem in problems)

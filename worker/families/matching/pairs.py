@@ -1,7 +1,6 @@
 """Pairs of texts ready for a training: cleaned, no question in two parts, cut into tokens, in batches by seed and step."""
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import tensorflow as tf
 from shared.bases.manifest import TOKENIZER
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
+from shared.recipes.text_matcher import check_pairs
 from worker.context import Context
 from worker.families.going import Going
 from worker.families.text_labels.rows import AT_ONCE, joined_texts
@@ -156,11 +156,12 @@ def _digest(text: str) -> int:
 
 def load_pairs(inputs: Inputs, params: Any, context: Context) -> Pairs:
     """Read the pairs in the role "data" as the encoder in the role "base" reads them. Raises DatasetInvalid."""
-    report = inputs["data"].dataset.report
-    wrong: Sequence[str] = [
-        name for name in (params.asked, params.found, params.wrong) if name and report.column(name) is None
-    ]
-    if wrong:
-        message = f"there is no column {', '.join(map(repr, wrong))}"
-        raise DatasetInvalid(message, problems=[Problem(field="params", message=message)])
+    dataset = inputs["data"].dataset
+    problems = check_pairs(params, {"data": dataset})
+    for field in ("asked", "found", "wrong"):
+        name = getattr(params, field)
+        if name and dataset.report.column(name) is None:
+            problems.append(Problem(field=f"params.{field}", message=f"there is no column {name!r}"))
+    if problems:
+        raise DatasetInvalid("; ".join(problem.message for problem in problems), problems=problems)
     return Pairs(inputs["data"], inputs["base"], params, context)
