@@ -2,10 +2,10 @@
 
     python benchmarks/finetune_lm.py --base FOLDER --peer PYTHON [--steps 100] [--precision float32 bfloat16]
 
-FOLDER: a Hugging Face folder; for our side alone also a GGUF file, or the folder of a base on a volume. PYTHON: of an environment
-with torch, transformers and peft (benchmarks/requirements.txt). Rank 8 on all seven matrices, 4 windows of 256 tokens, AdamW, the
-same tokens in the same order; each side in a process of its own, one after the other. Prints a table for RESULTS.md. Memory: the
-highest of the process, and what shared/recipes/tuning_memory.py foretells.
+FOLDER: a Hugging Face folder, a GGUF file, or the folder of a base on a volume; of the latter two the peer is given what our own
+export makes of them. PYTHON: of an environment with torch, transformers and peft (benchmarks/requirements.txt). Rank 8 on all seven
+matrices, 4 windows of 256 tokens, AdamW, the same tokens in the same order; each side in a process of its own, one after the other.
+Prints a table for RESULTS.md. Memory: the highest of the process, and what shared/recipes/tuning_memory.py foretells.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,8 +105,9 @@ def _run_ours(options: argparse.Namespace, precision: str, xla: str, scratch: Pa
 
 
 def _run_peer(options: argparse.Namespace, precision: str, scratch: Path) -> dict:
+    base = options.base if (options.base / "config.json").exists() else scratch / "merged"
     asked = [
-        str(options.base), str(scratch / "tokens.npy"), options.steps, precision, RANK, ALPHA, RATE, str(scratch / "first.npz")
+        str(base), str(scratch / "tokens.npy"), options.steps, precision, RANK, ALPHA, RATE, str(scratch / "first.npz")
     ]  # fmt: skip
     return _result([options.peer, "-c", PEER, json.dumps(asked)])
 
@@ -146,6 +148,8 @@ def _ours(asked: dict) -> None:
         files = {path.name: path for path in source.iterdir()} if source.is_dir() else {source.name: source}
         base = import_base(volume, files, name="base", source="a benchmark")
         folder = volume.base_dir(base.id)
+    if not (source / "config.json").exists() and not (Path(asked["scratch"]) / "merged").exists():
+        _write_folder(base, folder, Path(asked["scratch"]))
     windows, context, steps = asked["windows"], asked["context"], asked["steps"]
     text = "\n\n".join(topics[name] for name in sorted(topics))
     tokens = Vocabulary.of(folder / "tokenizer.json", base.special).tokenizer.encode(text).ids
@@ -185,6 +189,20 @@ def _ours(asked: dict) -> None:
         "RESULT"
         + json.dumps({"losses": losses, "seconds": seconds, "peak": peak, "ready": ready, "foretold": foretold})
     )
+
+
+def _write_folder(base: Any, folder: Path, into: Path) -> None:
+    """Write merged/, the base as Transformers loads it."""
+    from shared.recipes.base import validate_params
+    from shared.recipes.finetune_lm import SPEC
+    from worker.families.tuning.data import assets_of, template_source
+    from worker.families.tuning.exporting import export_tuned
+    from worker.families.tuning.network import build_base
+    from worker.recipe import OpenInput
+
+    opened = OpenInput(folder, base=base, hash=base.id)
+    params = validate_params(SPEC.train_params, {"precision": "float32"})
+    export_tuned(build_base("float32", opened), params, assets_of(opened, template_source(opened)), into)
 
 
 def _save_first(found: list, path: Path) -> None:

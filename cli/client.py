@@ -15,6 +15,7 @@ from cli.multipart import chunks, field, part
 from shared.errors import Choice, Problem, TrainyardError
 
 API = "/api/v1"
+TOLD = "application/x-ndjson"  # an answer that comes in lines, which tell how far it is (web/told.py)
 ENDINGS = ("succeeded", "failed", "cancelled")
 _CHUNK = 1 << 16
 _SILENCE_S = 60.0  # the server says something on an event stream at least every 15 s
@@ -149,10 +150,12 @@ class Client:
         *,
         to: str = "/datasets",
         progress: Callable[[int, int], None] = lambda sent, total: None,
+        taken: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Upload files (name, path), streamed, as one dataset; one alone to "/files", for params that hold files.
 
-        progress: called with the bytes sent and all bytes. Raises ApiError, Unreachable, NameUnfit.
+        progress: called with the bytes sent and all bytes. taken: afterwards with the bytes the server has taken in and all it
+        will, of what it tells that of. Raises ApiError, Unreachable, NameUnfit.
         """
         boundary = secrets.token_hex(16)
         parts = [(part(boundary, name), path) for name, path in files]
@@ -171,9 +174,14 @@ class Client:
         try:
             kind = f"multipart/form-data; boundary={boundary}"
             headers = self._always | {"Content-Type": kind, "Content-Length": str(total)}
+            if taken is not None:
+                headers["Accept"] = TOLD
             with contextlib.suppress(BrokenPipeError):  # refused before all was read: the answer says why
                 connection.request("POST", self._target(to, None), body=body(), headers=headers)
-            return _answer(connection.getresponse())
+            response = connection.getresponse()
+            if taken is not None and response.headers.get_content_type() == TOLD:
+                return _told(response, taken)
+            return _answer(response)
         except (OSError, http.client.HTTPException) as err:
             raise self._lost(err) from err
         finally:
@@ -247,6 +255,20 @@ def parse_events(lines: IO[bytes] | http.client.HTTPResponse) -> Iterator[dict[s
             event_id = value
 
 
+def _told(response: http.client.HTTPResponse, taken: Callable[[int, int], None]) -> Any:
+    """What comes at the end of lines that tell how far it is. Raises as _answer, and HTTPException when they break off."""
+    of = 0
+    for line in response:
+        said = json.loads(line) if line.strip() else {}
+        if "status" in said:
+            taken(of, of)
+            return _accepted(said["status"], said["body"], "")
+        if said:
+            of = said["of"]
+            taken(said["done"], of)
+    raise http.client.IncompleteRead(b"")
+
+
 def _answer(response: http.client.HTTPResponse) -> Any:
     """The JSON of an answer. Raises ApiError when it is a refusal, whatever its form."""
     raw = response.read()
@@ -254,12 +276,15 @@ def _answer(response: http.client.HTTPResponse) -> Any:
         body = json.loads(raw) if raw else None
     except ValueError:
         body = None
-    if response.status < 400:
+    return _accepted(response.status, body, response.reason)
+
+
+def _accepted(status: int, body: Any, reason: str) -> Any:
+    """The body of an answer. Raises ApiError when it is a refusal."""
+    if status < 400:
         return body
     problem = body if isinstance(body, dict) else {}
-    message = (
-        problem.get("detail") or problem.get("title") or f"the server answered {response.status} {response.reason}"
-    )
+    message = problem.get("detail") or problem.get("title") or f"the server answered {status} {reason}"
     problems = [Problem.model_validate(p) for p in problem.get("problems", [])]
     choices = [Choice.model_validate(c) for c in problem.get("choices", [])]
-    raise ApiError(response.status, message, problem.get("code", "http_error"), problems, choices)
+    raise ApiError(status, message, problem.get("code", "http_error"), problems, choices)

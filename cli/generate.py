@@ -20,7 +20,7 @@ Params of the recipe follow as -p name=value or --name value; pictures and other
 examples:
   trainyard generate MODEL "Once upon a time"
   trainyard generate MODEL photo.jpg another.png
-  trainyard generate ENCODER "a quiet room" --recipe text_matcher --dataset rows.csv
+  trainyard generate ENCODER "a quiet room" --recipe RECIPE --dataset rows.csv
   trainyard generate MODEL --use batch --dataset rows.csv -p COLUMN=name
 """
 

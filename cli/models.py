@@ -66,7 +66,12 @@ def import_base(options: argparse.Namespace) -> int:
         raise NotFound(f"no such file or folder: {path}")
     files = _of_folder(path) if path.is_dir() else [path]
     name = options.name or path.resolve().name
-    base = client.upload([(each.name, each) for each in files], {"name": name}, to="/bases", progress=progress())
+    sent = [(f"{path.resolve().name}/{each.name}" if path.is_dir() else each.name, each) for each in files]
+    try:
+        base = client.upload(sent, {"name": name}, to="/bases", progress=progress(), taken=progress("checked"))
+    except KeyboardInterrupt:
+        print("\nthe import was cancelled; nothing was kept", file=sys.stderr)
+        return 130
     said = f"{base['family']}, {base['parameters']:,} parameters, {size(base['bytes'])}"
     print(f"base model {base['id']}: {plain(base['name'])}, {said}")
     for note in base["notes"]:

@@ -57,13 +57,13 @@ def _refuse_missing(paths: Sequence[Path]) -> None:
         raise NotFound(f"no such file: {', '.join(missing)}")
 
 
-def progress() -> Callable[[int, int], None]:
-    """A bar on the terminal, as Client.upload calls it."""
+def progress(done: str = "") -> Callable[[int, int], None]:
+    """A bar on the terminal, as Client.upload calls it. done: a word for what has been done with so many bytes."""
     live = is_live(sys.stderr)
 
     def drawn(sent: int, total: int) -> None:
-        if live:
-            line = f"\r{bar(sent / total, 30)} {size(sent)} of {size(total)}"
+        if live and total:
+            line = f"\r{bar(sent / total, 30)} {f'{done} ' if done else ''}{size(sent)} of {size(total)}"
             print(line, end="\r\x1b[K" if sent == total else "", file=sys.stderr, flush=True)
 
     return drawn

@@ -36,7 +36,8 @@ class FormField:
     """One input. value is the text shown in it (a bool for "flag"); problems are shown beside it.
 
     widget: "number", "choice", "flag", "text", "lines" (long text), "list" (one item a line), "column", "rows" or "files".
-    limits: the legal range in words, "" when there is none. short: shown in the small form beside a model.
+    limits: the legal range in words, "" when there is none. short: shown in the small form beside a model. trained: means nothing
+    where a base is used as it came.
     columns: what a picker of columns of the dataset in a role offers, None while no dataset is chosen; many: several at once.
     cells: of "rows", the one row that is asked for cell by cell (web/cells.py), None where its columns are not known.
     files: those uploaded already; accepts: media types; most_files: how many it takes.
@@ -50,6 +51,7 @@ class FormField:
     group: str = ""
     advanced: bool = False
     short: bool = False
+    trained: bool = False
     required: bool = False
     integer: bool = False
     value: Any = ""
@@ -126,6 +128,10 @@ class Form:
 
     def get(self, name: str) -> FormField | None:
         return next((f for f in self.fields if f.name == name), None)
+
+    def leave_out(self, unwanted: Callable[[FormField], bool]) -> None:
+        for group in self.groups + self.advanced:
+            group.fields = [f for f in group.fields if not unwanted(f)]
 
 
 def label_of(name: str) -> str:
@@ -245,6 +251,7 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
         below=part.get("exclusiveMaximum"),
         max_length=part.get("maxLength"),
         short=bool(part.get("short")),
+        trained=bool(part.get("trained")),
         role=part.get("role", ""),
         kinds=tuple(part.get("kinds") or ()),
         many=part.get("type") == "array",

@@ -10,8 +10,9 @@ from shared.clock.features import sizes_of
 from shared.datasets.manifest import DatasetManifest
 from shared.errors import InvalidParams, NotFound, Problem, UnknownRecipe
 from shared.jobs.job import MODEL, START_FROM, JobRequest, utc_now
+from shared.jobs.presence import largest_memory
 from shared.recipes import get_recipe
-from shared.recipes.base import Foreseen, Given, Input, RecipeSpec, validate_params
+from shared.recipes.base import Foreseen, Given, Input, Params, RecipeSpec, validate_params
 from shared.recipes.shape import unlike
 from web import access
 from web.columns import check_columns
@@ -21,6 +22,7 @@ from web.job_body import InputChoice, JobBody
 from web.job_inputs import Finder, FoundInputs, FoundModel, names_a_base, recipes_for
 from web.services import Services
 
+TRAIN = "train"
 GENERATE = "generate"  # the usual use of a model
 
 
@@ -46,6 +48,8 @@ def look_into(services: Services, body: JobBody, *, retry_of: str | None = None)
     roles = _roles(spec, body, problems)
     found = finder.all(body.inputs, roles, spec.name, known) if spec and roles else FoundInputs()
     params, files = _params(spec, body, found.datasets, problems) if spec and roles else (body.params, [])
+    if spec and body.kind == GENERATE and MODEL in body.inputs and names_a_base(body.inputs[MODEL]):
+        problems += _of_trained(spec.params_model(body.kind, body.use), params)
     start = found.models.get(START_FROM)
     wrong = [problem.field.split(".")[1] for problem in problems if problem.field.startswith("params.")]
     if spec and start and (message := unlike(spec, start.params, params, without=wrong)):
@@ -58,7 +62,7 @@ def look_into(services: Services, body: JobBody, *, retry_of: str | None = None)
     if body.deadline_at and body.deadline_at <= utc_now():
         problems.append(_problem("deadline_at", f"{body.deadline_at.isoformat()} has passed already"))
     seen = Foreseen()
-    if spec and body.kind == "train" and not problems:
+    if spec and body.kind == TRAIN and not problems:
         seen = _foreseen(services, spec, params, found)
         problems += seen.problems
     if problems or spec is None:
@@ -92,7 +96,8 @@ def _foreseen(services: Services, spec: RecipeSpec, params: dict[str, Any], foun
     needed = {taken.role for taken in spec.inputs if taken.required and (taken.formats or taken.bases)}
     if not needed <= given.keys():
         return Foreseen()
-    return spec.foresee(validate_params(spec.train_params, params), given)
+    room = largest_memory(services.store.presence.workers(), TRAIN)
+    return spec.foresee(validate_params(spec.train_params, params), given, room)
 
 
 def _recipe_of_base(choice: InputChoice) -> str | None:
@@ -111,7 +116,7 @@ def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeS
             return get_recipe(recipe)
         except UnknownRecipe as err:
             problems.append(_problem("recipe", err.message))
-    elif body.kind == "train":
+    elif body.kind == TRAIN:
         problems.append(_problem("recipe", "is missing; see /recipes for the names"))
     elif MODEL not in body.inputs:
         problems.append(
@@ -126,7 +131,7 @@ def _spec(body: JobBody, recipe: str | None, problems: list[Problem]) -> RecipeS
 
 def _roles(spec: RecipeSpec | None, body: JobBody, problems: list[Problem]) -> tuple[Input, ...]:
     """The roles of the job; () with a problem noted where they cannot be told."""
-    if body.kind == "train" and body.use:
+    if body.kind == TRAIN and body.use:
         problems.append(_problem("use", "is for generate; a training has none"))
     try:
         return spec.inputs_of(body.kind, body.use) if spec else ()
@@ -152,9 +157,19 @@ def _params(
     problems += wrong_columns
     files = check_files(model, checked, problems)
     needed = {taken.role for taken in spec.inputs if taken.required and taken.formats}
-    if body.kind == "train" and valid is not None and needed <= datasets.keys() and not wrong_columns:
+    if body.kind == TRAIN and valid is not None and needed <= datasets.keys() and not wrong_columns:
         problems += spec.check(valid, datasets)
     return params, files
+
+
+def _of_trained(model: type[Params], params: Mapping[str, Any]) -> list[Problem]:
+    """Params that mean nothing where a base is used as it came, and were given."""
+    return [
+        _problem(f"params.{name}", "is for models trained upon a base; this is the base itself: leave it out")
+        for name, field in model.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("trained")
+        if params.get(name, field.default) != field.default
+    ]
 
 
 def problems_of_params(kind: str, recipe: str, params: Any, use: str = "") -> list[Problem]:

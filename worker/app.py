@@ -34,6 +34,7 @@ from shared.volume.schema import require_store, require_volume
 from shared.volume.volume import Volume
 from worker import tasks
 from worker.logs import set_up_logging
+from worker.memory import machine_bytes
 from worker.supervision.devices import NoDevice, Slot, choose_slot, list_gpus
 from worker.supervision.drain import DrainPipe
 from worker.supervision.presence import SLOT_HOST, Announcer
@@ -128,6 +129,7 @@ def _before_fork(sender: Any, **_: Any) -> None:
         pid=os.getpid(),
         device=worker.slot.device,
         device_name=worker.slot.name,
+        memory_bytes=worker.slot.memory_bytes or machine_bytes(),
         queues=list(app.amqp.queues.consume_from),
         since=datetime.now(UTC),
         version=_version(),

@@ -38,12 +38,12 @@ def import_base(
     source: str,
     owner: str = "local",
     most_kept: int = 100 * 1024**3,
-    look: Callable[[int], None] = lambda done: None,
+    look: Callable[[int, int], None] = lambda done, of: None,
 ) -> ImportedBase:
     """Import a folder's files, by their names, or one GGUF file.
 
     name, source: what it is called, and where it came from, for people. most_kept: bytes of datasets and base models the owner may
-    keep. look: called with the bytes written so far; may raise.
+    keep. look: called with the bytes written so far and all there will be; may raise.
     Raises BaseInvalid naming every problem by file and tensor, TooLarge, VolumeFull.
     """
     volume.ensure()
@@ -51,7 +51,7 @@ def import_base(
     foreseen = sum(count_of(tensor.shape) * DTYPES[tensor.dtype] for tensor in found.tensors)
     refuse_beyond(volume, owner, "", foreseen, most_kept)  # before anything is written
     with volume.stage(volume.root / "bases") as stage:
-        known = {WEIGHTS: write_weights(stage.path / WEIGHTS, found.tensors, look)}
+        known = {WEIGHTS: write_weights(stage.path / WEIGHTS, found.tensors, lambda done: look(done, foreseen))}
         with staging.full_is_said():
             (stage.path / TOKENIZER).write_bytes(found.tokenizer)
             if found.template:

@@ -4,6 +4,7 @@ Written by worker/supervision/presence.py every few seconds, read by the web pag
 forgotten after `silence_s`; its jobs are the lease's business, not this file's.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import redis
@@ -20,6 +21,7 @@ class WorkerInfo(BaseModel):
     pid: int
     device: str  # "cpu" or a GPU's UUID
     device_name: str = ""
+    memory_bytes: int = 0  # of the GPU; on the CPU what this machine lets a process have; 0: not known
     queues: list[str]
     state: str = "idle"  # starting | idle | busy | draining
     jobs: list[str] = Field(default_factory=list)
@@ -33,6 +35,12 @@ class WorkerInfo(BaseModel):
     def device_kind(self) -> str:
         """What makes jobs cost the same on two devices: "cpu", or a GPU's model."""
         return "cpu" if self.device == "cpu" else self.device_name or "gpu"
+
+
+def largest_memory(workers: Iterable[WorkerInfo], queue: str) -> int:
+    """What the largest of those that serve a queue has, in bytes; 0 when there is none, or one of whom it is not known."""
+    found = [worker.memory_bytes for worker in workers if queue in worker.queues]
+    return max(found) if found and all(found) else 0
 
 
 class Presence:

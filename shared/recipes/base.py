@@ -212,9 +212,10 @@ class RecipeSpec:
     training (worker/recipe.py, open_base). shape: the params that decide of which shape and meaning its weights are: with others
     no training can begin with them (shared/recipes/shape.py). uses: by name; "generate" is the usual one, "batch" a whole dataset
     in and a table or zip out, "export" the model to take away. limits: what its models cannot do, a sentence for their cards.
-    check: (params, datasets by role) -> problems that only show when both are known. foresee: (params, Given by role) -> what a
-    look into the data tells, in a second or two; asked when nothing else is wrong. row_columns: (a training's params, the report of
-    its main dataset) -> columns of the rows that its model answers, which a form asks for one by one.
+    check: (params, datasets by role) -> problems that only show when both are known. foresee: (params, Given by role, bytes of
+    memory that the largest worker has or 0) -> what a look into the data tells, in a second or two; asked when nothing else is
+    wrong. row_columns: (a training's params, the report of its main dataset) -> columns of the rows that its model answers, which a
+    form asks for one by one.
     """
 
     name: str
@@ -231,7 +232,7 @@ class RecipeSpec:
     criterion: Criterion = Criterion()
     shape: tuple[str, ...] = ()
     check: Callable[[Any, Mapping[str, Any]], list[Problem]] = field(default=lambda params, datasets: [])
-    foresee: Callable[[Any, Mapping[str, Given]], Foreseen] = field(default=lambda params, given: Foreseen())
+    foresee: Callable[[Any, Mapping[str, Given], int], Foreseen] = field(default=lambda params, given, room: Foreseen())
     row_columns: Callable[[Any, Any], list[str]] = field(default=lambda params, report: [])
     code: str = ""
 

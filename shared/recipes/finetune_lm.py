@@ -200,7 +200,9 @@ class FinetuneGenerate(
         json_schema_extra=advanced("Chat"),
     )
     base: bool = Field(
-        False, description="Also answer by the base alone, to compare.", json_schema_extra={"short": True}
+        False,
+        description="Also answer by the base alone, to compare.",
+        json_schema_extra={"short": True, "trained": True},
     )
     seed: int = DrawnSeed("Same seed, same answer.")
 
@@ -256,7 +258,7 @@ SPEC = RecipeSpec(
         "export": Use(
             ExportParams,
             "Export",
-            help="A folder that Transformers loads, the adapters alone as PEFT loads them, and settings, as one zip.",
+            help="A folder that Transformers loads, GGUF files, the adapters alone as PEFT loads them, and settings, as one zip.",
         ),
     },
     source="LoRA: Hu et al. 2021, arXiv:2106.09685; DPO: Rafailov et al. 2023, arXiv:2305.18290; packing: Krell et al. 2021, "

@@ -7,11 +7,11 @@ from shared.bases.manifest import TEMPLATE, TOKENIZER
 from shared.errors import Problem
 from shared.outputs import Cell, Output, Table
 from shared.recipes.base import Foreseen, Given
-from shared.recipes.tuning_memory import memory_bytes
+from shared.recipes.tuning_memory import lighter, memory_bytes
 
 
-def foresee(params: Any, given: Mapping[str, Given]) -> Foreseen:
-    """params: FinetuneTrain. given: the roles data and base."""
+def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
+    """params: FinetuneTrain. given: the roles data and base. room: bytes of memory; 0: not known."""
     data, base = given["data"], given["base"]
     longest = base.known.config.context
     if params.context > longest:
@@ -20,7 +20,11 @@ def foresee(params: Any, given: Mapping[str, Given]) -> Foreseen:
     problems, outputs = [], []
     if data.known.format != "text":
         problems, outputs = _learnt_from(params, data, base)
-    return Foreseen(problems, [*outputs, _memory(params, base)])
+    pairs = data.known.report.unit == "preferences" or bool(params.rejected)
+    parts = memory_bytes(params, base.known.config, pairs=pairs)
+    if room and sum(parts.values()) > room:
+        problems.append(_too_much(params, base.known, sum(parts.values()), room, pairs))
+    return Foreseen(problems, [*outputs, _memory(parts)])
 
 
 def _learnt_from(params: Any, data: Given, base: Given) -> tuple[list[Problem], list[Output]]:
@@ -45,10 +49,29 @@ def _learnt_from(params: Any, data: Given, base: Given) -> tuple[list[Problem], 
     return problems_of(found, params.too_long), outputs_of(found, params.context, params.too_long)
 
 
-def _memory(params: Any, base: Given) -> Table:
-    parts = memory_bytes(params, base.known.config)
-    rows: list[list[Cell]] = [[name, f"{size / 1e9:.2f} GB"] for name, size in parts.items()]
-    total = sum(parts.values())
-    return Table(
-        title=f"Memory it takes, about {total / 1e9:.1f} GB", columns=["for", "about"], rows=rows, count=len(rows)
+def _too_much(params: Any, base: Any, needed: int, room: int, pairs: bool) -> Problem:
+    """That a training does not fit, and what would."""
+    ways = [
+        f"{' and '.join(f'{name}={_said(value)}' for name, value in changes.items())} ({_gigabytes(size)})"
+        for changes, size in lighter(params, base.config, room, pairs=pairs)
+    ]
+    would = f"It would fit with {', or with '.join(ways)}" if ways else "No setting makes it fit: take a smaller base"
+    message = (
+        f"a training upon {base.name!r:.60} takes about {_gigabytes(needed)} of memory like this; the largest worker there is has "
+        f"{_gigabytes(room)}. {would}"
     )
+    return Problem(field="inputs.base", message=message)
+
+
+def _said(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+def _memory(parts: Mapping[str, int]) -> Table:
+    rows: list[list[Cell]] = [[name, f"{size / 1e9:.2f} GB"] for name, size in parts.items()]
+    title = f"Memory it takes, about {_gigabytes(sum(parts.values()))}"
+    return Table(title=title, columns=["for", "about"], rows=rows, count=len(rows))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import shutil
 
 import pytest
@@ -135,6 +136,37 @@ def test_a_base_is_used_as_it_is_where_a_recipe_can(call, store, monkeypatch):
     monkeypatch.setitem(RECIPES, "standing", dataclasses.replace(STANDING, bases=()))
     refused = call("POST", "/api/v1/jobs", json={"kind": "generate", "inputs": {"model": base}})
     problem(refused, 422, "inputs.model", "any recipe can use")
+
+
+def test_what_only_a_trained_model_has_is_neither_offered_for_a_base_nor_taken(call):
+    base = sent(call, name="llama").json["id"]
+    page = call("GET", f"/jobs/new?kind=generate&use=generate&model={base}").text
+    assert 'name="params.prompt"' in page and 'name="params.base"' not in page
+    body = {"kind": "generate", "inputs": {"model": base}, "params": {"prompt": "Hi", "base": True}}
+    problem(call("POST", "/api/v1/jobs", json=body), 422, "params.base", "this is the base itself")
+    assert call("POST", "/api/v1/jobs", json=body | {"params": {"prompt": "Hi"}}).status_code == 202
+
+
+def test_an_upload_is_named_by_the_folder_it_came_from(call):
+    files = [(io.BytesIO(path.read_bytes()), f"my model/{name}") for name, path in files_of("llama").items()]
+    base = call("POST", "/api/v1/bases", data={"file": files}).json
+    assert (base["name"], base["source"]) == ("my model", "upload: the folder my model")
+    unnamed = sent(call, name="qwen2").json
+    assert unnamed["source"] == f"upload: {len(files_of('qwen2'))} files" and unnamed["name"] == "model.safetensors"
+
+
+def test_an_upload_is_told_as_it_is_checked(call, volume):
+    files = [(io.BytesIO(path.read_bytes()), name) for name, path in files_of("llama").items()]
+    told = call("POST", "/api/v1/bases", data={"file": files}, headers={"Accept": "application/x-ndjson"})
+    first, *_, last = [json.loads(line) for line in told.text.splitlines() if line]
+    assert first["of"] >= first["done"] > 0
+    assert last["status"] == 201 and last["body"]["family"] == "llama"
+    wrong = {"file": [(io.BytesIO(b"{}"), "config.json")]}
+    told = call("POST", "/api/v1/bases", data=wrong, headers={"Accept": "application/x-ndjson"})
+    (last,) = [json.loads(line) for line in told.text.splitlines() if line]
+    assert last["status"] == 422 and last["body"]["code"] == "base_invalid"
+    (kept,) = call("GET", "/api/v1/bases").json["bases"]
+    assert [path.name for path in (volume.root / "bases").iterdir()] == [kept["id"]]
 
 
 def test_the_pages_import_show_and_delete(call, volume):

@@ -1,10 +1,12 @@
 """What a fine-tuning will learn from is told over HTTP before it is queued; what would learn nothing is not queued."""
 
 import io
+from datetime import UTC, datetime
 
 import pytest
 
 from shared.bases.importer import import_base
+from shared.jobs.presence import WorkerInfo
 from tests.support.callers import Caller
 from tests.support.tiny_bases import files_of, put_base
 from tests.support.tiny_chats import tiny_chats
@@ -53,3 +55,19 @@ def test_a_training_in_which_every_label_is_masked_is_not_queued(client, body, v
     (problem,) = refused.json["problems"]
     assert problem["field"] == "params.chat_template" and "no token is left" in problem["message"]
     assert client("GET", "/api/v1/jobs").json["jobs"] == []
+
+
+def test_a_training_that_no_worker_has_the_memory_for_is_refused_in_form_and_api(client, body, store):
+    small = WorkerInfo(
+        id="small", host="here", pid=1, device="cpu", queues=["train"], since=datetime.now(UTC), memory_bytes=10**9
+    )
+    store.presence.announce(small)
+    refused = client("POST", "/api/v1/jobs", json=body)
+    assert refused.status_code == 422
+    (problem,) = refused.json["problems"]
+    assert problem["field"] == "inputs.base" and "the largest worker there is has 1.0 GB" in problem["message"]
+    fields = {"kind": "train", "recipe": "finetune_lm", "params.context": "100"}
+    fields |= {f"inputs.{role}": found for role, found in body["inputs"].items()}
+    assert "the largest worker there is has 1.0 GB" in client("POST", "/jobs/new", data=fields).get_data(as_text=True)
+    store.presence.announce(small.model_copy(update={"id": "large", "memory_bytes": 10**10}))
+    assert client("POST", "/api/v1/jobs", json=body).status_code == 202

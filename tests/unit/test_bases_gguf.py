@@ -1,5 +1,6 @@
 """A GGUF file becomes the same base as the folder it was made of; what is damaged or unknown is refused by name."""
 
+import json
 import struct
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from shared.bases.gguf.tokenizer import pre_of, tokenizer_json
 from shared.bases.importer import import_base
 from shared.bases.manifest import Base
 from shared.bases.weights_file import WEIGHTS
 from shared.errors import BaseInvalid
 from shared.volume.volume import Volume
-from tests.support.tiny_bases import PAGE, expected_of, files_of
+from tests.support.tiny_bases import FOLDER, PAGE, expected_of, files_of
 from tests.support.tiny_gguf import ARCHITECTURES, write_gguf
 
 
@@ -122,5 +124,32 @@ def test_a_type_that_is_not_read_is_refused_by_its_name(here: Volume, tmp_path: 
 
 def test_an_unknown_way_to_part_texts_is_refused_by_its_name(here: Volume, tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "tiny.gguf", "llama")
-    path.write_bytes(path.read_bytes().replace(b"smollm", b"tekken"))
-    refused(here, path, "tekken")
+    path.write_bytes(path.read_bytes().replace(b"smollm", b"viking"))
+    refused(here, path, "viking")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("starcoder", "llama"), ("phi-2", "gpt2"), ("deepseek-r1-qwen", "qwen2")])
+def test_kinds_that_part_texts_alike_give_the_same_tokens(kind: str, name: str) -> None:
+    given = json.loads((FOLDER / name / "tokenizer.json").read_text(encoding="utf-8"))
+    assert pre_of(given) != kind
+    made = Tokenizer.from_buffer(tokenizer_json(_keys_of(given) | {"tokenizer.ggml.pre": kind}, [], "tiny.gguf"))
+    assert made.encode(PAGE).ids == expected_of(name).page
+
+
+def test_tekken_parts_words_where_capitals_begin_and_digits_one_by_one() -> None:
+    given = json.loads((FOLDER / "gpt2" / "tokenizer.json").read_text(encoding="utf-8"))
+    made = Tokenizer.from_buffer(tokenizer_json(_keys_of(given) | {"tokenizer.ggml.pre": "tekken"}, [], "tiny.gguf"))
+    assert made.pre_tokenizer is not None
+    parts = [part for part, _ in made.pre_tokenizer.pre_tokenize_str("camelCase 12 HTTPServer")]
+    assert parts == ["camel", "Case", "Ġ", "1", "2", "ĠHTTPServer"]
+
+
+def _keys_of(given: dict) -> dict:
+    vocabulary = given["model"]["vocab"]
+    keys = {
+        "model": "gpt2",
+        "tokens": sorted(vocabulary, key=vocabulary.__getitem__),
+        "token_type": [1] * len(vocabulary),
+        "merges": [" ".join(pair) for pair in given["model"]["merges"]],
+    }
+    return {f"tokenizer.ggml.{name}": value for name, value in keys.items()}

@@ -315,7 +315,7 @@ def test_an_owner_who_may_keep_no_more_is_refused_before_anything_is_written(fol
 
 
 def test_a_disk_that_fills_during_the_import(folder: Folder) -> None:
-    def look(done: int) -> None:
+    def look(done: int, of: int) -> None:
         if done > 50_000:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -332,7 +332,7 @@ from pathlib import Path
 from shared.bases.importer import import_base
 from shared.volume.volume import Volume
 
-def look(done):
+def look(done, of):
     if done > 50_000:
         os.kill(os.getpid(), signal.SIGKILL)
 

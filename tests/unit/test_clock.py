@@ -133,10 +133,10 @@ def test_epochs_count_by_the_rows_of_the_dataset():
 
 
 def test_jobs_that_stop_early_make_the_median_shorter_and_the_range_wider():
-    patient = {"early_stopping_patience": 2, "eval_every": 10}
-    full = [a_cost(steps=400, **patient) for _ in range(6)]
-    early = [a_cost(steps=400, took=120, **patient) for _ in range(6)]
-    asked = a_cost(steps=400, **patient).features
+    def patient(took: int | None = None) -> Cost:
+        return a_cost(steps=400, took=took, early_stopping_patience=2, eval_every=10)
+
+    full, early, asked = [patient()] * 6, [patient(120)] * 6, patient().features
     to_the_end, stopped = told_whole(full, asked), told_whole(early, asked)
     assert to_the_end and stopped
     assert stopped.median_s < 0.75 * to_the_end.median_s

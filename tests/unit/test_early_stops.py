@@ -18,8 +18,8 @@ def asked(evaluations: int, patience: int) -> Features:
 
 def ended(evaluations: int, patience: int, took: int | None = None) -> Cost:
     """A job of so many evaluations, or one that stopped after `took` of them."""
-    stopped = {"took": 10 * took} if took else {}
-    return a_cost(steps=10 * evaluations, eval_every=10, early_stopping_patience=patience, **stopped)
+    took_steps = 10 * took if took else None
+    return a_cost(steps=10 * evaluations, took=took_steps, eval_every=10, early_stopping_patience=patience)
 
 
 def test_without_patience_none_stops():

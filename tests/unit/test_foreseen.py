@@ -1,6 +1,7 @@
 """What a fine-tuning will learn from is told before it is queued, and what can teach nothing is refused."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from shared.bases.importer import import_base
 from shared.outputs import Table, Text
 from shared.recipes.base import Given, validate_params
 from shared.recipes.finetune_lm import SPEC
+from shared.recipes.tuning_memory import lighter, memory_bytes
 from shared.volume.volume import Volume
 from tests.support.tiny_bases import files_of
 from tests.support.uploads import load
@@ -30,7 +32,7 @@ def volume(tmp_path):
     return volume
 
 
-def foreseen(volume, rows, *, template=None, format="chats", **params):
+def foreseen(volume, rows, *, template=None, format="chats", room=0, **params):
     files = dict(files_of("llama"))
     if template is not None:
         changed = volume.root / "template.jinja"
@@ -43,7 +45,7 @@ def foreseen(volume, rows, *, template=None, format="chats", **params):
     given = {"data": Given(dataset, volume.dataset_dir(dataset.id)), "base": Given(base, volume.base_dir(base.id))}
     checked = validate_params(SPEC.train_params, {"context": 100, **params})
     assert not SPEC.check(checked, {"data": dataset})
-    return SPEC.foresee(checked, given)
+    return SPEC.foresee(checked, given, room)
 
 
 def counts(seen):
@@ -151,3 +153,37 @@ def test_a_look_ends_in_time_and_says_so(volume, monkeypatch):
     monkeypatch.setattr("shared.chats.foreseen.MOST_CHATS", 2)
     seen = foreseen(volume, CHATS)
     assert "the first 2 chats" in seen.outputs[0].title
+
+
+def test_what_does_not_fit_is_refused_with_what_would(volume):
+    asked: dict[str, Any] = {"batch_size": 64, "context": 128}
+    assert foreseen(volume, CHATS, room=0, **asked).problems == []
+    needed = sum(memory_bytes(validate_params(SPEC.train_params, asked), tiny_config(volume)).values())
+    assert foreseen(volume, CHATS, room=needed, **asked).problems == []
+    (problem,) = foreseen(volume, CHATS, room=needed - 1, **asked).problems
+    assert problem.field == "inputs.base" and "takes about 1.2 GB of memory" in problem.message
+    assert "It would fit with at_once=32 (1.1 GB), or with rematerialise=true" in problem.message
+    assert "context=64" in problem.message and "lora" not in problem.message
+    (problem,) = foreseen(volume, CHATS, room=10**9, **asked).problems
+    assert "No setting makes it fit: take a smaller base" in problem.message
+
+
+def test_pairs_take_twice_the_windows(volume):
+    config, params = tiny_config(volume), validate_params(SPEC.train_params, {"batch_size": 4, "context": 64})
+    twice = validate_params(SPEC.train_params, {"batch_size": 8, "context": 64})
+    assert memory_bytes(params, config, pairs=True) == memory_bytes(twice, config)
+
+
+def test_where_no_single_change_is_enough_several_are_proposed_together(volume):
+    params = validate_params(
+        SPEC.train_params, {"batch_size": 64, "context": 128, "method": "full", "precision": "float32"}
+    )
+    least = {"at_once": 1, "rematerialise": True, "precision": "bfloat16"}
+    config = tiny_config(volume)
+    room = sum(memory_bytes(params.model_copy(update=least), config).values())
+    ((changes, size),) = lighter(params, config, room)
+    assert changes == least and size == room
+
+
+def tiny_config(volume):
+    return import_base(volume, files_of("llama"), name="tiny", source="a test").config

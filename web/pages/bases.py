@@ -1,5 +1,6 @@
 """Base models: the list, importing by upload or from the volume's folder imports, deleting."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from shared.errors import ClientError, Problem
 from shared.jobs.models import Model
 from shared.recipes import RECIPES, RecipeSpec
 from web import access
-from web.api.bases import take_base, take_laid
+from web.api.bases import Taking, take_base, take_laid
 from web.deletion import NO_MORE, delete_base, why_not_base
 from web.job_inputs import recipes_for
 from web.pages.deleting import delete_listed
@@ -95,9 +96,9 @@ def import_base() -> Response | tuple[str, int]:
     return _taken(lambda: take_laid(request.form.get("path", "")))
 
 
-def _taken(take: Any) -> Response | tuple[str, int]:
+def _taken(take: Callable[[], Taking]) -> Response | tuple[str, int]:
     try:
-        base = take()
+        base = take()()
     except ClientError as err:
         return bases(err.problems or [Problem(field="", message=err.message)]), err.status
     return redirect(url_for("pages.bases", added=base.id, _anchor=f"base-{base.id}"))

@@ -19,12 +19,13 @@ from shared.volume.files import FileInfo
 from web import access
 from web.forms import Form, build_form
 from web.job_body import JobBody
+from web.job_inputs import names_a_base
 from web.job_request import build_request, look_into, problems_of_params
 from web.pages.draft import Draft, body_of, draft_asked_for, once
 from web.pages.formatting import plural
 from web.pages.outputs.places import beside
 from web.pages.reach import pages, services, store
-from web.pages.roles import Role, offers, roles, words_of
+from web.pages.roles import Role, choice_of, offers, roles, words_of
 from web.pages.row_form import fill_cells
 from web.pages.uploading import examples, most_bytes, offered_formats, take_upload
 from web.posted import read_values
@@ -103,6 +104,8 @@ def _form(draft: Draft, shown: list[Role]) -> Form:
     for item in form.fields:
         if item.widget == "rows" and draft.keys.get(MODEL):
             fill_cells(draft.spec, draft.keys[MODEL], item)
+    if MODEL in draft.keys and names_a_base(choice_of(draft.keys[MODEL])):
+        form.leave_out(lambda item: item.trained)
     return form
 
 

@@ -1,10 +1,11 @@
-// One upload with a bar that tells how far it is and a button that stops it.
+// One upload, or another long request, with a bar that tells how far it is and a button that stops it.
 
 import { ApiError } from "./api.js";
 import { size } from "./format.js";
 
-// body: a FormData. status: where the bar stands meanwhile. Resolves to what the server answered, with its status as
-// `httpStatus`; rejects with an ApiError that also has `choices`.
+// body: a FormData, or an object that goes as JSON. status: where the bar stands meanwhile. A server that tells how far it is in
+// lines of JSON (web/told.py) is listened to. Resolves to what it answered, with its status as `httpStatus`; rejects with an
+// ApiError that also has `choices`.
 export function send(url, body, { name = "", size: total, status }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -16,7 +17,7 @@ export function send(url, body, { name = "", size: total, status }) {
     bar.setAttribute("aria-label", name ? `Upload of ${name}` : "Upload");
     const line = document.createElement("span");
     line.className = "small muted num nowrap";
-    line.textContent = `0 of ${size(total)}`;
+    line.textContent = total ? `0 of ${size(total)}` : "reading";
     const stop = document.createElement("button");
     stop.type = "button";
     stop.className = "button small";
@@ -25,8 +26,8 @@ export function send(url, body, { name = "", size: total, status }) {
     row.append(bar, line, stop);
     status.append(row);
 
-    const fail = (detail, problem = {}) => {
-      const error = new ApiError({ ...problem, detail: problem.detail || detail }, request.status);
+    const fail = (detail, problem = {}, code = request.status) => {
+      const error = new ApiError({ ...problem, detail: problem.detail || detail }, code);
       error.choices = problem.choices || [];
       reject(error);
     };
@@ -39,21 +40,38 @@ export function send(url, body, { name = "", size: total, status }) {
       bar.removeAttribute("value");
       line.textContent = "checking what was uploaded";
     });
+    request.addEventListener("progress", () => {
+      const { done, of } = lastLine(request) || {};
+      if (!of) return;
+      bar.value = done / of;
+      line.textContent = `checked ${size(done)} of ${size(of)}`;
+    });
     request.addEventListener("loadend", () => row.remove());
-    request.addEventListener("abort", () => fail("The upload was cancelled; nothing was kept."));
+    request.addEventListener("abort", () => fail("It was cancelled; nothing was kept."));
     request.addEventListener("error", () => fail("The connection broke off; nothing was kept. Try again."));
     request.addEventListener("load", () => {
-      let reply = {};
+      const told = lastLine(request);
+      let [code, reply] = [told?.status || request.status, told?.body || {}];
       try {
-        reply = JSON.parse(request.responseText);
+        if (!told) reply = JSON.parse(request.responseText);
       } catch {
         // not JSON: the status says enough
       }
-      if (request.status >= 200 && request.status < 300) resolve({ ...reply, httpStatus: request.status });
-      else fail(`The server answered ${request.status}.`, reply);
+      if (told && !told.status) fail("The connection broke off; nothing was kept. Try again.");
+      else if (code >= 200 && code < 300) resolve({ ...reply, httpStatus: code });
+      else fail(`The server answered ${code}.`, reply, code);
     });
     request.open("POST", url);
-    request.setRequestHeader("Accept", "application/json");
-    request.send(body);
+    request.setRequestHeader("Accept", "application/x-ndjson, application/json;q=0.9");
+    const plain = !(body instanceof FormData);
+    if (plain) request.setRequestHeader("Content-Type", "application/json");
+    request.send(plain ? JSON.stringify(body) : body);
   });
+}
+
+// The last whole line of an answer that comes in lines; null of any other answer.
+function lastLine(request) {
+  if (!(request.getResponseHeader("Content-Type") || "").startsWith("application/x-ndjson")) return null;
+  const lines = request.responseText.split("\n").slice(0, -1).filter((line) => line);
+  return lines.length ? JSON.parse(lines.at(-1)) : {};
 }

@@ -8,7 +8,23 @@ import { send } from "./sending.js";
 
 export function start() {
   for (const area of document.querySelectorAll("[data-upload]")) wire(area);
+  for (const form of document.querySelectorAll("[data-laid]")) form.addEventListener("submit", laid);
   for (const button of document.querySelectorAll("[data-example]")) button.addEventListener("click", (event) => example(event, button));
+}
+
+// What lies in the volume's folder imports is taken in as an upload is: with a bar, and a button that stops it.
+async function laid(event) {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const area = form.closest(".card").querySelector("[data-upload]");
+  const status = area.querySelector("[data-upload-status]");
+  status.replaceChildren();
+  try {
+    const base = await send(`${area.dataset.api}/imports`, { path: form.elements.path.value }, { name: form.elements.path.value, status });
+    location.assign(`${area.dataset.page}?added=${base.id}`);
+  } catch (error) {
+    refused(area, error, []);
+  }
 }
 
 // An example takes the place of an upload: imported, then picked, without leaving the form.

@@ -16,7 +16,7 @@ from shared.bases.keys import Keys
 from shared.bases.tensor_source import SourceTensor
 from shared.errors import Problem
 
-_KEYS = {  # GGUF's, below the architecture's name: config.json's
+KEYS = {  # GGUF's, below the architecture's name: config.json's
     "context_length": "max_position_embeddings",
     "embedding_length": "hidden_size",
     "block_count": "num_hidden_layers",
@@ -30,7 +30,7 @@ _KEYS = {  # GGUF's, below the architecture's name: config.json's
     "attn_logit_softcapping": "attn_logit_softcapping",
     "final_logit_softcapping": "final_logit_softcapping",
 }
-_GPT2_KEYS = {
+GPT2_KEYS = {
     "context_length": "n_positions",
     "embedding_length": "n_embd",
     "block_count": "n_layer",
@@ -89,7 +89,7 @@ def read_config(
 ) -> DecoderConfig:
     """The config, through the family's own reading of config.json's keys. Raises pydantic.ValidationError."""
     architecture = str(keys["general.architecture"])
-    names = _GPT2_KEYS if family.name == "gpt2" else _KEYS
+    names = GPT2_KEYS if family.name == "gpt2" else KEYS
     given = {
         key.removeprefix(f"{architecture}."): value for key, value in keys.items() if key.startswith(f"{architecture}.")
     }

@@ -6,9 +6,10 @@ scores.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import Problem
+from shared.errors import BaseInvalid, Problem
 
 _CONTROL, _USER = 3, 4  # of tokenizer.ggml.token_type
 _BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
@@ -17,18 +18,76 @@ _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 
 
-def _split(numbers: str) -> list[dict[str, Any]]:
-    regex = {"Regex": _WORDS + numbers + _REST}
-    split = {"type": "Split", "pattern": regex, "behavior": "Isolated", "invert": False}
-    return [split, _BYTES | {"use_regex": False}]
+def _split(pattern: str) -> tuple[dict[str, Any], ...]:
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    return split, _BYTES | {"use_regex": False}
 
 
-_PARTED: dict[str, list[dict[str, Any]]] = {  # by tokenizer.ggml.pre
-    "gpt-2": [_BYTES],
-    "smollm": [_DIGITS, _BYTES],
-    "llama-bpe": _split(r"\p{N}{1,3}"),
-    "qwen2": _split(r"\p{N}"),
+@dataclass(frozen=True)
+class _Parting:
+    """How a kind of tokenizer parts a text before its merges. parts: pre-tokenizers, one after the other.
+
+    nfc: characters are composed first. whole: a part that is a token is not merged. begins: texts begin with the first token.
+    """
+
+    parts: tuple[dict[str, Any], ...]
+    nfc: bool = False
+    whole: bool = False
+    begins: bool = False
+
+
+_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_TEKKEN = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*|\p{{N}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_GPT2, _DIGIT_BY_DIGIT = _Parting((_BYTES,)), _Parting((_DIGITS, _BYTES))
+_BY_THREE = _split(_WORDS + r"\p{N}{1,3}" + _REST)
+_LLAMA3, _QWEN2 = _Parting(_BY_THREE, whole=True, begins=True), _Parting(_split(_WORDS + r"\p{N}" + _REST), nfc=True)
+_PARTED: dict[str, _Parting] = {  # by tokenizer.ggml.pre; the first of those that are alike is what is written
+    "gpt-2": _GPT2,
+    "phi-2": _GPT2,
+    "smollm": _DIGIT_BY_DIGIT,
+    "starcoder": _DIGIT_BY_DIGIT,
+    "refact": _DIGIT_BY_DIGIT,
+    "command-r": _DIGIT_BY_DIGIT,
+    "codeshell": _DIGIT_BY_DIGIT,
+    "exaone": _DIGIT_BY_DIGIT,
+    "llama-bpe": _LLAMA3,
+    "llama3": _LLAMA3,
+    "llama-v3": _LLAMA3,
+    "falcon3": _LLAMA3,
+    "smaug-bpe": _Parting(_BY_THREE),
+    "dbrx": _Parting(_BY_THREE),
+    "qwen2": _QWEN2,
+    "deepseek-r1-qwen": _QWEN2,
+    "tekken": _Parting(_split(_TEKKEN), whole=True),
 }
+
+
+def pre_of(tokenizer: Mapping[str, Any]) -> str:
+    """tokenizer.ggml.pre of a tokenizer.json. Raises BaseInvalid where there is none that parts texts so."""
+    given = tokenizer.get("pre_tokenizer") or {}
+    parts = tuple(map(_plain, given.get("pretokenizers", [given])))
+    nfc = (tokenizer.get("normalizer") or {}).get("type") == "NFC"
+    whole = bool(tokenizer["model"].get("ignore_merges"))
+    alike = [name for name, known in _PARTED.items() if tuple(map(_plain, known.parts)) == parts]
+    best = [name for name in alike if (_PARTED[name].nfc, _PARTED[name].whole) == (nfc, whole)]
+    if not alike:
+        raise BaseInvalid("its tokenizer parts texts in a way that GGUF files have no word for")
+    return (best or alike)[0]
+
+
+def _plain(part: Mapping[str, Any]) -> Any:
+    """A pre-tokenizer without what changes no token."""
+    kind = part.get("type")
+    if kind == "ByteLevel":
+        return kind, part.get("use_regex", True), part.get("add_prefix_space", True)
+    if kind == "Digits":
+        return kind, part.get("individual_digits", False)
+    if kind == "Split":
+        return kind, part.get("pattern", {}).get("Regex"), part.get("behavior"), part.get("invert", False)
+    return kind, json.dumps(part, sort_keys=True)
 
 
 def tokenizer_json(keys: Mapping[str, Any], problems: list[Problem], file: str) -> bytes:
@@ -72,7 +131,7 @@ def tokenizer_json(keys: Mapping[str, Any], problems: list[Problem], file: str) 
         if kind in (_CONTROL, _USER)
     ]
     first, begins = get("bos_token_id"), get("add_bos_token")
-    begins = begins if isinstance(begins, bool) else model == "llama" or pre == "llama-bpe"
+    begins = begins if isinstance(begins, bool) else model == "llama" or _PARTED[pre].begins
     if begins and isinstance(first, int) and 0 <= first < len(tokens):
         made["post_processor"] = _begun(first, tokens[first])
     return json.dumps({"version": "1.0", "truncation": None, "padding": None, **made}, ensure_ascii=False).encode()
@@ -80,13 +139,13 @@ def tokenizer_json(keys: Mapping[str, Any], problems: list[Problem], file: str) 
 
 def _bytewise(pre: str, merges: list[list[str]]) -> dict[str, Any]:
     """Byte-level BPE, as GPT-2 began it."""
-    parts = _PARTED[pre]
+    parting = _PARTED[pre]
     return {
-        "normalizer": {"type": "NFC"} if pre == "qwen2" else None,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": parts},
+        "normalizer": {"type": "NFC"} if parting.nfc else None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": parting.parts},
         "post_processor": None,
         "decoder": _BYTES,
-        "model": _bpe(merges) | {"ignore_merges": pre == "llama-bpe"},
+        "model": _bpe(merges) | {"ignore_merges": parting.whole},
     }
 
 

@@ -19,7 +19,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "silu": ops.silu,
 }
 # Makes a matrix of the network: (outputs, name=, use_bias=, kernel_initializer=) -> a layer like Dense. A recipe gives its own to
-# train adapters.
+# train adapters; upon=, of a decoder that is built upon another one, is the matrix there.
 Matrix = Callable[..., Any]
 
 
@@ -51,27 +51,42 @@ class RmsNorm(layers.Layer):
 class Block(layers.Layer):
     """Attention and a perceptron, each behind a norm and beside a shortcut. Input and output (batch, time, width).
 
-    number: of the layer, which decides of its window and its rotary positions.
+    number: of the layer, which decides of its window and its rotary positions. upon: see Decoder.
     """
 
-    def __init__(self, config: DecoderConfig, number: int, dropout: float, matrix: Matrix, **options: Any):
+    def __init__(
+        self,
+        config: DecoderConfig,
+        number: int,
+        dropout: float,
+        matrix: Matrix,
+        upon: "Block | None" = None,
+        **options: Any,
+    ):
         super().__init__(**options)
         self.config, self.number = config, number
         c = config
         onto_shortcut = _STD / (2 * c.layers) ** 0.5  # as in GPT-2: the stream does not grow with the layers
 
         def made(name: str, outputs: int, bias: bool, std: float = _STD) -> Any:
-            return matrix(outputs, name=name, use_bias=bias, kernel_initializer=normal(std))
+            more = {} if upon is None else {"upon": getattr(upon, name)}
+            return matrix(outputs, name=name, use_bias=bias, kernel_initializer=normal(std), **more)
 
-        self.norm_1, self.norm_2 = norm_of(c, "norm_1"), norm_of(c, "norm_2")
+        def norm(name: str) -> Any:
+            return _same(upon, name) or norm_of(c, name)
+
+        def norm_of_heads(name: str) -> Any:
+            return _same(upon, name) or RmsNorm(c.norm_epsilon, c.norm_offset, name=name)
+
+        self.norm_1, self.norm_2 = norm("norm_1"), norm("norm_2")
         self.q = made("q", c.heads * c.head_size, c.qkv_bias)
         self.k = made("k", c.kv_heads * c.head_size, c.qkv_bias)
         self.v = made("v", c.kv_heads * c.head_size, c.qkv_bias)
         self.o = made("o", c.width, c.out_bias, onto_shortcut)
-        self.q_norm = RmsNorm(c.norm_epsilon, c.norm_offset, name="q_norm") if c.qk_norm else None
-        self.k_norm = RmsNorm(c.norm_epsilon, c.norm_offset, name="k_norm") if c.qk_norm else None
-        self.after_1 = norm_of(c, "after_1") if c.norm_after else None
-        self.after_2 = norm_of(c, "after_2") if c.norm_after else None
+        self.q_norm = norm_of_heads("q_norm") if c.qk_norm else None
+        self.k_norm = norm_of_heads("k_norm") if c.qk_norm else None
+        self.after_1 = norm("after_1") if c.norm_after else None
+        self.after_2 = norm("after_2") if c.norm_after else None
         self.gate = made("gate", c.inner, c.mlp_bias) if c.gated else None
         self.up = made("up", c.inner, c.mlp_bias)
         self.down = made("down", c.width, c.mlp_bias, onto_shortcut)
@@ -81,10 +96,10 @@ class Block(layers.Layer):
     def build(self, shape: Any) -> None:
         c, stream = self.config, (None, None, self.config.width)
         for layer in (self.norm_1, self.norm_2, self.q, self.k, self.v, self.gate, self.up, self.after_1, self.after_2):
-            if layer is not None:
+            if layer is not None and not layer.built:
                 layer.build(stream)
         for layer in (self.q_norm, self.k_norm):
-            if layer is not None:
+            if layer is not None and not layer.built:
                 layer.build((None, None, None, c.head_size))
         self.o.build((None, None, c.heads * c.head_size))
         self.down.build((None, None, c.inner))
@@ -141,6 +156,11 @@ class Block(layers.Layer):
         return self.down(self.activate(self.gate(x)) * self.up(x))
 
 
+def _same(upon: Any, name: str) -> Any:
+    """A layer of the decoder or block that is built upon; None where there is none."""
+    return None if upon is None else getattr(upon, name)
+
+
 def norm_of(config: DecoderConfig, name: str) -> Any:
     if config.norm == "layer":
         return layers.LayerNormalization(epsilon=config.norm_epsilon, name=name)
@@ -154,31 +174,45 @@ class Decoder(keras.Model):
     Input: int32 (batch, time), or a dict of int32 (batch, time): "tokens"; "segments", for several texts in one row: a token sees
     those of its own number alone; "places", counted from 0 in each text (learned and rotary positions go by them).
     dropout: share of embeddings, attention and what goes onto the shortcut that is left out in training.
+    upon: a built decoder of the same config, whose embeddings and norms are this one's, too: they are in memory once. The matrix
+    of each place is given its counterpart there, as upon=.
     """
 
     def __init__(
-        self, config: DecoderConfig, *, dropout: float = 0.0, matrix: Matrix = layers.Dense, name: str = "decoder"
+        self,
+        config: DecoderConfig,
+        *,
+        dropout: float = 0.0,
+        matrix: Matrix = layers.Dense,
+        upon: "Decoder | None" = None,
+        name: str = "decoder",
     ):
         super().__init__(name=name)
         self.config, self.dropout = config, dropout
-        self.tokens = layers.Embedding(config.vocabulary, config.width, normal(), name="tokens")
+        rows, width = config.vocabulary, config.width
+        first = normal()  # made in any case: what comes after it draws the same numbers with upon and without
+        self.tokens = _same(upon, "tokens") or layers.Embedding(rows, width, first, name="tokens")
         self.places = None
         if config.rotary is None:
-            self.places = layers.Embedding(config.context, config.width, normal(), name="places")
+            first = normal()
+            self.places = _same(upon, "places") or layers.Embedding(config.context, width, first, name="places")
         self.drop = layers.Dropout(dropout)
-        self.blocks = [Block(config, i, dropout, matrix, name=f"block_{i}") for i in range(config.layers)]
-        self.norm = norm_of(config, "norm")
+        there = [None] * config.layers if upon is None else upon.blocks
+        self.blocks = [Block(config, i, dropout, matrix, block, name=f"block_{i}") for i, block in enumerate(there)]
+        self.norm = _same(upon, "norm") or norm_of(config, "norm")
         self.head = None
         if not config.tied:
-            self.head = layers.Dense(config.vocabulary, use_bias=False, kernel_initializer=normal(), name="head")
+            first = normal()
+            self.head = _same(upon, "head") or layers.Dense(rows, use_bias=False, kernel_initializer=first, name="head")
 
     def build(self, shape: Any = None) -> None:
         stream = (None, None, self.config.width)
-        self.tokens.build((None, None))
-        if self.places is not None:
-            self.places.build((None,))
+        for layer, shape in ((self.tokens, (None, None)), (self.places, (None,))):
+            if layer is not None and not layer.built:
+                layer.build(shape)
         for layer in (*self.blocks, self.norm, *([self.head] if self.head is not None else [])):
-            layer.build(stream)
+            if not layer.built:
+                layer.build(stream)
         self.built = True
 
     def get_config(self) -> dict[str, Any]:

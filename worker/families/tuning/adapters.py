@@ -17,23 +17,35 @@ class AdaptedDense(layers.Layer):
     """x W + b + s (dropout(x) A) B. W (inputs, outputs) and b do not learn and have the layer's own type; A (inputs, rank) and
     B (rank, outputs) learn and are float32. s: alpha / rank. rank 0: there are no A and B.
 
-    aside: set while the base is to answer as if there were no adapter (DPO's reference).
+    aside: set while the base is to answer as if there were no adapter (DPO's reference). upon: a built layer whose W and b are
+    this one's, too.
     """
 
     def __init__(
-        self, units: int, *, rank: int, alpha: float, dropout: float, use_bias: bool, name: str, **options: Any
+        self,
+        units: int,
+        *,
+        rank: int,
+        alpha: float,
+        dropout: float,
+        use_bias: bool,
+        name: str,
+        upon: "AdaptedDense | None" = None,
+        **options: Any,
     ):
         super().__init__(name=name)
         self.units, self.rank, self.use_bias = units, rank, use_bias
         self.scale = alpha / rank if rank else 0.0
         self.drop = layers.Dropout(dropout) if dropout and rank else None
         self.aside = False
-        self.bias = None
+        self.kernel, self.bias = (None, None) if upon is None else (upon.kernel, upon.bias)
 
     def build(self, shape: Any) -> None:
         inputs = shape[-1]
-        self.kernel = self.add_weight(shape=(inputs, self.units), initializer="zeros", trainable=False, name="kernel")
-        if self.use_bias:
+        if self.kernel is None:
+            kept: Any = {"shape": (inputs, self.units), "initializer": "zeros", "trainable": False}
+            self.kernel = self.add_weight(**kept, name="kernel")
+        if self.use_bias and self.bias is None:
             self.bias = self.add_weight(shape=(self.units,), initializer="zeros", trainable=False, name="bias")
         if self.rank:
             uniform: Any = keras.initializers.RandomUniform(-(inputs**-0.5), inputs**-0.5)
@@ -64,9 +76,12 @@ class Adapting:
     def __init__(self, matrices: Collection[str], rank: int, alpha: float, dropout: float):
         self._matrices, self._rank, self._alpha, self._dropout = set(matrices), rank, alpha, dropout
 
-    def __call__(self, units: int, *, name: str, use_bias: bool, kernel_initializer: Any) -> AdaptedDense:
+    def __call__(
+        self, units: int, *, name: str, use_bias: bool, kernel_initializer: Any, upon: AdaptedDense | None = None
+    ) -> AdaptedDense:
         rank = self._rank if name in self._matrices else 0
-        return AdaptedDense(units, rank=rank, alpha=self._alpha, dropout=self._dropout, use_bias=use_bias, name=name)
+        options: Any = {"alpha": self._alpha, "dropout": self._dropout, "use_bias": use_bias, "name": name}
+        return AdaptedDense(units, rank=rank, upon=upon, **options)
 
 
 def adapted(model: Any) -> list[tuple[str, AdaptedDense]]:

@@ -1,4 +1,4 @@
-"""A tuned model to take away: merged/ as Transformers loads it, and adapter/ as PEFT loads it upon the base."""
+"""A tuned model to take away: merged/ as Transformers loads it, gguf/ for llama.cpp, adapter/ as PEFT loads it upon the base."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,16 @@ import numpy as np
 import tensorflow as tf
 from safetensors.numpy import save_file
 
+from shared.bases.decoder import DecoderConfig
 from shared.bases.weights_file import write_weights
 from shared.chats.tokens import Vocabulary
+from shared.errors import BaseInvalid
 from worker.families.language.weights import variables_by_name
 from worker.families.tuning.adapters import adapted
+from worker.families.tuning.gguf_file import write_gguf
+from worker.families.tuning.gguf_keys import keys_of, require_same, tokenizer_keys
 from worker.families.tuning.huggingface import Value, adapter, config_json, tensors
+from worker.families.tuning.measuring import GENERAL
 from worker.families.tuning.network import TunedDecoder
 from worker.families.tuning.vocabulary import reader_from
 from worker.recipe import Assets
@@ -34,14 +39,16 @@ print(tokenizer.decode(answered[0, asked["input_ids"].shape[1] :], skip_special_
 
 
 def export_tuned(model: TunedDecoder, params: Any, assets: Assets, folder: Path) -> None:
-    """Write merged/, example.py and, of adapters, adapter/. Raises OSError, VolumeFull."""
+    """Write merged/, gguf/, example.py and, of adapters, adapter/. Raises OSError, VolumeFull."""
     vocabulary = reader_from(assets).vocabulary
-    family, config = assets["base"]["family"], model.config
+    family, config, values = assets["base"]["family"], model.config, _values(model)
     dtype = "float32" if params.precision == "float32" else "bfloat16"
     merged = folder / "merged"
     merged.mkdir()
-    write_weights(merged / "model.safetensors", tensors(family, config, _values(model), dtype))
-    _write(merged / "config.json", config_json(family, config, dtype, _numbers(vocabulary)))
+    write_weights(merged / "model.safetensors", tensors(family, config, values, dtype))
+    about = config_json(family, config, dtype, _numbers(vocabulary))
+    _write(merged / "config.json", about)
+    _write_ggufs(folder / "gguf", assets, config, about, values)
     ends = sorted(vocabulary.ends)
     _write(merged / "generation_config.json", {"eos_token_id": ends[0] if len(ends) == 1 else ends} if ends else {})
     _write_tokenizer(merged, assets, vocabulary)
@@ -52,6 +59,24 @@ def export_tuned(model: TunedDecoder, params: Any, assets: Assets, folder: Path)
         (folder / "adapter").mkdir()
         _write(folder / "adapter" / "adapter_config.json", about)
         save_file(arrays, folder / "adapter" / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+def _write_ggufs(
+    folder: Path, assets: Assets, config: DecoderConfig, about: dict[str, Any], values: dict[str, Value]
+) -> None:
+    """Write model-f16.gguf and model-q8_0.gguf, or why there can be none. about: config.json."""
+    folder.mkdir()
+    family, content = assets["base"]["family"], assets.arrays["tokenizer"].tobytes()
+    try:
+        keys = keys_of(family, config, about) | {"general.name": assets["base"]["name"]}
+        keys |= tokenizer_keys(content, config.vocabulary, assets["special"], assets["template"])
+        require_same(keys, family, config, content, GENERAL.read_text(encoding="utf-8"))
+    except BaseInvalid as err:
+        said = f"There is no GGUF file of this model: {err.message}. merged/ holds the same model.\n"
+        (folder / "not_written.txt").write_text(said, encoding="utf-8")
+        return
+    for packed in ("F16", "Q8_0"):
+        write_gguf(folder / f"model-{packed.lower()}.gguf", packed, family, config, values, keys)
 
 
 def _values(model: TunedDecoder) -> dict[str, Value]:

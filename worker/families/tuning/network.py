@@ -4,6 +4,7 @@ The loss of a token is -log p(token | those before it in its row), averaged over
 these alone, some at a time: over a large vocabulary they would take more memory than all else.
 """
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def build_tuned(params: Any, config: DecoderConfig, folder: Path, pairs: bool) -
         model.build()
     else:
         matrix = Adapting(params.matrices or MATRICES, params.rank, params.alpha, params.lora_dropout)
-        model = _narrow(config, matrix, **options)
+        return _narrow(config, matrix, folder, **options)
     assign_base(model, folder)
     return model
 
@@ -162,22 +163,33 @@ def build_base(precision: str, opened: OpenInput, *, at_once: int = 0) -> TunedD
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
     try:
-        model = _narrow(opened.base.config, Adapting((), 0, 1.0, 0.0), at_once=at_once)
+        return _narrow(opened.base.config, Adapting((), 0, 1.0, 0.0), opened.folder, at_once=at_once)
     finally:
         keras.config.set_dtype_policy(before)
-    assign_base(model, opened.folder)
-    return model
 
 
-def _narrow(config: DecoderConfig, matrix: Adapting, **options: Any) -> TunedDecoder:
-    """A decoder whose variables have the type of the arithmetic, and of which the adapters alone learn."""
+UPON: dict[
+    tuple[str, str], "weakref.WeakSet[TunedDecoder]"
+] = {}  # (base's folder, type): models of this process upon it
+
+
+def _narrow(config: DecoderConfig, matrix: Adapting, folder: Path, **options: Any) -> TunedDecoder:
+    """A decoder whose variables have the type of the arithmetic, and of which the adapters alone learn.
+
+    What of it does not learn is shared with every other one upon the same base in this process: a base is loaded once.
+    """
     before = keras.config.dtype_policy()
+    alike = UPON.setdefault((str(folder), before.compute_dtype), weakref.WeakSet())
+    there = next(iter(alike), None)
     keras.config.set_dtype_policy(before.compute_dtype)
     try:
-        model = TunedDecoder(config, matrix=matrix, **options)
+        model = TunedDecoder(config, matrix=matrix, upon=there, **options)
         model.build()
     finally:
         keras.config.set_dtype_policy(before)
+    if there is None:
+        assign_base(model, folder)
+    alike.add(model)
     learning = _adapters(model)
     for variable in model.variables:
         variable.trainable = id(variable) in learning
