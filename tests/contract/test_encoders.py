@@ -176,7 +176,7 @@ def test_an_encoder_as_it_came_searches_and_compares(place):
 
 
 def test_pairs_are_cleaned_and_no_question_is_in_two_parts(place):
-    _, data, _ = place.trained(MATCHER, "text_matcher", steps=1)
+    _, data, _ = place.trained(MATCHER, "text_matcher", steps=1, precision="bfloat16")
     assert len(data.rows) == 79 and sum(data.split.values()) == 79
     parts = [set(data.asked_as[places].tolist()) for places in data.places.values()]
     assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
@@ -184,7 +184,7 @@ def test_pairs_are_cleaned_and_no_question_is_in_two_parts(place):
 
 
 def test_a_matcher_learns_to_find(place):
-    model, data, params = place.trained(MATCHER, "text_matcher", steps=1, method="full", wrong="")
+    model, data, params = place.trained(MATCHER, "text_matcher", steps=1, method="full", wrong="", precision="bfloat16")
     code: Any = code_of(MATCHER)
     (x, y), *_ = data.train(0).take(1).as_numpy_iterator()
     first = float(model.train_on_batch(x, y))

@@ -41,14 +41,15 @@ class EncoderBlock(layers.Layer):
             layer.build(stream)
         self.down.build((None, None, self.config.inner))
 
-    def call(self, x: Any, hidden: Any = None, training: bool = False) -> Any:
-        """hidden: float32 (batch, 1, 1, time), added to scores: 0 where there is a token."""
+    def call(self, x: Any, there: Any = None, training: bool = False) -> Any:
+        """there: bool (batch, 1, 1, time), where there is a token."""
         c, time = self.config, ops.shape(x)[1]
         q, k, v = (
             ops.transpose(ops.reshape(part(x), (-1, time, c.heads, c.head_size)), (0, 2, 1, 3))
             for part in (self.q, self.k, self.v)
         )
-        scores = ops.cast(ops.matmul(q * c.head_size**-0.5, ops.swapaxes(k, -1, -2)), "float32") + hidden
+        scores = ops.cast(ops.matmul(q * c.head_size**-0.5, ops.swapaxes(k, -1, -2)), "float32")
+        scores = ops.where(there, scores, _HIDDEN)
         shares = self.drop(ops.cast(ops.softmax(scores), v.dtype), training=training)
         mixed = ops.reshape(ops.transpose(ops.matmul(shares, v), (0, 2, 1, 3)), (-1, time, c.width))
         x = self.norm_1(x + self.drop_1(self.o(mixed), training=training))
@@ -93,14 +94,13 @@ class Encoder(keras.Model):
 
     def call(self, x: Any, training: bool = False) -> Any:
         there = ops.not_equal(x, FILLER)
-        hidden = ops.where(there, 0.0, _HIDDEN)[:, None, None]
         places = ops.arange(ops.shape(x)[1])[None] + self.config.place_offset
         h = self.tokens(ops.where(there, x, 0)) + self.places(places)
         if self.types is not None:
             h = h + self.types(ops.zeros_like(places))
         h = self.drop(self.norm(h), training=training)
         for block in self.blocks:
-            h = block(h, hidden, training=training)
+            h = block(h, there[:, None, None], training=training)
         return h
 
 
