@@ -72,8 +72,12 @@ def main() -> None:
         run(name, body, validate_params(spec.train_params, defaults | given))
 
 
-def run(title: str, body: bytes, params: Any, recipe: str = "tabular") -> None:
-    """Import a table as an upload, train, report, print; with folds the baselines of each fold too."""
+def run(title: str, body: bytes, params: Any, recipe: str = "tabular", base: Path | None = None) -> None:
+    """Import a table as an upload, train, report, print; with folds the baselines of each fold too.
+
+    base: a folder of open weights.
+    """
+    from shared.bases.importer import import_base
     from shared.datasets import Limits, import_dataset
     from shared.ids import new_id
     from shared.jobs.job import InputRef
@@ -94,8 +98,13 @@ def run(title: str, body: bytes, params: Any, recipe: str = "tabular") -> None:
         context = Context(volume.start_attempt(job_id, 1), volume, job_id, checkpoint_interval_s=1e9)
         dataset = import_dataset(volume, Limits(), [(f"{title}.csv", io.BytesIO(body))])
         began, cpu = time.monotonic(), time.process_time()
-        data = code.load(open_inputs({"data": InputRef(dataset_id=dataset.id)}, context), params, context)
-        outcome = fit(spec, params, data, context)
+        refs = {"data": InputRef(dataset_id=dataset.id)}
+        if base is not None:
+            files = {path.name: path for path in base.iterdir() if path.is_file()}
+            refs["base"] = InputRef(base_id=import_base(volume, files, name=base.name, source="a benchmark").id)
+        inputs = open_inputs(refs, context)
+        data = code.load(inputs, params, context)
+        outcome = fit(spec, params, data, context, inputs=inputs)
         with publishing(volume, Path(place) / "shown") as (files, _):
             metrics = code.report(outcome.model, outcome.data, params, context, files, outcome.stages).metrics
         wall, cpu = time.monotonic() - began, time.process_time() - cpu

@@ -3,6 +3,7 @@
     python -m benchmarks.text_classifier_figures rt_polarity   # English sentences, 5 folds, seed 0
     python -m benchmarks.text_classifier_figures hotel         # Chinese reviews, 5 folds, seed 0
     python -m benchmarks.text_classifier_figures topics        # a fifth of the paragraphs of Python's documentation
+    python -m benchmarks.text_classifier_figures rt_polarity --base FOLDER --method full    # upon an encoder (encoder_vectors.py)
 
 Any param of the recipe may be given: --network bilstm --width 64 --folds 0. Public data: see image_figures.py.
 """
@@ -10,6 +11,7 @@ Any param of the recipe may be given: --network bilstm --width 64 --folds 0. Pub
 import argparse
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 from benchmarks.image_figures import test_data
@@ -60,12 +62,14 @@ def main() -> None:
     spec = get_recipe("text_classifier")
     parser = argparse.ArgumentParser()
     parser.add_argument("texts_of", nargs="+", choices=list(TEXTS))
+    parser.add_argument("--base", type=Path, help="a folder of an encoder's open weights")
     for name in spec.train_params.model_fields:
         parser.add_argument(f"--{name.replace('_', '-')}")
     given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    base = given.pop("base", None)
     for name in given.pop("texts_of"):
         body, defaults = TEXTS[name]()
-        run(name, body, validate_params(spec.train_params, defaults | given), "text_classifier")
+        run(name, body, validate_params(spec.train_params, defaults | given), "text_classifier", base)
 
 
 if __name__ == "__main__":

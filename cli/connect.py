@@ -72,10 +72,10 @@ def find_base(client: Client, text: str) -> dict[str, Any]:
     return _only(found, "base models", text)
 
 
-def find_source(client: Client, text: str) -> tuple[dict[str, Any], str]:
+def find_source(client: Client, text: str, recipe: str = "") -> tuple[dict[str, Any], str]:
     """A model, checkpoint or base as a job's input, and its recipe. text: a model's or a base's id or name, or JOB[@STEP].
 
-    Raises NotFound, Conflict.
+    recipe: that is to use a base; "": the first that can. Raises NotFound, Conflict.
     """
     models = client.get("/models")["models"]
     found = [m for m in models if m["id"] == text] or [m for m in models if m["name"] == text]
@@ -85,7 +85,9 @@ def find_source(client: Client, text: str) -> tuple[dict[str, Any], str]:
     bases = [b for b in client.get("/bases")["bases"] if b["recipes"] and text in (b["id"], b["name"])]
     if bases:
         base = _only(bases, "base models", text)
-        return {"base_id": base["id"]}, base["recipes"][0]
+        if recipe and recipe not in base["recipes"]:
+            raise NotFound(f"{recipe!r:.40} cannot use this base model as it is; {', '.join(base['recipes'])} can")
+        return {"base_id": base["id"]}, recipe or base["recipes"][0]
     name, sign, step = text.partition("@")
     if sign and not step.isdigit():
         raise NotFound(f"{step!r:.40} is no step; write JOB@1200")

@@ -20,6 +20,7 @@ Params of the recipe follow as -p name=value or --name value; pictures and other
 examples:
   trainyard generate MODEL "Once upon a time"
   trainyard generate MODEL photo.jpg another.png
+  trainyard generate ENCODER "a quiet room" --recipe RECIPE --dataset rows.csv
   trainyard generate MODEL --use batch --dataset rows.csv -p COLUMN=name
 """
 
@@ -41,6 +42,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME",
         help="what to do with it: `trainyard recipes RECIPE` lists the uses",
     )
+    add(
+        "--recipe",
+        default="",
+        metavar="NAME",
+        help="which is to use a base model, where several can; the first is taken else",
+    )
     inputs.add_options(parser)
     add("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help="a param of the recipe")
     parser.set_defaults(run=generate, takes_params=True)
@@ -48,7 +55,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def generate(options: argparse.Namespace) -> int:
     client = server_of(options)
-    source, recipe = find_source(client, options.source)
+    source, recipe = find_source(client, options.source, options.recipe)
     job = inputs.use_of(client, recipe, options.use)
     params = read_params(
         job.schema,

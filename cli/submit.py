@@ -92,7 +92,7 @@ def _request(client: Client, options: argparse.Namespace) -> dict[str, Any]:
         source = inputs.source_in(given, generation=True)
         if source is None:
             raise ClientError("what to generate from is missing: --from MODEL, or --from JOB for a training")
-        found, recipe = find_source(client, source)
+        found, recipe = find_source(client, source, options.recipe or "")
         job = inputs.use_of(client, recipe, options.use)
         chosen, given = {MODEL: found}, [(role, what) for role, what in given if role != MODEL]
     else:

@@ -135,7 +135,7 @@ class DecoderConfig(BaseModel):
             total += count
         return total
 
-    def cache_bytes(self, tokens: int) -> int:
+    def held_bytes(self, tokens: int) -> int:
         """What keys and values of so many tokens take in float32."""
         return 2 * 4 * self.layers * self.kv_heads * self.head_size * tokens
 

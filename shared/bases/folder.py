@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from shared.bases.families import BY_MODEL_TYPE, FAMILIES
 from shared.bases.families.base import Family
-from shared.bases.found import MOST_TEMPLATE, Found, fit
+from shared.bases.found import MOST_TEMPLATE, Found, fit, left_out
 from shared.bases.keys import Keys
 from shared.bases.manifest import TEMPLATE, TOKENIZER, Special
 from shared.bases.refusing import stop
@@ -37,7 +37,7 @@ def read_folder(files: Mapping[str, Path]) -> Found:
         )
         problems.append(Problem(field="", message=message, file=TOKENIZER))
     family = _family(values, problems) if values is not None else None
-    tensors = _tensors(files, problems)
+    tensors = _tensors(files, family.buffers if family else (), problems)
     config = _config(family, values, problems) if family and values is not None else None
     stop(problems)
     assert family and config and values is not None
@@ -51,6 +51,8 @@ def read_folder(files: Mapping[str, Path]) -> Found:
     special, notes = _special(tokenizer, about, values, generation), []
     if unread := [name for name in files if name.lower().endswith(_PICKLES)]:
         notes.append(f"{', '.join(sorted(unread)[:5])} was left unread: the same weights are there as safetensors")
+    if left := left_out(tensors, family):
+        notes.append(f"{', '.join(left)}: left out; of an encoder its blocks are taken, a training makes its own end")
     return Found(
         family,
         config,
@@ -121,7 +123,7 @@ def _config(family: Family, values: dict[str, Any], problems: list[Problem]) -> 
     return config
 
 
-def _tensors(files: Mapping[str, Path], problems: list[Problem]) -> dict[str, SourceTensor]:
+def _tensors(files: Mapping[str, Path], buffers: tuple[str, ...], problems: list[Problem]) -> dict[str, SourceTensor]:
     """All tensors of all safetensors files, each once, as the index has them where there is one."""
     names = sorted(name for name in files if name.endswith(".safetensors"))
     if not names and INDEX not in files:
@@ -141,7 +143,7 @@ def _tensors(files: Mapping[str, Path], problems: list[Problem]) -> dict[str, So
         if name not in files:
             problems.append(Problem(field="", message=f"is missing, but {INDEX} names it", file=name))
             continue
-        for tensor in read_header(files[name], problems).values():
+        for tensor in read_header(files[name], problems, buffers).values():
             tensor = SourceTensor(tensor.name, name, tensor.dtype, tensor.shape, tensor.pieces)
             if tensor.name in found:
                 message = f"is in {found[tensor.name].file}, too: each tensor may be there once"

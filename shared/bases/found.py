@@ -1,10 +1,11 @@
 """What a source of open weights holds, once read and checked: the same for a folder and for a GGUF file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from shared.bases.decoder import DecoderConfig
+from shared.bases.encoder import EncoderConfig
 from shared.bases.families.base import Family, Taken
 from shared.bases.manifest import Special
 from shared.bases.reshaping import pieces_as, shape_of
@@ -20,7 +21,7 @@ class Found:
     """All that a base is made of; nothing of it is written yet. tokenizer: tokenizer.json. template: "" where there is none."""
 
     family: Family
-    config: DecoderConfig
+    config: DecoderConfig | EncoderConfig
     tensors: list[Written]
     tokenizer: bytes
     template: str = ""
@@ -31,7 +32,7 @@ class Found:
 
 
 def fit(
-    config: DecoderConfig,
+    config: DecoderConfig | EncoderConfig,
     wanted: Mapping[str, Taken],
     source: Mapping[str, SourceTensor],
     family: Family,
@@ -41,7 +42,7 @@ def fit(
 
     Names in the source may lack the family's prefix. A last matrix beside a tied embedding must be its equal.
     """
-    source = {_with_prefix(name, wanted, family): tensor for name, tensor in source.items()}
+    source = {_with_prefix(_today(name, family), wanted, family): tensor for name, tensor in source.items()}
     found, before = [], len(problems)
     for name, shape in config.tensors().items():
         taken = wanted[name]
@@ -60,9 +61,12 @@ def fit(
             found.append(Written(name, tensor.dtype, shape, pieces, taken.name, tensor.file))
     used = {taken.name for taken in wanted.values()}
     spare = [t for name, t in source.items() if name not in used and not name.endswith(family.buffers or (" ",))]
+    tied = isinstance(config, DecoderConfig) and config.tied
     for tensor in spare:
         table = source.get(wanted["tokens.table"].name)
-        if config.tied and table is not None and _is_head(tensor, family):
+        if _left_as(tensor.name, family):
+            continue
+        if tied and table is not None and _is_head(tensor, family):
             if not _equal(tensor, table):
                 message = "differs from the embedding, but the config says that both are one (tie_word_embeddings)"
                 problems.append(Problem(field=tensor.name, message=message, file=tensor.file))
@@ -70,6 +74,25 @@ def fit(
             message = f"has no place in a {family.title} of this config"
             problems.append(Problem(field=tensor.name, message=message, file=tensor.file))
     return found if len(problems) == before else []
+
+
+def left_out(names: Iterable[str], family: Family) -> list[str]:
+    """Which parts of a source are left out although they hold weights, each once."""
+    return list(dict.fromkeys(filter(None, (_left_as(name, family) for name in names))))
+
+
+def _left_as(name: str, family: Family) -> str:
+    """The part that a tensor is left out with, "" for one that is not."""
+    bare = name.removeprefix(family.prefix)
+    return next((part.rstrip("._") for part in family.left if bare.startswith(part)), "")
+
+
+def _today(name: str, family: Family) -> str:
+    """The name as newer files have it."""
+    for older, newer in family.renamed.items():
+        if name.endswith(older):
+            return name.removesuffix(older) + newer
+    return name
 
 
 def _reader(tensor: SourceTensor, taken: Taken) -> Any:

@@ -87,6 +87,7 @@ def read_source(files: Mapping[str, Path]) -> Found:
 def _manifest(found: Found, entries: list[dict]) -> dict:
     dtypes = [tensor.dtype for tensor in found.tensors]
     return {
+        "kind": found.family.kind,
         "family": found.family.name,
         "created_at": utc_now().isoformat(),
         "bytes": sum(entry["size"] for entry in entries),

@@ -91,6 +91,10 @@ class Keys:
         if value is not None and value not in right:
             self.note(key, f"{value!r:.60} is not known; known is {' or '.join(map(repr, right))}")
 
+    def silent(self, *names: str) -> None:
+        """Keys that are known to change nothing here."""
+        self._used.update(names)
+
     def windows(self, layers: int, window: int | None, default: list[bool]) -> tuple[int, ...]:
         """By layer, its window. window: where a layer has one. default: whether it has, where layer_types does not say."""
         types = self.get("layer_types")

@@ -1,6 +1,6 @@
 """What is known of an imported base model, and reading it back from the volume.
 
-bases/<id>/weights.safetensors     every tensor by our own name (DecoderConfig.tensors), in the type it came in
+bases/<id>/weights.safetensors     every tensor by our own name (tensors() of its config), in the type it came in
 bases/<id>/tokenizer.json          of Hugging Face's tokenizers
 bases/<id>/chat_template.jinja     where it came with one
 bases/<id>/manifest.json           Base, last
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.bases.decoder import DecoderConfig
+from shared.bases.encoder import EncoderConfig
 from shared.errors import NotFound
 from shared.volume.content import StoredFile, is_content_id
 from shared.volume.volume import Volume, staging
@@ -36,15 +37,15 @@ class Special(BaseModel):
 class Base(BaseModel):
     """A base model. Its id depends on the owner and the files alone, so that the same weights are stored once.
 
-    kind: what may be built of it ("decoder": a language model). family: of shared/bases/families. config: what the network is
-    built from. dtype: of most of its numbers, as stored. licence: as the source names it, "" where it does not. source: where it
-    came from, for people. special, generation: as its source says; generation holds temperature, top_k and so on. notes: what was
-    left out or changed, for the user.
+    kind: what may be built of it ("decoder": a language model; "encoder": what reads a text into vectors). family: of
+    shared/bases/families. config: what the network is built from. dtype: of most of its numbers, as stored. licence: as the source
+    names it, "" where it does not. source: where it came from, for people. special, generation: as its source says; generation
+    holds temperature, top_k and so on. notes: what was left out or changed, for the user.
     """
 
     id: str
     name: str
-    kind: Literal["decoder"] = "decoder"
+    kind: Literal["decoder", "encoder"] = "decoder"
     family: str
     owner: str = "local"
     created_at: datetime
@@ -52,7 +53,7 @@ class Base(BaseModel):
     files: list[StoredFile]
     parameters: int
     dtype: str
-    config: DecoderConfig
+    config: DecoderConfig | EncoderConfig
     licence: str = ""
     source: str = ""
     special: Special = Field(default_factory=Special)
@@ -61,8 +62,8 @@ class Base(BaseModel):
     notes: list[str] = Field(default_factory=list)
 
     def needed_bytes(self, tokens: int = 2048) -> int:
-        """What generating from it in float32 takes: weights, and keys and values of so many tokens."""
-        return 4 * self.parameters + self.config.cache_bytes(min(tokens, self.config.context))
+        """What using it in float32 takes: weights, and what is held of a text of so many tokens."""
+        return 4 * self.parameters + self.config.held_bytes(min(tokens, self.config.context))
 
 
 def get_base(volume: Volume, base_id: str) -> Base:

@@ -18,8 +18,11 @@ _MOST_TENSORS = 1_000_000
 _OTHERS = ("F64", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "U16", "U32", "U64")
 
 
-def read_header(path: Path, problems: list[Problem]) -> dict[str, SourceTensor]:
-    """Tensors by name. Whatever is wrong with the file goes to problems, by name of the tensor; then {} is returned."""
+def read_header(path: Path, problems: list[Problem], buffers: tuple[str, ...] = ()) -> dict[str, SourceTensor]:
+    """Tensors by name. Whatever is wrong with the file goes to problems, by name of the tensor; then {} is returned.
+
+    buffers: last parts of the names of tensors that hold no weights; of another type than weights they are passed over.
+    """
     file, before = path.name, len(problems)
 
     def note(message: str, field: str = "") -> None:
@@ -49,6 +52,8 @@ def read_header(path: Path, problems: list[Problem]) -> dict[str, SourceTensor]:
         dtype, shape, offsets = _entry(entry)
         if dtype is None:
             note("its entry in the header needs dtype, shape and data_offsets", name)
+        elif dtype in _OTHERS and buffers and name.endswith(buffers):
+            pass
         elif dtype not in DTYPES:
             known = dtype in _OTHERS
             note(f"is of type {dtype:.20}; {'weights' if known else 'known'} are {', '.join(DTYPES)}", name)

@@ -28,11 +28,16 @@ def source_key(ref: CheckpointRef | None) -> str:
 
 
 def warm_key(request: JobRequest) -> str:
-    """What a worker is to hold warm for a generation: a checkpoint as source_key names it, or "base/<base id>"; "" for none."""
+    """What a worker is to hold warm for a generation: a checkpoint as source_key names it, a base as base_key does; "" for none."""
     given = request.inputs.get(MODEL)
     if request.kind != "generate" or given is None:
         return ""
-    return f"base/{given.base_id}" if given.base_id else source_key(given.checkpoint)
+    return base_key(given.base_id, request.recipe) if given.base_id else source_key(given.checkpoint)
+
+
+def base_key(base_id: str, recipe: str) -> str:
+    """Names a base as a recipe uses it: another recipe makes something else of it."""
+    return f"base/{base_id}/{recipe}"
 
 
 def encode_spec(request: JobRequest) -> str:

@@ -10,6 +10,7 @@ from shared.recipes import (
     recommender_mf,
     tabular,
     text_classifier,
+    text_matcher,
 )
 from shared.recipes.base import RecipeSpec
 
@@ -20,6 +21,7 @@ _SPECS = (
     image_classifier.SPEC,
     tabular.SPEC,
     text_classifier.SPEC,
+    text_matcher.SPEC,
     forecaster.SPEC,
     recommender_mf.SPEC,
 )

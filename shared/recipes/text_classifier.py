@@ -5,12 +5,10 @@ A dataset row, where the column mood is to be told from the column review:
     mood,review
     good,房间很大，早餐不错
 
-All networks are trained from scratch. A pre-trained encoder would come as a further input, Input("base", ..., recipes=...): its
-tokenizer and its vectors of tokens would take the place of those learnt here, fixed() would keep them out of checkpoints, and the
-rest of this recipe would stay as it is.
+Networks are trained from scratch, or stand on a pre-trained encoder, whose tokenizer then cuts the texts.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -65,12 +63,15 @@ class TextClassifierTrain(_Base):
         json_schema_extra={"group": "Columns"},
     )
     epochs: int = Field(
-        0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 1,500 steps, 4 to 40."
+        0,
+        ge=0,
+        le=10_000,
+        description="Passes over the training part. 0: as many as make 1,500 steps, 4 to 40; where an encoder learns, 2 to 4.",
     )
     network: Literal["cnn", "bilstm", "transformer"] = Field(
         "cnn",
-        description="cnn: looks for short phrases, fast; bilstm: reads forwards and backwards; transformer: every token looks at "
-        "every other, wants many texts.",
+        description="Without an encoder. cnn: looks for short phrases, fast; bilstm: reads forwards and backwards; transformer: "
+        "every token looks at every other, wants many texts.",
         json_schema_extra={"group": "Model"},
     )
     width: int = Field(
@@ -119,8 +120,26 @@ class TextClassifierTrain(_Base):
         description="Tokens read at once. A longer text is read in several windows, whose answers are averaged.",
         json_schema_extra={"group": "Text", "unit": "tokens"},
     )
+    method: Literal["full", "lora", "frozen"] = Field(
+        "full",
+        description="What learns of an encoder. full: everything; lora: narrow matrices beside those of the encoder, small "
+        "checkpoints; frozen: nothing, its vectors are made once, fast and weaker.",
+        json_schema_extra={"group": "Encoder"},
+    )
+    pooling: Literal["mean", "first"] = Field(
+        "mean",
+        description="What stands for a text: the mean of its tokens, or the token before the first.",
+        json_schema_extra=advanced("Encoder"),
+    )
+    rank: int = Field(
+        8, ge=1, le=1_024, description="Width of the narrow matrices of lora.", json_schema_extra=advanced("Encoder")
+    )
+    encoder_share: float = Field(
+        0.05, gt=0, le=1, description="Of method full: the encoder's step size is learning_rate times this.",
+        json_schema_extra=advanced("Encoder"),
+    )  # fmt: skip
     dropout: float = Field(
-        0.5, ge=0, lt=1, description="Share of activations dropped while training.",
+        0.5, ge=0, lt=1, description="Share of activations dropped while training; within an encoder a fifth of it.",
         json_schema_extra=advanced("Regularisation"),
     )  # fmt: skip
     token_dropout: float = Field(
@@ -153,6 +172,16 @@ class TextClassifierTrain(_Base):
         return self
 
 
+def _classes() -> Any:
+    return Field(
+        default_factory=list,
+        max_length=100,
+        description="For an encoder as it came alone: names to choose among, by how near a text is to each. Weak: a training on "
+        "some hundred texts with labels tells far better.",
+        json_schema_extra={"group": "Without training"},
+    )
+
+
 class TextClassifierGenerate(Params):
     """Texts to classify, typed in."""
 
@@ -173,6 +202,7 @@ class TextClassifierGenerate(Params):
         json_schema_extra={"short": True},
     )
     top_k: int = Field(5, ge=1, le=1_000, description="How many labels are told with their probability.")
+    classes: list[str] = _classes()
 
 
 class TextClassifierBatch(BatchParams):
@@ -183,6 +213,7 @@ class TextClassifierBatch(BatchParams):
     )
     keep_columns: bool = Field(True, description="Also the columns of the table itself.")
     probabilities: bool = Field(True, description="A column for the probability of each label, of up to 20 labels.")
+    classes: list[str] = _classes()
 
 
 _FORMATS = ("table", "text_folders")
@@ -192,16 +223,24 @@ TABLE = Input(
     "A text in each row, with its label or labels; or texts in folders of a label each.",
     formats=_FORMATS,
 )
+ENCODER = Input(
+    "base",
+    "Encoder",
+    "A pre-trained encoder to stand on, better from a few hundred texts on. None: trained from scratch.",
+    bases=("encoder",),
+    required=False,
+)
 
 
 SPEC = RecipeSpec(
     name="text_classifier",
     version=1,
     title="Text classifier",
-    summary="Tells which label a text has, or which of several: moods, topics, spam. Trained from scratch, in any language.",
+    summary="Tells which label a text has, or which of several: moods, topics, spam. From scratch in any language, or on a "
+    "pre-trained encoder.",
     family="text",
     train_params=TextClassifierTrain,
-    inputs=(TABLE,),
+    inputs=(TABLE, ENCODER),
     uses={
         "generate": Use(TextClassifierGenerate, "Classify"),
         "batch": Use(
@@ -216,9 +255,11 @@ SPEC = RecipeSpec(
             help="Weights, tokenizer and labels as one zip, with a model and an example that run without this service.",
         ),
     },
-    source="Convolutions over words: Kim 2014, arXiv:1408.5882; Transformer: Vaswani et al. 2017, arXiv:1706.03762; BiLSTM with "
+    source="Encoders: Devlin et al. 2018, arXiv:1810.04805; LoRA: Hu et al. 2021, arXiv:2106.09685; "
+    "convolutions over words: Kim 2014, arXiv:1408.5882; Transformer: Vaswani et al. 2017, arXiv:1706.03762; BiLSTM with "
     "pooling: Zhou et al. 2016, arXiv:1611.06639; naive Bayes weights: Wang, Manning 2012; occlusion: Li et al. 2016, "
     "arXiv:1612.08220",
+    bases=("encoder",),
     limits="It knows words from its training texts alone: of texts about other things, in another style or language, its answers "
     "and their probabilities mean little.",
     shape=(
@@ -231,6 +272,9 @@ SPEC = RecipeSpec(
         "tokens",
         "vocabulary_size",
         "max_length",
+        "method",
+        "pooling",
+        "rank",
     ),
     check=check_texts,
 )

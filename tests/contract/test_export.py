@@ -27,6 +27,7 @@ from shared.recipes.base import validate_params
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
+from tests.support.tiny_bases import put_base
 from tests.support.tiny_pictures import png, tiny_pictures
 from worker.context import Context
 from worker.families.images.exporting import resize
@@ -48,6 +49,8 @@ TRAINED = {
     "image_classifier": {},
     "text_classifier": {},
     "recommender_mf": {"epochs": 2},
+    "text_classifier upon an encoder": {"epochs": 1},
+    "text_matcher": {"epochs": 1},
     "tabular": {"epochs": 2},
 }
 ROWS = """note,extra,since,married,job,hours,age
@@ -116,19 +119,22 @@ def _first_column(output: Any) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def taken(tmp_path_factory):
-    """recipe -> its training's job, the folder its export was unpacked to, what the service says and what the example does."""
+    """case -> its training's job, the folder its export was unpacked to, what the service says and what the example does."""
     volume = Volume(tmp_path_factory.mktemp("volume"))
     volume.ensure()
     made, asked = {}, {}
     pictures = _pictures(volume)
-    for recipe, params in TRAINED.items():
-        case, warm = CASES[recipe], WarmModels(1)
+    for name, params in TRAINED.items():
+        case, warm = CASES[name], WarmModels(1)
+        recipe = case.recipe
         dataset = case.put(volume, case.data())
         inputs = {"data": InputRef(dataset_id=dataset.id)}
+        if case.weights:
+            inputs["base"] = put_base(volume, case.weights)
         job, result, _, _ = _run(volume, recipe, "train", inputs, {**case.params, **params}, warm)
         model = {"model": InputRef(model_id=job.id)}
         _, _, outputs, folder = _run(volume, recipe, "generate", model, {}, warm, use="export")
-        unpacked = tmp_path_factory.mktemp(recipe)
+        unpacked = tmp_path_factory.mktemp("taken")
         with zipfile.ZipFile(folder / "model.zip") as archive:
             archive.extractall(unpacked)
         if recipe == "image_classifier":
@@ -139,6 +145,10 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = TEXTS
             wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "text_matcher":
+            asked[str(unpacked)] = TEXTS
+            wanted = {"text": TEXTS[0], "top_k": 2}
+            _, _, service, _ = _run(volume, recipe, "generate", model | inputs, wanted, warm)
         elif recipe == "forecaster":
             path = volume.root / "recent.csv"
             path.write_text(RECENT, encoding="utf-8-sig")
@@ -158,8 +168,8 @@ def taken(tmp_path_factory):
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
         kept = next(iter(warm._kept.values()))
         assert isinstance(kept, WarmModel)
-        made[recipe] = SimpleNamespace(
-            job=job, result=result, dataset=dataset, folder=unpacked, service=service, model=get_model(volume, job.id),
+        made[name] = SimpleNamespace(
+            case=case, job=job, result=result, dataset=dataset, folder=unpacked, service=service, model=get_model(volume, job.id),
             held=kept.loaded, names=_first_column(outputs[0]),
         )  # fmt: skip
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -174,13 +184,17 @@ def taken(tmp_path_factory):
     return made
 
 
-exported = pytest.mark.parametrize("recipe", sorted(TRAINED))
+exported = pytest.mark.parametrize("name", sorted(TRAINED))
+UPON_ENCODERS = {
+    name for name in TRAINED if CASES[name].weights
+}  # nobody loads these with Keras: they have no model.keras
 
 
 def test_every_recipe_that_is_built_can_be_taken_away():
     from shared.recipes import RECIPES
 
-    assert {name for name, spec in RECIPES.items() if optional(code_of(spec), "export")} >= set(TRAINED)
+    there = {CASES[name].recipe for name in TRAINED}
+    assert {name for name, spec in RECIPES.items() if optional(code_of(spec), "export")} >= there
     assert all("export" in spec.uses for spec in RECIPES.values())
 
 
@@ -201,14 +215,27 @@ def test_pictures_of_any_size_are_labelled_as_the_service_does(taken):
         assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 
-def test_texts_long_and_strange_are_labelled_as_the_service_does(taken):
-    lines = [line.split("\t") for line in taken["text_classifier"].said.splitlines()]
-    answers = taken["text_classifier"].service
+@pytest.mark.parametrize("name", ["text_classifier", "text_classifier upon an encoder"])
+def test_texts_long_and_strange_are_labelled_as_the_service_does(taken, name):
+    lines = [line.split("\t") for line in taken[name].said.splitlines()]
+    answers = taken[name].service
     assert len(answers) == len(TEXTS) and len(lines) == 2 * len(TEXTS)
     for number, answer in enumerate(answers):
         mine = lines[2 * number : 2 * number + 2]
         assert [label for _, label, _ in mine] == [item.name for item in answer.items]
         assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
+def test_texts_are_as_near_to_each_other_as_the_service_has_them(taken):
+    from worker.families.matching.network import vectors_of
+
+    held = taken["text_matcher"].held
+    vectors = vectors_of(held.model, held.assets).of(TEXTS)
+    lines = [line.split("\t") for line in taken["text_matcher"].said.splitlines()]
+    assert [text for _, text in lines] == list(TEXTS[1:])
+    assert [float(near) for near, _ in lines] == pytest.approx((vectors[1:] @ vectors[0]).tolist(), abs=2e-6)
+    (answer,) = taken["text_matcher"].service
+    assert len(answer.items) == 2
 
 
 def test_rows_of_a_file_are_answered_as_the_service_does(taken):
@@ -249,7 +276,7 @@ def test_series_of_a_file_go_on_as_the_service_says(taken):
     assert len({line[2] for line in lines}) == 14
 
 
-@exported
+@pytest.mark.parametrize("recipe", sorted(TRAINED.keys() - UPON_ENCODERS))
 def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
     held = taken[recipe].held
     again: Any = keras.saving.load_model(taken[recipe].folder / "model.keras")
@@ -272,25 +299,27 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
 
 
 @exported
-def test_the_example_is_short_and_the_zip_lists_what_is_in_it(taken, recipe):
-    folder = taken[recipe].folder
+def test_the_example_is_short_and_the_zip_lists_what_is_in_it(taken, name):
+    folder = taken[name].folder
     code = [line for line in (folder / "example.py").read_text().splitlines() if line and not line.startswith('"""')]
     assert len(code) <= 17 and not any("worker" in line or "shared" in line for line in code)
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert there == set(taken[recipe].names)
-    assert {"model.keras", "weights.safetensors", "config.json", "assets.json", "example.py", "README.md"} <= there
+    assert there == set(taken[name].names)
+    assert ("model.keras" in there) == (name not in UPON_ENCODERS)
+    assert {"weights.safetensors", "config.json", "assets.json", "example.py", "README.md"} <= there
 
 
 @exported
-def test_the_card_says_what_it_is_and_what_it_is_worth(taken, recipe):
-    one = taken[recipe]
+def test_the_card_says_what_it_is_and_what_it_is_worth(taken, name):
+    one = taken[name]
+    criterion = get_recipe(one.case.recipe).criterion.metric
     card = (one.folder / "README.md").read_text()
     assert one.model.verdict is not None and f"**{one.model.verdict.sentence}**" in card
     for name, figures in one.model.baselines.items():
         assert name in card and all(f"{value:.6g}" in card for value in figures.values())
     for said in (
-        f"# a tiny {recipe}", f"| name | {one.dataset.name} |", one.dataset.id, "## Limits", "## Cost", "| tensorflow |",
-        "## Examples by part", f"{one.result['metrics']['val_loss']:.6g}",
+        f"# a tiny {one.case.recipe}", f"| name | {one.dataset.name} |", one.dataset.id, "## Limits", "## Cost", "| tensorflow |",
+        "## Examples by part", f"{one.result['metrics'][criterion]:.6g}",
     ):  # fmt: skip
         assert said in card, said
 

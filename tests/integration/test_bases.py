@@ -125,8 +125,8 @@ def test_a_base_is_used_as_it_is_where_a_recipe_can(call, store, monkeypatch):
         made = call("POST", "/api/v1/jobs", json={"kind": "generate", "inputs": {"model": choice}})
         assert made.status_code == 202, made.text
         assert (made.json["recipe"], made.json["inputs"]["model"]["base_id"]) == ("standing", base)
-    job = store.claim("generate", worker="w", device="cpu", prefer=[f"base/{base}"])
-    assert job is not None and warm_key(job) == f"base/{base}"
+    job = store.claim("generate", worker="w", device="cpu", prefer=[f"base/{base}/standing"])
+    assert job is not None and warm_key(job) == f"base/{base}/standing"
     refused = call(
         "POST", "/api/v1/jobs", json={"kind": "generate", "use": "export", "inputs": {"model": {"base_id": base}}}
     )

@@ -8,19 +8,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from shared.datasets import DatasetManifest
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
+from tests.support.case_data import (
+    ONE_ROW,
+    PEOPLE,
+    classes,
+    counted,
+    edges,
+    opinions,
+    people,
+    points,
+    prose_and_verse,
+    questions,
+    sales,
+)
 from tests.support.recipes.tables import put_table
 from tests.support.recommending_cases import RECOMMENDING
 from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_pictures import folder_files
-
-VERSE = "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。\n"
-PROSE = "The quick brown fox jumps over the lazy dog; the dog, being lazy, lets it jump. "
 
 
 @dataclass(frozen=True)
@@ -59,87 +67,6 @@ def _one_picture(volume: Volume) -> dict[str, Any]:
     return {"images": [save_file(volume, "ape.png", io.BytesIO(body), owner="local", max_bytes=10**6).id]}
 
 
-def _people(rows: int = 120) -> list[tuple[str, bytes]]:
-    """Who is old and works much earns much; a column of each kind, some cells missing, one that is an id."""
-    rng = np.random.default_rng(0)
-    lines = ["id,age,hours,job,married,since,note,earns,euros"]
-    for number in range(rows):
-        age, hours = int(rng.integers(18, 80)), float(rng.uniform(5, 60))
-        job, note = (
-            ("baker", "書記", "clerk")[number % 3],
-            ("likes tea and cake", "喜歡茶")[number % 2] + f" {number % 40}",
-        )
-        much = age * hours > 1_500
-        shown = "" if number % 7 == 0 else f"{hours:.2f}"
-        lines.append(
-            f"p{number},{age},{shown},{job},{'yes' if number % 2 else 'no'},2020-0{number % 9 + 1}-11,{note},"
-            f"{'much' if much else 'little'},{age * hours:.1f}"
-        )
-    return [("people.csv", "\n".join(lines).encode())]
-
-
-def _sales(days: int = 90) -> list[tuple[str, bytes]]:
-    """Two shops that sell more on Saturdays and with a promotion, which is known beforehand; a day is missing, one stands twice."""
-    rng = np.random.default_rng(0)
-    lines = ["day,shop,units,promotion,noise"]
-    for number in range(days + 3):
-        day = np.datetime64("2021-01-04") + number
-        for place, shop in enumerate(("Köln", "上海")):
-            promotion = (number + place) % 9 == 0
-            units = 20 + 10 * (number % 7 == 5) + 15 * promotion + 5 * place + rng.normal(0, 1)
-            shown = f"{units:.2f}" if number < days else ""
-            line = f"{day},{shop},{shown},{'yes' if promotion else 'no'},{rng.normal():.2f}"
-            if (number, place) != (20, 1):
-                lines += [line] * (2 if number == 30 else 1)
-    return [("sales.csv", "\n".join(lines).encode())]
-
-
-def _counted(rows: int = 120) -> list[tuple[str, bytes]]:
-    """Two numbers by number of step; the second is missing now and then."""
-    lines = ["step,first,second"]
-    for step in range(rows):
-        second = "" if step % 11 == 5 else f"{3 * np.cos(step / 3):.4f}"
-        lines.append(f"{2 * step + 10},{np.sin(step / 3) + step / 50:.4f},{second}")
-    return [("counted.csv", "\n".join(lines).encode())]
-
-
-_ONE_ROW = '{"age": 40, "hours": 50, "job": "書記", "married": "yes", "since": "2020-03-11", "note": "tea"}'
-_PEOPLE = ["age", "hours", "job", "married", "since", "note"]
-
-
-_PRAISE, _BLAME = ("good", "lovely", "fine", "很好"), ("bad", "awful", "poor", "太差")
-
-
-def _opinions(rows: int = 90) -> list[tuple[str, bytes]]:
-    """What is praised is liked; some texts are long, some are missing, one is there twice."""
-    rng = np.random.default_rng(0)
-    lines = ["title,review,mood,about"]
-    for number in range(rows):
-        mood, thing = number % 2, ("room", "food", "staff", "床")[number % 4]
-        words = rng.choice(_BLAME if mood else _PRAISE, 2 + number % 3 * 8)
-        topics = thing if number % 5 else f"{thing};price"
-        text = "" if number == 7 else f"{' '.join(words)} {thing} {number}{' price' if number % 5 == 0 else ''}"
-        lines.append(f"{thing} {number},{text},{('like', 'hate')[mood]},{topics}")
-    return [("opinions.csv", "\n".join([*lines, lines[1]]).encode())]
-
-
-def _text(repeats: int) -> list[tuple[str, bytes]]:
-    return [("text.txt", ((PROSE + "\n") * repeats + VERSE * repeats).encode())]
-
-
-def _points() -> str:
-    return "\n".join(f"{x:.3f},{y:.3f}" for x, y in np.random.default_rng(0).normal(1, 0.5, (60, 2)))
-
-
-def _edges() -> str:
-    """Users like the items of their own half."""
-    return "\n".join(f"{user},{item}" for user in range(12) for item in range(8) if (user + item) % 2 == 0)
-
-
-def _classes() -> str:
-    return "\n".join(f"{item},{item % 2}" for item in np.random.default_rng(0).permutation(32) % 8)
-
-
 _AB = ("ape", "bee")
 
 _TEXT = {"steps": 30, "eval_every": 10, "context": 16, "batch_size": 4, "layers": 2, "dropout": 0.2}
@@ -152,7 +79,7 @@ _BAD_STEPS = [{"steps": 0}, {"eval_every": "often"}, {"seed": -1}, {"clip_norm":
 _GRAPH = Case(
     recipe="tiny_graph",
     put=put_table,
-    data=_edges,
+    data=edges,
     params={"steps": 30, "batch_size": 32},
     generate=lambda volume: {"user": 1},
     bad_params=[*_BAD_STEPS, {"folds": -1}, {"xla": "maybe"}],
@@ -165,7 +92,7 @@ CASES: dict[str, Case] = {
     "char_lstm": Case(
         recipe="char_lstm",
         put=_put("text"),
-        data=lambda: _text(60),
+        data=lambda: prose_and_verse(60),
         params={**_TEXT, "width": 16, "embedding": 8, "learning_rate": 1e-2},
         generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3},
         bad_params=_BAD_TEXT,
@@ -175,7 +102,7 @@ CASES: dict[str, Case] = {
     "gpt": Case(
         recipe="gpt",
         put=_put("text"),
-        data=lambda: _text(60),
+        data=lambda: prose_and_verse(60),
         params={**_TEXT, "width": 16, "heads": 2, "warmup_steps": 0, "vocabulary": "bpe", "vocabulary_size": 300},
         generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3, "samples": 2},
         bad_params=_BAD_TEXT,
@@ -198,18 +125,18 @@ CASES: dict[str, Case] = {
     "tabular": Case(
         recipe="tabular",
         put=_put("table"),
-        data=_people,
+        data=people,
         params={
-            "target": "earns", "features": _PEOPLE, "width": 16, "layers": 2, "members": 2, "epochs": 3, "batch_size": 8,
+            "target": "earns", "features": PEOPLE, "width": 16, "layers": 2, "members": 2, "epochs": 3, "batch_size": 8,
             "class_weights": "balanced", "warmup_steps": 0, "learning_rate": 1e-2,
         },
-        generate=lambda volume: {"rows": _ONE_ROW},
+        generate=lambda volume: {"rows": ONE_ROW},
         carries={"task": "classes"},
         bad_params=[
             {"width": 0}, {"network": "forest"}, {"folds": 1}, {"validation_fraction": 0.9}, {"members": "many"}, {"unknown": 1},
             {"target": ["age"]}, {"loss": "hinge"}, {"seed": -1}, {"dropout": 1.0}, {"learning_rate": float("nan")},
         ],
-        bad_generate=[{}, {"rows": ""}, {"rows": _ONE_ROW, "top_k": 0}],
+        bad_generate=[{}, {"rows": ""}, {"rows": ONE_ROW, "top_k": 0}],
         bad_data=[
             [("one_class.csv", b"age,hours,job,married,since,note,earns\n" + b"40,50,baker,yes,2020-01-01,tea,much\n" * 30)],
             [("no_target.csv", b"age,hours\n" + b"40,50\n" * 30)],
@@ -218,7 +145,7 @@ CASES: dict[str, Case] = {
     "tabular of numbers in 2 folds": Case(
         recipe="tabular",
         put=_put("table"),
-        data=lambda: _people(60),
+        data=lambda: people(60),
         params={
             "target": "euros", "features": ["age", "hours", "job"], "network": "resnet", "width": 8, "layers": 1, "epochs": 3,
             "batch_size": 8, "folds": 2, "warmup_steps": 0, "learning_rate": 1e-2,
@@ -233,7 +160,7 @@ CASES: dict[str, Case] = {
     "text_classifier": Case(
         recipe="text_classifier",
         put=_put("table"),
-        data=_opinions,
+        data=opinions,
         params={
             "texts": ["review"], "labels": ["mood"], "width": 8, "epochs": 4, "batch_size": 8, "max_length": 12, "dropout": 0.2,
             "class_weights": "balanced", "warmup_steps": 0, "learning_rate": 1e-2,
@@ -249,10 +176,44 @@ CASES: dict[str, Case] = {
             [("no_label.csv", b"review\n" + b"a good room\nbad food and more\n" * 30)],
         ],
     ),
+    "text_classifier upon an encoder": Case(
+        recipe="text_classifier",
+        put=_put("table"),
+        data=opinions,
+        weights="bert",
+        params={
+            "texts": ["review"], "labels": ["mood"], "method": "lora", "rank": 2, "epochs": 4, "batch_size": 8, "max_length": 24,
+            "dropout": 0.2, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"text": "a lovely room, very fine; but the food was poor and the staff awful, 太差 太差"},
+        bad_params=[{"method": "prompt"}, {"pooling": "last"}, {"rank": 0}, {"encoder_share": 0}],
+        bad_generate=[{"text": ""}],
+        bad_data=[[("no_label.csv", b"review\n" + b"a good room\nbad food and more\n" * 30)]],
+    ),
+    "text_matcher": Case(
+        recipe="text_matcher",
+        put=_put("table"),
+        data=questions,
+        weights="distilbert",
+        params={
+            "asked": "question", "found": "answer", "wrong": "other", "method": "lora", "rank": 2, "epochs": 4, "batch_size": 8,
+            "max_length": 24, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"text": "where is the key?\nhow much is the room?", "by_line": True, "top_k": 3},
+        bad_params=[
+            {"asked": 3}, {"method": "frozen"}, {"pooling": "last"}, {"rank": 0}, {"encoder_share": 0}, {"temperature": 0},
+            {"validation_fraction": 0}, {"max_length": 4}, {"epochs": -1}, {"unknown": 1}, {"seed": -1}, {"dropout": 1.0},
+        ],
+        bad_generate=[{}, {"text": ""}, {"text": "a", "top_k": 0}, {"text": "a", "texts": "question"}],
+        bad_data=[
+            [("few.csv", b"question,answer,other\nwhere is it,here it is,nowhere\nwho is it,it is me,nobody\n")],
+            [("same.csv", b"question,answer,other\n" + b"where is the key,it is in the door,no\n" * 30)],
+        ],
+    ),
     "text_classifier of many labels in 2 folds": Case(
         recipe="text_classifier",
         put=_put("table"),
-        data=_opinions,
+        data=opinions,
         params={
             "texts": ["title", "review"], "labels": ["about"], "label_mark": ";", "network": "transformer", "width": 8, "heads": 2,
             "epochs": 3, "batch_size": 8, "folds": 2, "warmup_steps": 0, "learning_rate": 1e-2, "class_weights": "balanced",
@@ -268,7 +229,7 @@ CASES: dict[str, Case] = {
     "forecaster": Case(
         recipe="forecaster",
         put=_put("table"),
-        data=_sales,
+        data=sales,
         params={
             "targets": ["units"], "series": "shop", "known": ["promotion"], "context": 14, "horizon": 7, "network": "transformer",
             "width": 8, "heads": 2, "layers": 1, "patch": 3, "epochs": 3, "batch_size": 8, "holidays": "DE", "learning_rate": 1e-2,
@@ -289,7 +250,7 @@ CASES: dict[str, Case] = {
     "forecaster of two numbers": Case(
         recipe="forecaster",
         put=_put("table"),
-        data=_counted,
+        data=counted,
         params={
             "time": "step", "targets": ["first", "second"], "context": 12, "horizon": 5, "network": "lstm", "width": 8, "layers": 1,
             "epochs": 3, "batch_size": 8, "interval": 0.0, "point": "median", "learning_rate": 1e-2,
@@ -338,7 +299,7 @@ CASES: dict[str, Case] = {
     "finetune_lm of everything": Case(
         recipe="finetune_lm",
         put=_put("text"),
-        data=lambda: _text(8),
+        data=lambda: prose_and_verse(8),
         weights="gemma3",
         params={
             "method": "full", "steps": 20, "eval_every": 10, "batch_size": 2, "context": 48, "learning_rate": 1e-3,
@@ -354,7 +315,7 @@ CASES: dict[str, Case] = {
     "tiny_gan": Case(
         recipe="tiny_gan",
         put=put_table,
-        data=_points,
+        data=points,
         params={"steps": 40},
         generate=lambda volume: {"count": 3, "seed": 2},
         bad_params=[*_BAD_STEPS, {"keep": "all"}, {"learning_rate": 0}],
@@ -365,7 +326,7 @@ CASES: dict[str, Case] = {
     "tiny_graph in 3 folds": Case(
         recipe="tiny_graph",
         put=put_table,
-        data=_edges,
+        data=edges,
         params={"steps": 12, "eval_every": 6, "folds": 3},
         generate=lambda volume: {"user": 0},
         stop_after=8,  # paused in the first fold, killed in the second, drained in the third
@@ -377,7 +338,7 @@ CASES: dict[str, Case] = {
     "tiny_adapter": Case(
         recipe="tiny_adapter",
         put=put_table,
-        data=_classes,
+        data=classes,
         params={"epochs": 5},
         generate=lambda volume: {"item": 3},
         base="tiny_graph",

@@ -7,12 +7,20 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from shared.bases.decoder import DecoderConfig
 from shared.bases.importer import import_base
+from shared.bases.manifest import Base
 from shared.jobs.job import InputRef
 from shared.volume.volume import Volume
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "bases"
 NAMES = ("gpt2", "llama", "llama3", "mistral", "qwen2", "qwen3", "gemma2", "gemma3")
+ENCODERS = (
+    "bert",
+    "distilbert",
+    "roberta",
+    "xlm-roberta",
+)  # of these, tests/unit/test_encoder_network.py reads what is expected
 PAGE = (FOLDER / "page.txt").read_text(encoding="utf-8")
 _EXPECTED = ("expected.json", "expected.safetensors")
 
@@ -33,6 +41,12 @@ class Expected:
     prompt: list[int]
     greedy: list[int]
     logits: np.ndarray
+
+
+def decoder_of(base: Base) -> DecoderConfig:
+    """The config of a language model."""
+    assert isinstance(base.config, DecoderConfig)
+    return base.config
 
 
 def files_of(name: str) -> dict[str, Path]:

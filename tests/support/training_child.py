@@ -184,7 +184,8 @@ def main(order: dict[str, Any], said: Any) -> None:
         loaded = checkpoint.load_model(volume.checkpoint(used).path, Context(volume=volume))
         generator: Any = code.open_generator(loaded.model, loaded.params, loaded.assets)
         gparams = validate_params(spec.use("generate").params, order["generate"])
-        given: Any = ({},) if spec.use("generate").inputs else ()
+        needed = [each.role for each in spec.use("generate").inputs if each.required]  # what it was trained on will do
+        given: Any = ({role: inputs[role] for role in needed},) if spec.use("generate").inputs else ()
         made = []
         for _ in range(2):
             with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.bases.decoder import DecoderConfig, Rotary
+from shared.bases.decoder import Rotary
 from shared.bases.families import BY_MODEL_TYPE
 from shared.bases.keys import Keys
 
@@ -59,9 +59,39 @@ GEMMA_3_1B = {
     "sliding_window_pattern": 6, "torch_dtype": "bfloat16", "transformers_version": "4.50.0.dev0", "use_cache": True,
     "vocab_size": 262144,
 }  # fmt: skip
+MINILM_L6 = {
+    "_name_or_path": "nreimers/MiniLM-L6-H384-uncased", "architectures": ["BertModel"], "attention_probs_dropout_prob": 0.1,
+    "gradient_checkpointing": False, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 384,
+    "initializer_range": 0.02, "intermediate_size": 1536, "layer_norm_eps": 1e-12, "max_position_embeddings": 512,
+    "model_type": "bert", "num_attention_heads": 12, "num_hidden_layers": 6, "pad_token_id": 0,
+    "position_embedding_type": "absolute", "transformers_version": "4.8.2", "type_vocab_size": 2, "use_cache": True,
+    "vocab_size": 30522,
+}  # fmt: skip
+BERT_MULTILINGUAL = {
+    "architectures": ["BertForMaskedLM"], "attention_probs_dropout_prob": 0.1, "directionality": "bidi", "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1, "hidden_size": 768, "initializer_range": 0.02, "intermediate_size": 3072,
+    "layer_norm_eps": 1e-12, "max_position_embeddings": 512, "model_type": "bert", "num_attention_heads": 12,
+    "num_hidden_layers": 12, "pad_token_id": 0, "pooler_fc_size": 768, "pooler_num_attention_heads": 12,
+    "pooler_num_fc_layers": 3, "pooler_size_per_head": 128, "pooler_type": "first_token_transform",
+    "position_embedding_type": "absolute", "transformers_version": "4.7.0.dev0", "type_vocab_size": 2, "use_cache": True,
+    "vocab_size": 119547,
+}  # fmt: skip
+DISTILBERT = {
+    "activation": "gelu", "architectures": ["DistilBertForMaskedLM"], "attention_dropout": 0.1, "dim": 768, "dropout": 0.1,
+    "hidden_dim": 3072, "initializer_range": 0.02, "max_position_embeddings": 512, "model_type": "distilbert", "n_heads": 12,
+    "n_layers": 6, "pad_token_id": 0, "qa_dropout": 0.1, "seq_classif_dropout": 0.2, "sinusoidal_pos_embds": False,
+    "tie_weights_": True, "transformers_version": "4.10.0.dev0", "vocab_size": 30522,
+}  # fmt: skip
+XLM_R = {
+    "architectures": ["XLMRobertaForMaskedLM"], "attention_probs_dropout_prob": 0.1, "bos_token_id": 0, "eos_token_id": 2,
+    "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 768, "initializer_range": 0.02, "intermediate_size": 3072,
+    "layer_norm_eps": 1e-05, "max_position_embeddings": 514, "model_type": "xlm-roberta", "num_attention_heads": 12,
+    "num_hidden_layers": 12, "output_past": True, "pad_token_id": 1, "position_embedding_type": "absolute",
+    "transformers_version": "4.17.0.dev0", "type_vocab_size": 1, "use_cache": True, "vocab_size": 250002,
+}  # fmt: skip
 
 
-def read(values: dict[str, Any]) -> DecoderConfig:
+def read(values: dict[str, Any]) -> Any:
     keys = Keys(values, "config.json")
     config = BY_MODEL_TYPE[values["model_type"]].read(keys)
     keys.unknown()
@@ -78,6 +108,10 @@ def read(values: dict[str, Any]) -> DecoderConfig:
         (MISTRAL_7B, 7241.7),
         (QWEN_2_5, 494.0),
         (GEMMA_3_1B, 999.9),
+        (MINILM_L6, 22.57),  # of 22.71 with its pooler
+        (BERT_MULTILINGUAL, 177.26),  # of 177.85
+        (DISTILBERT, 66.36),
+        (XLM_R, 277.45),  # of 278.04
     ],
 )
 def test_a_published_config_gives_the_published_number_of_parameters(values: dict[str, Any], millions: float) -> None:
@@ -98,6 +132,21 @@ def test_what_decides_of_the_result_is_read() -> None:
     assert (gemma.rotary_of(0), gemma.rotary_of(5)) == (Rotary(theta=1e4), Rotary(theta=1e6))
     assert gemma.norm_after and gemma.norm_offset == 1 and gemma.qk_norm and gemma.tied and gemma.logit_cap is None
     assert gemma.embedding_scale == pytest.approx(1152**0.5)
+
+
+def test_what_decides_of_an_encoders_vectors_is_read() -> None:
+    assert (read(MINILM_L6).context, read(MINILM_L6).types, read(MINILM_L6).place_offset) == (512, 2, 0)
+    assert (read(XLM_R).context, read(XLM_R).types, read(XLM_R).place_offset) == (512, 1, 2)
+    assert (read(DISTILBERT).types, read(DISTILBERT).head_size) == (0, 64)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("position_embedding_type", "relative_key"), ("is_decoder", True), ("hidden_act", "mish")]
+)
+def test_an_encoder_that_would_read_otherwise_is_refused(key: str, value: Any) -> None:
+    keys = Keys(MINILM_L6 | {key: value}, "config.json")
+    BY_MODEL_TYPE["bert"].read(keys)
+    assert [problem.field for problem in keys.problems] == [key]
 
 
 @pytest.mark.parametrize(

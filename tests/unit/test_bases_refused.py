@@ -234,6 +234,38 @@ def test_pickles_are_refused_by_name_and_left_unread_beside_safetensors(folder: 
         folder.imported()
 
 
+def test_an_encoder_as_older_files_have_it(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "bert")
+    first = folder.imported()
+
+    def older(tensors: dict[str, np.ndarray]) -> None:
+        for name in [name for name in tensors if "LayerNorm" in name]:
+            renamed = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+            tensors[renamed] = tensors.pop(name)
+        tensors["bert.embeddings.position_ids"] = np.arange(64)[None]
+
+    folder.tensors(older)
+    assert folder.imported().id == first.id
+
+
+def test_an_encoder_that_contradicts_itself_names_each_tensor(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "bert")
+    folder.config(intermediate_size=64, num_attention_heads=5)
+    folder.refused("5 heads cannot share a width of 32")
+    folder.config(num_attention_heads=4)
+
+    def spoil(tensors: dict[str, np.ndarray]) -> None:
+        tensors["bert.encoder.layer.0.crossattention.self.query.weight"] = np.zeros((2, 2), np.float32)
+        tensors["bert.embeddings.count"] = np.arange(4)
+
+    folder.tensors(spoil)
+    folder.refused(r"bert.embeddings.count is of type I64")
+    folder.tensors(lambda tensors: tensors.pop("bert.embeddings.count"))
+    said = {problem.field: problem.message for problem in folder.refused().problems}
+    assert said["bert.encoder.layer.1.output.dense.weight"] == "has the shape [32, 48]; by the config it is [32, 64]"
+    assert "no place in a BERT" in said["bert.encoder.layer.0.crossattention.self.query.weight"]
+
+
 def test_sizes_that_cannot_be(folder: Folder) -> None:
     for key, value in (
         ("hidden_size", 0),

@@ -30,9 +30,9 @@ class BaseRow:
     models: list[Model]
 
     @property
-    def recipe(self) -> str:
-        """The recipe that uses it as it is, "" where there is none."""
-        return next(iter(recipes_for(self.base.kind)), "")
+    def recipes(self) -> list[RecipeSpec]:
+        """Those that can use it as it is."""
+        return [RECIPES[name] for name in recipes_for(self.base.kind)]
 
     @property
     def trainings(self) -> list[tuple[RecipeSpec, str]]:

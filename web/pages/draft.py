@@ -47,7 +47,8 @@ class Draft:
         """What names this form, empty, in an address (draft_asked_for)."""
         if self.kind == "train":
             return {"kind": "train", "recipe": self.spec.name}
-        return {"kind": "generate", "use": self.use or "generate", f"inputs.{MODEL}": self.keys.get(MODEL, "")}
+        model = {"recipe": self.spec.name, f"inputs.{MODEL}": self.keys.get(MODEL, "")}
+        return {"kind": "generate", "use": self.use or "generate", **model}
 
     @property
     def verb(self) -> str:
@@ -65,15 +66,18 @@ def draft_of_job(job: Job) -> Draft:
 def draft_asked_for(args: Mapping[str, str]) -> Draft | None:
     """The form that an address names; None where it names none. Raises NotFound, InvalidParams, UnknownRecipe.
 
-    ?from=JOB, or ?kind=train&recipe=NAME, or ?model=ID or ?source=JOB/ATTEMPT/STEP, with &use= and inputs: dataset=ID for the
-    first role that takes datasets, inputs.ROLE= for any; params.NAME= fill in params.
+    ?from=JOB, or ?kind=train&recipe=NAME, or ?model=ID (of a base model with &recipe=) or ?source=JOB/ATTEMPT/STEP, with &use=
+    and inputs: dataset=ID for the first role that takes datasets, inputs.ROLE= for any; params.NAME= fill in params.
     """
     if args.get("from"):
         return draft_of_job(access.job(args["from"]))
     keys = {name.removeprefix("inputs."): key for name, key in args.items() if name.startswith("inputs.") and key}
     model = args.get("model") or args.get("source") or keys.get(MODEL)
     if model:
-        draft = Draft("generate", get_recipe(recipe_of(model)), args.get("use") or "generate", keys | {MODEL: model})
+        keys |= {MODEL: model}
+        draft = Draft(
+            "generate", get_recipe(recipe_of(model, args.get("recipe", ""))), args.get("use") or "generate", keys
+        )
     elif args.get("kind") == "train" and args.get("recipe"):
         draft = Draft("train", get_recipe(args["recipe"]), keys=keys)
     else:

@@ -178,15 +178,18 @@ def read_source(text: str) -> CheckpointChoice:
     return CheckpointChoice(job_id=match[1], attempt=int(match[2]), step=int(match[3]))
 
 
-def recipe_of(key: str) -> str:
-    """The recipe of a model or checkpoint, the first that can use a base model. Raises NotFound, InvalidParams."""
+def recipe_of(key: str, wanted: str = "") -> str:
+    """The recipe of a model or checkpoint; of a base model the one that is wanted, else the first of those that can use it.
+
+    Raises NotFound, InvalidParams.
+    """
     if "/" in key:
         return access.job(read_source(key).job_id).recipe
     if is_content_id(key):
         found = recipes_for(access.base(key).kind)
         if not found:
             raise NotFound("no recipe can use this base model as it is: train with it first")
-        return found[0]
+        return wanted if wanted in found else found[0]
     return access.model(key).recipe
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.errors import Cancelled, RecipeFailed
 from shared.jobs.job import MODEL, CheckpointRef, InputRef, Job, Progress
-from shared.jobs.record import source_key
+from shared.jobs.record import base_key, source_key
 from shared.outputs import headline
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
@@ -90,7 +90,7 @@ def _opened(job: Job, context: Context, warm: WarmModels) -> tuple[WarmModel | W
             raise RecipeFailed(f"{job.recipe} cannot use a base model as it is: train with it first", code="no_model")
         return WarmBase(opening(open_input(given, context)))
 
-    return warm.get(f"base/{given.base_id}" if ref is None else source_key(ref), load), ref
+    return warm.get(base_key(given.base_id or "", job.recipe) if ref is None else source_key(ref), load), ref
 
 
 def run_generate(job: Job, context: Context, warm: WarmModels) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Code of text_classifier: a small network from the tokens of a text to its label or labels.
+"""Code of text_classifier: a network from the tokens of a text to its label or labels, small or upon an encoder.
 
 The spec, with every param's meaning and the sources, is shared/recipes/text_classifier.py.
 """
@@ -19,10 +19,12 @@ from worker.families.text_labels.data import LabelledTexts, fold_stages, load_la
 from worker.families.text_labels.exporting import export_text_classifier
 from worker.families.text_labels.losses import LabelCrossEntropy
 from worker.families.text_labels.measuring import evaluate_labelled, report_labelled, told_cells
+from worker.families.text_labels.naming import Namer
 from worker.families.text_labels.network import text_network
 from worker.families.text_labels.tokens import Tokens
+from worker.families.text_labels.upon_encoder import fixed_of, text_on_encoder
 from worker.families.text_labels.using import Classifier
-from worker.recipe import Assets, Baseline, Data, Inputs, Report, XlaChoice
+from worker.recipe import Assets, Baseline, Data, Inputs, OpenInput, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: see benchmarks/RESULTS.md
 STEPS_PER_EXECUTION = 16
@@ -37,6 +39,8 @@ def stages(data: LabelledTexts) -> Sequence[Data]:
 
 
 def build(params: TextClassifierTrain, assets: Assets, inputs: Inputs) -> keras.Model:
+    if "encoder" in assets.json:
+        return text_on_encoder(params, assets, inputs["base"])
     return text_network(
         params.network,
         assets["length"],
@@ -48,6 +52,10 @@ def build(params: TextClassifierTrain, assets: Assets, inputs: Inputs) -> keras.
         dropout=params.dropout,
         evidence=assets.arrays.get("evidence"),
     )
+
+
+def fixed(model: Any) -> list[Any]:
+    return fixed_of(model)
 
 
 def compile_args(params: TextClassifierTrain, assets: Assets) -> dict[str, Any]:
@@ -90,9 +98,13 @@ def baselines(data: LabelledTexts, params: TextClassifierTrain, context: Context
     return text_baselines(data, params, context)
 
 
-def export(model: Any, params: TextClassifierTrain, assets: Assets, folder: Path) -> keras.Model:
+def export(model: Any, params: TextClassifierTrain, assets: Assets, folder: Path) -> keras.Model | None:
     export_text_classifier(model, assets, folder)
-    return model
+    return None if "encoder" in assets.json else model
+
+
+def open_base(opened: OpenInput) -> Namer:
+    return Namer(opened)
 
 
 def open_generator(model: Any, params: TextClassifierTrain, assets: Assets) -> Classifier:

@@ -84,6 +84,7 @@ def _penalised(base: type[Any]) -> type[Any]:
     class Penalised(base):
         l1 = 0.0
         l2 = 0.0
+        shares: Sequence[float] = ()  # of the learning rate, by the place of a variable
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             if is_matrix(variable):
@@ -92,7 +93,8 @@ def _penalised(base: type[Any]) -> type[Any]:
                     gradient = gradient + ops.cast(self.l1, variable.dtype) * sign
                 if self.l2:
                     gradient = gradient + ops.cast(self.l2, variable.dtype) * variable
-            super().update_step(gradient, variable, learning_rate)
+            share = self.shares[self._get_variable_index(variable)]
+            super().update_step(gradient, variable, learning_rate * share if share != 1 else learning_rate)
 
     Penalised.__name__ = base.__name__
     return Penalised
@@ -110,7 +112,8 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
 
 
 def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> keras.optimizers.Optimizer:
-    """Make the optimizer params ask for. trainable: the model's trainable variables, to tell matrices from the rest.
+    """Make the optimizer params ask for. trainable: the model's trainable variables, to tell matrices from the rest; one that
+    has an attribute step_share learns at the learning rate times this.
 
     In float16 its gradients come scaled: see LossScale.
     """
@@ -128,4 +131,5 @@ def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> k
         optimizer.exclude_from_weight_decay(var_list=[v for v in trainable if not is_matrix(v)])
     optimizer.l1 = asked(params, "l1")
     optimizer.l2 = decay if kind != "adamw" else 0.0
+    optimizer.shares = tuple(getattr(variable, "step_share", 1.0) for variable in trainable)
     return optimizer

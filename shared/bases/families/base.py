@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from shared.bases.decoder import DecoderConfig
 from shared.bases.keys import Keys
 
 ACTIVATIONS = {
@@ -35,19 +35,25 @@ class Taken:
 
 @dataclass(frozen=True)
 class Family:
-    """A family. name: as people know it. model_type, architectures: as its config.json names it.
+    """A family. name: as people know it. kind: of the base that it gives (shared/bases/manifest.py). model_type, architectures: as
+    its config.json names it.
 
-    read: keys -> our config; notes what is wrong in the keys. tensors: config -> where each of our tensors comes from in a Hugging
-    Face folder. prefix: what names there may begin with. buffers: last parts of the names of tensors that hold no weights. gguf:
-    the name of its architecture in a GGUF file, "" where none is read.
+    read: keys -> our config, DecoderConfig or EncoderConfig by the kind; notes what is wrong in the keys. tensors: config -> where
+    each of our tensors comes from in a Hugging Face folder. prefix: what names there may begin with. buffers: last parts of the
+    names of tensors that hold no weights. left: how the names of tensors begin, behind the prefix, that are left out although they
+    hold weights. renamed: last parts of names that older files have, and what they are today. gguf: the name of its architecture
+    in a GGUF file, "" where none is read.
     """
 
     name: str
     title: str
     model_type: str
     architectures: tuple[str, ...]
-    read: Callable[[Keys], DecoderConfig]
-    tensors: Callable[[DecoderConfig], Mapping[str, Taken]]
+    read: Callable[[Keys], Any]
+    tensors: Callable[[Any], Mapping[str, Taken]]
     prefix: str
     buffers: tuple[str, ...] = field(default=())
     gguf: str = ""
+    kind: Literal["decoder", "encoder"] = "decoder"
+    left: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)

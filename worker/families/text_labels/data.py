@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from shared.bases.manifest import TOKENIZER
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
 from shared.recipes.targets import class_problem
@@ -16,11 +17,15 @@ from worker.families.classification import balanced_class_weights
 from worker.families.splitting import Split, fold_rows, split_rows
 from worker.families.text_labels.evidence import token_evidence
 from worker.families.text_labels.rows import PARTS, TextRows, joined_texts, read_rows
-from worker.families.text_labels.tokenizer import PAD, UNKNOWN, TextTokenizer, chosen
-from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, learn_tokens, window_counts
+from worker.families.text_labels.tokenizer import PAD, EncoderTokenizer, TextTokenizer, chosen
+from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, learn_tokens, trimmed, window_counts
+from worker.families.text_labels.upon_encoder import encoder_json, most_tokens
+from worker.families.text_labels.window_vectors import WindowVectors, window_vectors
 from worker.recipe import Assets, Data, Inputs, Lazily, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (4, 40)  # a guess
+ENCODER_EPOCHS = (2, 4)  # as in Devlin et al. 2018
+_SORTED_BATCHES = 32  # whose texts are put in order of their lengths: batches of short ones cost little
 STEPS_AN_EPOCH = 16  # at least, where there are texts enough for batches of 8
 MOST_EVIDENCE = 4_000_000  # pairs of token and label
 SHOWN = 8  # validation texts kept in the assets to show answers on
@@ -37,8 +42,17 @@ class LabelledTexts(Data):
     """
 
     def __init__(
-        self, opened: OpenInput, rows: TextRows, split: Split, params: Any, context: Context, fold: bool = False
+        self,
+        opened: OpenInput,
+        rows: TextRows,
+        split: Split,
+        params: Any,
+        context: Context,
+        *,
+        base: OpenInput | None = None,
+        fold: bool = False,
     ):
+        self.base = base
         self.opened, self.table_rows, self.params, self.is_fold = opened, rows, params, fold
         self.columns, self.context = texts_of(params, opened.dataset.report), context
         self.folder = opened.folder
@@ -47,16 +61,27 @@ class LabelledTexts(Data):
         self.split = {part: len(places) for part, places in self.places.items()}
         self.notes = list(split.notes)
         kind, why = chosen(params.tokens, rows.unparted)
-        definition = learn_tokens(opened, self.columns, rows.rows[split.train], kind, params.vocabulary_size, context)
-        self.tokenizer = TextTokenizer(definition)
-        self.tokens: Tokens = cut_texts(opened, self.columns, rows, definition, context)
-        longest = int(self.tokens.lengths[split.train].max())
-        self.length = min(params.max_length, max(_EIGHTHS, -(-longest // _EIGHTHS) * _EIGHTHS))
+        if base is None:
+            learnt = learn_tokens(opened, self.columns, rows.rows[split.train], kind, params.vocabulary_size, context)
+            self.tokenizer, room = TextTokenizer(learnt), params.max_length
+        else:
+            self.tokenizer = EncoderTokenizer((base.folder / TOKENIZER).read_text(encoding="utf-8"))
+            room = min(params.max_length, most_tokens(base.base.config, self.tokenizer))
+            why = f"tokens are those of the encoder {base.base.name!r}"
+        self.tokens: Tokens = cut_texts(opened, self.columns, rows.rows, self.tokenizer, context)
+        known = (
+            self.tokens.lengths[split.train] if base is None else self.tokens.lengths
+        )  # of all folds alike: see window_vectors
+        longest = int(known.max())
+        self.length = min(room, max(_EIGHTHS, -(-longest // _EIGHTHS) * _EIGHTHS))
+        self.read: Tokens | WindowVectors = self.tokens
+        if base is not None and params.method == "frozen":
+            self.read = window_vectors(opened, rows, self.tokens, self.tokenizer, base, params, self.length, context)
         self.notes += [f"{why}; {self.tokenizer.size:,} kinds", *self._long_ones()]
         size = len(split.train)
         self.batch_size = max(1, min(params.batch_size, max(size // STEPS_AN_EPOCH, min(size, 8))))
         self.steps_per_epoch = max(1, size // self.batch_size)  # what is left over differs from epoch to epoch
-        low, high = AUTO_EPOCHS
+        low, high = AUTO_EPOCHS if base is None or params.method == "frozen" else ENCODER_EPOCHS
         epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
         self._weights = self._weighing()
@@ -86,7 +111,6 @@ class LabelledTexts(Data):
         shown = np.sort(np.random.default_rng([self.params.seed, 2]).permutation(pool)[:SHOWN])
         tokens = [self.tokens.text(place) for place in shown.tolist()]
         json = {
-            "tokenizer": self.tokenizer.definition,
             "tokens": kind,
             "kinds": self.tokenizer.size,
             "length": self.length,
@@ -98,10 +122,15 @@ class LabelledTexts(Data):
             "shown_texts": [text[:_SHOWN_CHARACTERS] for text in self.texts(shown)],
             "shown_labels": [[self.names[number] for number in self.labels.numbers(place)] for place in shown.tolist()],
         }
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "shown_tokens": np.concatenate([*tokens, np.zeros(0, np.int32)]),
             "shown_lengths": np.array([len(one) for one in tokens], np.int64),
         }
+        if self.base is not None:
+            json |= encoder_json(self.base)
+            arrays["tokenizer"] = np.frombuffer(self.tokenizer.definition.encode(), np.uint8).copy()
+            return Assets(json, arrays)
+        json["tokenizer"] = self.tokenizer.definition
         if self.params.token_evidence and self.tokenizer.size * len(self.names) <= MOST_EVIDENCE:
             arrays["evidence"] = token_evidence(
                 self.tokens, self.labels, self.places["train"], self.tokenizer.size, self.context
@@ -119,7 +148,8 @@ class LabelledTexts(Data):
         return found if self.many else found.astype(np.int64)
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        batch, steps, length = self.batch_size, self.steps_per_epoch, self.length
+        batch, steps = self.batch_size, self.steps_per_epoch
+        shape_of_x = self.shape
         weights = None if self.many else self._weights
         kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # order and windows of the epoch that is read
 
@@ -130,21 +160,23 @@ class LabelledTexts(Data):
                 kept[epoch] = self._order(epoch)
             some = slice(place * batch, (place + 1) * batch)
             places, numbers = (array[some] for array in kept[epoch])
-            windows = self.tokens.windows(places, numbers, length)
-            if self.params.token_dropout:
+            windows = self.read.windows(places, numbers, self.length)
+            if self.params.token_dropout and self.read is self.tokens:
                 drawn = np.random.default_rng([self.params.seed, 4, int(step)]).random(windows.shape, np.float32)
-                windows[(drawn < self.params.token_dropout) & (windows != PAD)] = UNKNOWN
+                windows[(drawn < self.params.token_dropout) & (windows != PAD)] = self.tokenizer.unknown
+            if self.any_length:
+                windows = trimmed(windows)
             labels = self.labels.take(places)
             return [windows, labels] if weights is None else [windows, labels, weights[labels]]
 
         kind = tf.float32 if self.many else tf.int32
         shape = (batch, len(self.names)) if self.many else (batch,)
-        types = [tf.int32, kind] + ([] if weights is None else [tf.float32])
+        types = [tf.int32 if self.read is self.tokens else tf.float32, kind] + ([] if weights is None else [tf.float32])
 
         @tf.autograph.experimental.do_not_convert
         def make(step: Any) -> Any:
             tokens, labels, *more = tf.numpy_function(read, [step], types)
-            made = (tf.ensure_shape(tokens, (batch, length)), tf.ensure_shape(labels, shape))
+            made = (tf.ensure_shape(tokens, (batch, *shape_of_x)), tf.ensure_shape(labels, shape))
             return (*made, *(tf.ensure_shape(one, (batch,)) for one in more))
 
         return tf.data.Dataset.range(start_step, self.total_steps).map(make).prefetch(4)
@@ -153,8 +185,32 @@ class LabelledTexts(Data):
         """The places of an epoch's batches, one after the other, and the window that is read of each."""
         rng = np.random.default_rng([self.params.seed, 3, epoch])
         places = rng.permutation(self.places["train"])
+        if self.any_length:
+            places = self._by_length(places, rng)
         counts = window_counts(self.tokens.lengths[places], self.length)
         return places, (rng.random(len(places)) * counts).astype(np.int64)
+
+    def _by_length(self, places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Texts of like length in the same batch: some batches together put in order, and these batches drawn anew."""
+        whole = places[: self.steps_per_epoch * self.batch_size]
+        found = []
+        for start in range(0, len(whole), _SORTED_BATCHES * self.batch_size):
+            some = whole[start : start + _SORTED_BATCHES * self.batch_size]
+            found.append(some[np.argsort(self.tokens.lengths[some], kind="stable")])
+        batches = np.concatenate(found).reshape(-1, self.batch_size)
+        return rng.permutation(batches).reshape(-1)
+
+    @property
+    def any_length(self) -> bool:
+        """Batches are as long as their longest text: an encoder's; else all are `length` tokens long."""
+        return self.base is not None and self.read is self.tokens
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Of what is read of a text: its tokens, or its vector."""
+        if isinstance(self.read, WindowVectors):
+            return (self.read.width,)
+        return (None if self.any_length else self.length,)
 
     def validation(self) -> None:
         return None  # evaluate() of the recipe does it
@@ -171,7 +227,7 @@ def load_labelled(inputs: Inputs, params: Any, context: Context) -> LabelledText
         split.notes.append(
             "no test part: the figures are of texts that the best state was chosen by, and a little too good"
         )
-    data = LabelledTexts(opened, rows, split, params, context)
+    data = LabelledTexts(opened, rows, split, params, context, base=inputs.get("base"))
     what = (
         f"{len(data.names)} labels, of which a text may have several"
         if data.many
@@ -247,6 +303,7 @@ def fold_stages(data: LabelledTexts) -> Sequence[Data]:
     splits = fold_rows(first, labels, params.folds, params.validation_fraction, params.seed)
 
     def fold(split: Split) -> LabelledTexts:
-        return LabelledTexts(data.opened, rows, _with_their_like(split, rows), params, data.context, fold=True)
+        parted = _with_their_like(split, rows)
+        return LabelledTexts(data.opened, rows, parted, params, data.context, base=data.base, fold=True)
 
     return Lazily([*(partial(fold, split) for split in splits), lambda: data])

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from worker.families.text_labels.tokenizer import PAD, TextTokenizer
+from worker.families.text_labels.tokenizer import PAD, tokenizer_of
 from worker.families.text_labels.tokens import MOST_WINDOWS
 from worker.recipe import Assets
 
@@ -24,7 +24,8 @@ from tokenizers import Tokenizer
 here = Path(__file__).parent
 model, tokenizer = tf.saved_model.load(str(here / "saved_model")), Tokenizer.from_file(str(here / "tokenizer.json"))
 for number, text in enumerate(sys.argv[1:], 1):
-    answer = model.answer(tf.constant(tokenizer.encode(text).ids, tf.int32))  # labels and probabilities, likeliest first
+    tokens = tokenizer.encode(text, add_special_tokens=False).ids
+    answer = model.answer(tf.constant(tokens, tf.int32))  # labels and probabilities, likeliest first
     for label, probability in zip(answer["labels"].numpy(), answer["probabilities"].numpy()):
         print(number, label.decode(), f"{probability:.6f}", sep="\\t")
 '''
@@ -33,7 +34,7 @@ for number, text in enumerate(sys.argv[1:], 1):
 def export_text_classifier(model: Any, assets: Assets, folder: Path) -> None:
     """Write saved_model/, tokenizer.json and example.py. Raises OSError."""
     tf.saved_model.save(_Classifier(model, assets), str(folder / "saved_model"))
-    (folder / "tokenizer.json").write_text(TextTokenizer(assets["tokenizer"]).file(), encoding="utf-8")
+    (folder / "tokenizer.json").write_text(tokenizer_of(assets).file(), encoding="utf-8")
     (folder / "example.py").write_text(EXAMPLE, encoding="utf-8")
 
 
@@ -46,11 +47,12 @@ class _Classifier(tf.Module):
         self._labels = tf.constant(assets["names"])
         shares = tf.nn.sigmoid if assets["many"] else tf.nn.softmax
         length: int = assets["length"]
+        first = 1 if "encoder" in assets.json else 0  # the number of an encoder's first token: 0 fills up
 
         @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32, "tokens")], autograph=False)
         def answer(tokens: Any) -> Any:
             """tokens: int32 (time,), those of one text."""
-            said = tf.reduce_mean(shares(model(_windows(tokens, length), training=False)), axis=0)
+            said = tf.reduce_mean(shares(model(_windows(tokens + first, length), training=False)), axis=0)
             order = tf.argsort(said, direction="DESCENDING", stable=True)
             return {"labels": tf.gather(self._labels, order), "probabilities": tf.gather(said, order)}
 

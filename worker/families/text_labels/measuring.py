@@ -72,7 +72,7 @@ def evaluate_labelled(model: Any, data: LabelledTexts, look: Callable[[int], Non
         return None
 
     def answers(places: np.ndarray) -> np.ndarray:
-        return answering.answers(data.tokens, places, lambda: look(next(looks)))
+        return answering.answers(data.read, places, lambda: look(next(looks)))
 
     said = answers(watched)
     found = {"val_loss": _loss(data.truth(watched), said)}
@@ -114,7 +114,7 @@ def report_labelled(
     for part in ("test", "val") if shown != "train" else ("train",):
         places = measured_places(data, part)
         if len(places):
-            said[part] = answering.answers(data.tokens, places, context.check)
+            said[part] = answering.answers(data.read, places, context.check)
             metrics |= {f"{part}_{name}": value for name, value in figures_of(data, places, said[part]).items()}
     places, answers = measured_places(data, shown), said[shown]
     truth = data.truth(places)

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from worker.families.language.vectors import EncoderVocabulary
 from worker.families.scripts import UNPARTED
+from worker.recipe import Assets
 
 PAD, UNKNOWN = 0, 1
 _SPECIAL = ["[PAD]", "[UNK]"]
+_MASKS = ("[MASK]", "<mask>", "[UNK]", "<unk>")  # what encoders of all families know as "something", the best first
 _CUTS = {
     "words": rf"[^\W{UNPARTED}]+|[{UNPARTED}]|[^\w\s]",  # a word, a character of scripts without spaces, a mark
     "characters": r"\S",
@@ -50,7 +53,9 @@ def learn_tokenizer(kind: str, texts: Iterable[str], count: int, size: int) -> s
 
 
 class TextTokenizer:
-    """A tokenizer that was learnt. size: how many tokens it knows."""
+    """A tokenizer that was learnt. size: how many tokens it knows. unknown: the number that stands for any other token."""
+
+    unknown = UNKNOWN
 
     def __init__(self, definition: str):
         from tokenizers import Tokenizer
@@ -70,3 +75,30 @@ class TextTokenizer:
     def file(self) -> str:
         """tokenizer.json of a model that is taken away."""
         return json.dumps(json.loads(self.definition), ensure_ascii=False, indent=1)
+
+
+class EncoderTokenizer(TextTokenizer):
+    """That of a pre-trained encoder, without special tokens. Its numbers are one above the encoder's: 0 fills up here, too."""
+
+    def __init__(self, definition: str):
+        self.definition = definition
+        self.vocabulary = EncoderVocabulary(definition)
+        self.size = self.vocabulary.size + 1
+        known = (self.vocabulary.number(name) for name in _MASKS)
+        self.unknown = next((number for number in known if number is not None), 0) + 1
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        return [pieces + 1 for pieces in self.vocabulary.pieces(texts)]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        return self.vocabulary.spans(text)
+
+    def file(self) -> str:
+        return self.vocabulary.file()
+
+
+def tokenizer_of(assets: Assets) -> TextTokenizer:
+    """The tokenizer of a model: one that was learnt, or its encoder's."""
+    if "encoder" in assets.json:
+        return EncoderTokenizer(assets.arrays["tokenizer"].tobytes().decode("utf-8"))
+    return TextTokenizer(assets["tokenizer"])

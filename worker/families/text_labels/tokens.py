@@ -18,11 +18,12 @@ from worker.families.going import Going
 from worker.families.kept import kept
 from worker.families.rows import RowFile
 from worker.families.text.tokens import LEARNT_FROM
-from worker.families.text_labels.rows import TextRows, each_text
+from worker.families.text_labels.rows import each_text
 from worker.families.text_labels.tokenizer import PAD, TextTokenizer, learn_tokenizer
 from worker.recipe import OpenInput
 
 MOST_WINDOWS = 16  # of one text
+_EIGHT = 8  # few lengths are ever traced
 FILE, LENGTHS = "tokens.bin", "lengths.i8"
 _HELD_BYTES = 64 << 20  # of a file that is read into memory as a whole
 _AT_ONCE = 1_024  # texts cut into tokens
@@ -38,6 +39,12 @@ def window_starts(lengths: np.ndarray, numbers: np.ndarray, length: int) -> np.n
     """Where the window of this number begins in each text: int64 (n,). numbers: int (n,), below its count."""
     gaps = np.maximum(window_counts(lengths, length) - 1, 1)
     return (2 * numbers * np.maximum(lengths - length, 0) + gaps) // (2 * gaps)
+
+
+def trimmed(windows: np.ndarray) -> np.ndarray:
+    """Windows without the columns in which no text has a token: int32 (n, a multiple of 8, or as it was)."""
+    used = int((windows != PAD).any(axis=0).sum())
+    return windows[:, : max(_EIGHT, -(-used // _EIGHT) * _EIGHT)]
 
 
 class Tokens:
@@ -74,17 +81,18 @@ class Tokens:
         return self._flat[start : start + count].astype(np.int32)
 
 
-def cut_texts(opened: OpenInput, columns: Sequence[str], rows: TextRows, definition: str, context: Context) -> Tokens:
-    """The tokens of all texts, or those that an earlier training has left. definition: of the tokenizer."""
-    tokenizer = TextTokenizer(definition)
+def cut_texts(
+    opened: OpenInput, columns: Sequence[str], rows: np.ndarray, tokenizer: TextTokenizer, context: Context
+) -> Tokens:
+    """The tokens of the texts of these rows, or those that an earlier training has left. rows: int64 (n,), rising."""
     dtype = np.dtype(np.uint16 if tokenizer.size <= 1 << 16 else np.uint32)
-    digest = hashlib.sha256(rows.rows.tobytes()).hexdigest()
-    depends = {"columns": list(columns), "rows": digest, "tokenizer": definition, "version": _VERSION}
+    digest = hashlib.sha256(rows.tobytes()).hexdigest()
+    depends = {"columns": list(columns), "rows": digest, "tokenizer": tokenizer.definition, "version": _VERSION}
 
     def make(folder: Path) -> dict[str, Any]:
-        going = Going(context, "loading", len(rows.rows))
+        going = Going(context, "loading", len(rows))
         with full_is_said(), (folder / FILE).open("wb") as flat, (folder / LENGTHS).open("wb") as lengths:
-            for texts in _some(opened, columns, rows.rows):
+            for texts in _some(opened, columns, rows):
                 found = tokenizer.encode(texts)
                 flat.write(np.concatenate(found).astype(dtype).tobytes())
                 lengths.write(np.array([len(one) for one in found], np.int64).tobytes())

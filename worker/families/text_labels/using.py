@@ -15,7 +15,6 @@ from worker.families.going import Going
 from worker.families.row_table import row_table
 from worker.families.text_labels.answering import Answering
 from worker.families.text_labels.batching import answer_columns, classify_table, heads_of
-from worker.families.text_labels.tokenizer import UNKNOWN
 from worker.families.text_labels.tokens import Tokens
 from worker.recipe import Assets, Inputs, Report
 
@@ -33,7 +32,8 @@ class Classifier:
 
     def generate(self, params: TextClassifierGenerate, context: Context, files: Files) -> list[Output]:
         """Answer typed texts. Raises RecipeFailed naming all that hold nothing to read."""
-        texts = _typed(params)
+        refuse_classes(params)
+        texts = typed_texts(params)
         answering = self._answering
         tokens = answering.cut(texts)
         if wrong := np.flatnonzero(tokens.lengths == 0).tolist():
@@ -88,7 +88,7 @@ class Classifier:
         changed = []
         for start in starts:
             one = ids.copy()
-            one[start : start + together] = UNKNOWN
+            one[start : start + together] = answering.tokenizer.unknown
             changed.append(one)
         without = answering.all_answers(Tokens.of(changed), context.check)[:, best]
         effects = _log_odds(said[best]) - _log_odds(without)
@@ -110,6 +110,7 @@ class Classifier:
 
     def batch(self, params: TextClassifierBatch, inputs: Inputs, context: Context, files: Files) -> Report:
         """Answer every row of a table, in its order, into a file. Its figures are told where it holds the truth."""
+        refuse_classes(params)
         return classify_table(self._answering, params, inputs["data"], context, files)
 
 
@@ -118,7 +119,16 @@ def _log_odds(share: Any) -> Any:
     return np.log(clipped / (1 - clipped))
 
 
-def _typed(params: TextClassifierGenerate) -> list[str]:
+def refuse_classes(params: Any) -> None:
+    """Raise RecipeFailed where classes are named to a model that has learnt its own."""
+    if params.classes:
+        message = (
+            "classes are for an encoder as it came: this model has learnt its labels and tells these; leave classes out"
+        )
+        raise RecipeFailed(message, code="classes_known")
+
+
+def typed_texts(params: TextClassifierGenerate) -> list[str]:
     """The texts that were typed. Raises RecipeFailed."""
     if not params.by_line:
         return [params.text]

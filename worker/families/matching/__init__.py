@@ -1,0 +1,1 @@
+"""Texts as vectors: pairs to learn from, search, doubles and groups."""
