@@ -1,7 +1,16 @@
 """Every recipe this installation knows. Adding one: a spec here, its code in worker/recipes/<name>.py."""
 
 from shared.errors import UnknownRecipe
-from shared.recipes import char_lstm, finetune_lm, forecaster, gpt, image_classifier, tabular, text_classifier
+from shared.recipes import (
+    char_lstm,
+    finetune_lm,
+    forecaster,
+    gpt,
+    image_classifier,
+    image_segmenter,
+    tabular,
+    text_classifier,
+)
 from shared.recipes.base import RecipeSpec
 
 _SPECS = (
@@ -9,6 +18,7 @@ _SPECS = (
     char_lstm.SPEC,
     finetune_lm.SPEC,
     image_classifier.SPEC,
+    image_segmenter.SPEC,
     tabular.SPEC,
     text_classifier.SPEC,
     forecaster.SPEC,
