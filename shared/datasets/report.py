@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-REPORT_VERSION = 2  # raised when look() of any format tells more: reports of datasets there already are made anew
+REPORT_VERSION = 3  # raised when look() of any format tells more: reports of datasets there already are made anew
 
 # number: values to calculate with. category: a few texts that repeat (few numbers that repeat are numbers still: who wants classes
 # takes both). text: words to read. date: a moment. boolean: true and false, yes and no, 0 and 1. id: texts without words, another

@@ -82,6 +82,26 @@ def test_a_mask_is_made_stronger_and_weaker(visit):
     assert figure.locator(".cover").evaluate("(img) => getComputedStyle(img).opacity") == "1"
 
 
+def test_classes_of_a_mask_are_switched_off_and_on(visit):
+    figure = visit("/docs/outputs").locator("#mask [data-mask]").first
+    road, house = figure.get_by_role("checkbox", name="road"), figure.get_by_role("checkbox", name="房屋")
+    road.uncheck()
+    canvas = figure.locator("canvas.cover")
+    expect(canvas).to_be_visible()
+    expect(figure.locator("img.cover")).to_be_hidden()
+
+    def alpha(x, y):
+        return canvas.evaluate("(c, at) => c.getContext('2d').getImageData(...at, 1, 1).data[3]", [x, y])
+
+    assert (alpha(300, 780), alpha(290, 400)) == (0, 255)  # a place of the road, one of the house
+    house.uncheck()
+    assert (alpha(300, 780), alpha(290, 400)) == (0, 0)
+    road.check()
+    house.check()
+    expect(canvas).to_be_hidden()
+    expect(figure.locator("img.cover")).to_be_visible()
+
+
 def train(site, name="handmade"):
     params = RECIPES["char_lstm"].train_params.model_validate({}).model_dump(mode="json")
     return site.running(kind="train", recipe="char_lstm", params=params, name=name)

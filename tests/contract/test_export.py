@@ -21,7 +21,7 @@ from PIL import Image
 from shared.ids import new_id
 from shared.jobs.job import InputRef, Job, State, utc_now
 from shared.jobs.models import get_model
-from shared.outputs import Scores, Text, load_outputs
+from shared.outputs import Mask, Scores, Text, load_outputs
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.volume.files import save_file
@@ -47,6 +47,7 @@ TRAINED = {
     "forecaster": {"epochs": 1, "network": "dlinear"},
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
+    "image_segmenter": {"image_size": 40},
     "text_classifier": {},
     "recommender_mf": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
@@ -137,10 +138,15 @@ def taken(tmp_path_factory):
         unpacked = tmp_path_factory.mktemp("taken")
         with zipfile.ZipFile(folder / "model.zip") as archive:
             archive.extractall(unpacked)
+        artifacts = None
         if recipe == "image_classifier":
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "image_segmenter":
+            asked[str(unpacked)] = [path for path, _ in pictures]
+            wanted = {"images": [file_id for _, file_id in pictures]}
+            _, _, service, artifacts = _run(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "text_classifier":
             asked[str(unpacked)] = TEXTS
             wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
@@ -170,7 +176,7 @@ def taken(tmp_path_factory):
         assert isinstance(kept, WarmModel)
         made[name] = SimpleNamespace(
             case=case, job=job, result=result, dataset=dataset, folder=unpacked, service=service, model=get_model(volume, job.id),
-            held=kept.loaded, names=_first_column(outputs[0]),
+            held=kept.loaded, names=_first_column(outputs[0]), artifacts=artifacts, pictures=pictures,
         )  # fmt: skip
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     away = tmp_path_factory.mktemp("away")
@@ -213,6 +219,21 @@ def test_pictures_of_any_size_are_labelled_as_the_service_does(taken):
         mine = lines[3 * number : 3 * number + 3]
         assert [label for _, label, _ in mine] == [item.name for item in answer.items]
         assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
+
+
+def test_masks_of_pictures_of_any_size_are_those_of_the_service(taken):
+    """In colours, written beside the picture; those of the service have them in their palette."""
+    one = taken["image_segmenter"]
+    lines = [line.split("\t") for line in one.said.splitlines()]
+    assert [name for _, name, _ in lines[:3]] == one.held.assets["classes"] and len(lines) == 5 * 3
+    for number, ((path, _), output) in enumerate(zip(one.pictures, one.service, strict=True)):
+        assert isinstance(output, Mask)
+        with Image.open(f"{path}.mask.png") as mine, Image.open(one.artifacts / output.mask) as theirs:
+            mine, theirs = np.asarray(mine), np.asarray(theirs.convert("RGB"))
+        assert mine.shape == theirs.shape and (mine == theirs).all(-1).mean() > 0.999, path
+        shares = {part.name: part.share for part in output.classes}
+        for _, name, count in lines[3 * number : 3 * number + 3]:
+            assert int(count) / mine[..., 0].size == pytest.approx(shares.get(name, 0), abs=2e-3)
 
 
 @pytest.mark.parametrize("name", ["text_classifier", "text_classifier upon an encoder"])
@@ -287,6 +308,8 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         return
     if recipe == "image_classifier":
         x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
+    elif recipe == "image_segmenter":
+        x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["tile"], 3)), tf.float32)
     elif recipe == "forecaster":
         x = {name: tf.constant(held.assets.arrays[f"shown_{name}"]) for name in again.input}
     elif recipe == "tabular":

@@ -3,14 +3,6 @@
 tests/contract/test_recipes.py runs every recipe, those that only tests know included, through the same checks with its case.
 """
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
-from shared.datasets import DatasetManifest
-from shared.volume.files import save_file
-from shared.volume.volume import Volume
 from tests.support.case_data import (
     ONE_ROW,
     PEOPLE,
@@ -24,50 +16,11 @@ from tests.support.case_data import (
     questions,
     sales,
 )
+from tests.support.picture_cases import PICTURES
+from tests.support.recipe_case import Case, put_as
 from tests.support.recipes.tables import put_table
 from tests.support.recommending_cases import RECOMMENDING
 from tests.support.tiny_chats import tiny_chats
-from tests.support.tiny_datasets import import_files
-from tests.support.tiny_pictures import folder_files
-
-
-@dataclass(frozen=True)
-class Case:
-    """One recipe's case. A training of params must take at most about a hundred steps of a few milliseconds.
-
-    put: brings data onto a volume, as a dataset. generate: params of a generation; may upload files they name.
-    base: the case whose model it builds upon, in the role "base". weights: the tiny base model instead (tests/fixtures/bases).
-    carries: what the data allow of params, where test_extremes.py would ask for more: a number is the most, a word the only one.
-    stop_after: step from which on the training is killed or stopped, at the first checkpoint that is not at an
-    evaluation; again after twice and three times as many.
-    bad_params: values each of which must be refused. bad_data: what cannot be imported, or not be trained on.
-    """
-
-    recipe: str
-    put: Callable[[Volume, Any], DatasetManifest]
-    data: Callable[[], Any]
-    params: dict[str, Any]
-    generate: Callable[[Volume], dict[str, Any]]
-    base: str = ""
-    weights: str = ""
-    stop_after: int = 5
-    stages: int = 1
-    carries: dict[str, int | str] = field(default_factory=dict)
-    bad_params: list[dict[str, Any]] = field(default_factory=list)
-    bad_generate: list[dict[str, Any]] = field(default_factory=list)
-    bad_data: list[Any] = field(default_factory=list)
-
-
-def _put(format: str) -> Callable[[Volume, Any], DatasetManifest]:
-    return lambda volume, files: import_files(volume, files, format)
-
-
-def _one_picture(volume: Volume) -> dict[str, Any]:
-    body = folder_files(1)[0][1]
-    return {"images": [save_file(volume, "ape.png", io.BytesIO(body), owner="local", max_bytes=10**6).id]}
-
-
-_AB = ("ape", "bee")
 
 _TEXT = {"steps": 30, "eval_every": 10, "context": 16, "batch_size": 4, "layers": 2, "dropout": 0.2}
 _BAD_TEXT = [
@@ -91,7 +44,7 @@ _GRAPH = Case(
 CASES: dict[str, Case] = {
     "char_lstm": Case(
         recipe="char_lstm",
-        put=_put("text"),
+        put=put_as("text"),
         data=lambda: prose_and_verse(60),
         params={**_TEXT, "width": 16, "embedding": 8, "learning_rate": 1e-2},
         generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3},
@@ -101,7 +54,7 @@ CASES: dict[str, Case] = {
     ),
     "gpt": Case(
         recipe="gpt",
-        put=_put("text"),
+        put=put_as("text"),
         data=lambda: prose_and_verse(60),
         params={**_TEXT, "width": 16, "heads": 2, "warmup_steps": 0, "vocabulary": "bpe", "vocabulary_size": 300},
         generate=lambda volume: {"prompt": "床前", "max_tokens": 12, "seed": 3, "samples": 2},
@@ -109,22 +62,10 @@ CASES: dict[str, Case] = {
         bad_generate=_BAD_CONTINUATION,
         bad_data=[[("short.txt", b"too short")]],
     ),
-    "image_classifier": Case(
-        recipe="image_classifier",
-        put=_put("pictures"),
-        data=lambda: folder_files(40, channels=3),
-        params={"width": 4, "epochs": 4, "batch_size": 6, "dropout": 0.3, "class_weights": "balanced"},
-        generate=_one_picture,
-        bad_params=[
-            {"width": 0}, {"learning_rate": float("nan")}, {"architecture": "transformer"}, {"unknown": 1},
-            {"epochs": "x"}, {"validation_fraction": 0.9}, {"seed": -1}, {"batch_size": None},
-        ],
-        bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "top_k": 0}],
-        bad_data=[folder_files(6, names=("ape",)), [*folder_files(4, "train", names=_AB), *folder_files(3, "test")]],
-    ),
+    **PICTURES,
     "tabular": Case(
         recipe="tabular",
-        put=_put("table"),
+        put=put_as("table"),
         data=people,
         params={
             "target": "earns", "features": PEOPLE, "width": 16, "layers": 2, "members": 2, "epochs": 3, "batch_size": 8,
@@ -144,7 +85,7 @@ CASES: dict[str, Case] = {
     ),
     "tabular of numbers in 2 folds": Case(
         recipe="tabular",
-        put=_put("table"),
+        put=put_as("table"),
         data=lambda: people(60),
         params={
             "target": "euros", "features": ["age", "hours", "job"], "network": "resnet", "width": 8, "layers": 1, "epochs": 3,
@@ -159,7 +100,7 @@ CASES: dict[str, Case] = {
     ),
     "text_classifier": Case(
         recipe="text_classifier",
-        put=_put("table"),
+        put=put_as("table"),
         data=opinions,
         params={
             "texts": ["review"], "labels": ["mood"], "width": 8, "epochs": 4, "batch_size": 8, "max_length": 12, "dropout": 0.2,
@@ -178,7 +119,7 @@ CASES: dict[str, Case] = {
     ),
     "text_classifier upon an encoder": Case(
         recipe="text_classifier",
-        put=_put("table"),
+        put=put_as("table"),
         data=opinions,
         weights="bert",
         params={
@@ -192,7 +133,7 @@ CASES: dict[str, Case] = {
     ),
     "text_matcher": Case(
         recipe="text_matcher",
-        put=_put("table"),
+        put=put_as("table"),
         data=questions,
         weights="distilbert",
         params={
@@ -212,7 +153,7 @@ CASES: dict[str, Case] = {
     ),
     "text_classifier of many labels in 2 folds": Case(
         recipe="text_classifier",
-        put=_put("table"),
+        put=put_as("table"),
         data=opinions,
         params={
             "texts": ["title", "review"], "labels": ["about"], "label_mark": ";", "network": "transformer", "width": 8, "heads": 2,
@@ -228,7 +169,7 @@ CASES: dict[str, Case] = {
     ),
     "forecaster": Case(
         recipe="forecaster",
-        put=_put("table"),
+        put=put_as("table"),
         data=sales,
         params={
             "targets": ["units"], "series": "shop", "known": ["promotion"], "context": 14, "horizon": 7, "network": "transformer",
@@ -249,7 +190,7 @@ CASES: dict[str, Case] = {
     ),
     "forecaster of two numbers": Case(
         recipe="forecaster",
-        put=_put("table"),
+        put=put_as("table"),
         data=counted,
         params={
             "time": "step", "targets": ["first", "second"], "context": 12, "horizon": 5, "network": "lstm", "width": 8, "layers": 1,
@@ -264,7 +205,7 @@ CASES: dict[str, Case] = {
     ),
     "finetune_lm": Case(
         recipe="finetune_lm",
-        put=_put("chats"),
+        put=put_as("chats"),
         data=tiny_chats,
         weights="llama",
         params={
@@ -286,7 +227,7 @@ CASES: dict[str, Case] = {
     ),
     "finetune_lm by preferences": Case(
         recipe="finetune_lm",
-        put=_put("chats"),
+        put=put_as("chats"),
         data=lambda: tiny_chats(24, pairs=True),
         weights="gpt2",
         params={"epochs": 3, "batch_size": 2, "context": 96, "learning_rate": 1e-2, "rank": 2, "precision": "bfloat16"},
@@ -298,7 +239,7 @@ CASES: dict[str, Case] = {
     ),
     "finetune_lm of everything": Case(
         recipe="finetune_lm",
-        put=_put("text"),
+        put=put_as("text"),
         data=lambda: prose_and_verse(8),
         weights="gemma3",
         params={
@@ -311,7 +252,7 @@ CASES: dict[str, Case] = {
         bad_generate=[{"prompt": "a", "base": "perhaps"}],
         bad_data=[[("short.txt", b"ab")]],
     ),
-    **{name: Case(put=_put("table"), **about) for name, about in RECOMMENDING.items()},
+    **{name: Case(put=put_as("table"), **about) for name, about in RECOMMENDING.items()},
     "tiny_gan": Case(
         recipe="tiny_gan",
         put=put_table,

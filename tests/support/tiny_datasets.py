@@ -23,7 +23,7 @@ def zipped(files: list[tuple[str, bytes]]) -> bytes:
 
 def import_files(volume: Volume, files: list[tuple[str, bytes]], format: str) -> DatasetManifest:
     """Import (name, bytes) pairs as an upload of the given format; pictures go as one zip. Returns the manifest."""
-    uploads = [("pictures.zip", zipped(files))] if format == "pictures" else files
+    uploads = [("pictures.zip", zipped(files))] if format in ("pictures", "picture_pairs", "boxes") else files
     return import_dataset(volume, Limits(), [(n, io.BytesIO(b)) for n, b in uploads], name="tiny", format=format)
 
 

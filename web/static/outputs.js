@@ -1,4 +1,4 @@
-// What outputs gain from a script: classes of boxes switched on and off, the strength of a mask, small pictures kept sharp.
+// What outputs gain from a script: classes of boxes and masks switched on and off, the strength of a mask, small pictures kept sharp.
 // All of it is on the page without one.
 
 const TINY = 160; // pixels: smaller pictures are shown larger than they are, pixel by pixel
@@ -36,10 +36,45 @@ function boxes(figure) {
 function mask(figure) {
   const row = figure.querySelector(".strength");
   const input = row.querySelector("input");
-  const cover = figure.querySelector(".cover");
-  const show = () => { cover.style.opacity = input.value / 100; };
+  const show = () => {
+    for (const cover of figure.querySelectorAll(".cover")) cover.style.opacity = input.value / 100;
+  };
   row.hidden = false;
   show();
   if (!input.dataset.wired) input.addEventListener("input", show);
   input.dataset.wired = "1";
+  const classes = [...figure.querySelectorAll("input[data-colour]")];
+  const paint = async () => { await paintClasses(figure, classes); show(); };
+  for (const box of classes) {
+    box.hidden = false;
+    if (!box.dataset.wired) box.addEventListener("change", paint);
+    box.dataset.wired = "1";
+  }
+  if (classes.some((box) => !box.checked)) paint();
+}
+
+// The mask without the colours of classes that are switched off, on a canvas in its place.
+async function paintClasses(figure, classes) {
+  const whole = figure.querySelector("img.cover");
+  const off = new Set(classes.filter((box) => !box.checked).map((box) => parseInt(box.dataset.colour.slice(1), 16)));
+  let canvas = figure.querySelector("canvas.cover");
+  if (!canvas) {
+    whole.loading = "eager";
+    await whole.decode();
+    canvas = figure.querySelector("canvas.cover") || document.createElement("canvas");
+    canvas.className = "overlay cover";
+    whole.after(canvas);
+  }
+  whole.hidden = off.size > 0;
+  canvas.hidden = off.size === 0;
+  if (!off.size) return;
+  [canvas.width, canvas.height] = [whole.naturalWidth, whole.naturalHeight];
+  const paper = canvas.getContext("2d");
+  paper.drawImage(whole, 0, 0);
+  const pixels = paper.getImageData(0, 0, canvas.width, canvas.height);
+  const data = pixels.data;
+  for (let i = 0; i < data.length; i += 4) {
+    if (off.has((data[i] << 16) | (data[i + 1] << 8) | data[i + 2])) data[i + 3] = 0;
+  }
+  paper.putImageData(pixels, 0, 0);
 }

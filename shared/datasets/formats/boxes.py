@@ -24,7 +24,7 @@ from shared.datasets.folders.layout import PARTS
 from shared.datasets.folders.refusing import refuse_bad
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
 from shared.datasets.pictures.annotated import annotations_among
-from shared.datasets.pictures.checking import facts_of, see_all, warnings_about
+from shared.datasets.pictures.checking import facts_of, see_all, warnings_about, warnings_about_looks
 from shared.datasets.pictures.decoding import Unreadable
 from shared.datasets.pictures.kinds import has_picture_suffix
 from shared.datasets.pictures.showing import file_below, for_browser, may_be_shown
@@ -95,6 +95,7 @@ class BoxesFormat:
                 *warnings_about_classes(classes),
                 *_about(kept, bare),
                 *warnings_about(list(seen.values()), facts),
+                *warnings_about_looks(seen, {picture.file: picture.part for picture in pictures.values()}),
             ],
         )
 

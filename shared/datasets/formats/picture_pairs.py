@@ -23,7 +23,7 @@ from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, 
 from shared.datasets.pairs.arranging import Kind, arrange_pairs
 from shared.datasets.pairs.finding import find_pairs
 from shared.datasets.pairs.storing import NOTHING, Pair, mask_classes, read_pairs
-from shared.datasets.pictures.checking import facts_of, see_all, warnings_about
+from shared.datasets.pictures.checking import facts_of, see_all, warnings_about, warnings_about_looks
 from shared.datasets.pictures.decoding import Unreadable
 from shared.datasets.pictures.kinds import has_picture_suffix
 from shared.datasets.pictures.showing import file_below, for_browser, may_be_shown
@@ -96,7 +96,11 @@ class PicturePairsFormat:
             parts={part: parts[part] for part in PARTS if part in parts},
             leakage=kept["leakage"],
             facts=facts,
-            warnings=[*warnings, *warnings_about([seen[pair.left] for pair in pairs], facts)],
+            warnings=[
+                *warnings,
+                *warnings_about([seen[pair.left] for pair in pairs], facts),
+                *warnings_about_looks(seen, {pair.left: pair.part for pair in pairs}),
+            ],
         )
 
     def preview(self, folder: Path, report: DatasetReport, most: int) -> list[Output]:

@@ -3,7 +3,7 @@
 import itertools
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from shared.datasets.pictures.alike import look_of, nearly_alike
 from shared.datasets.pictures.decoding import (
     DEEP,
     Unreadable,
@@ -18,6 +19,7 @@ from shared.datasets.pictures.decoding import (
     is_grey,
     levels_of,
     opened_picture,
+    transpose_of,
     turn_of,
     upright_size,
 )
@@ -30,7 +32,10 @@ _LARGE = 4_000_000  # pixels; beyond, reading takes longer than training on most
 
 @dataclass(frozen=True)
 class Seen:
-    """What one picture is. channels: 1 or 3, without transparency. levels: (smallest, largest) value beyond 8 bits."""
+    """What one picture is. channels: 1 or 3, without transparency. levels: (smallest, largest) value beyond 8 bits.
+
+    look: how it looks (alike.py).
+    """
 
     width: int
     height: int
@@ -39,6 +44,7 @@ class Seen:
     several: bool = False
     floats: bool = False
     levels: tuple[float, float] | None = None
+    look: int | None = None
 
 
 def see(path: Path) -> Seen | str:
@@ -46,14 +52,15 @@ def see(path: Path) -> Seen | str:
     try:
         with opened_picture(path) as image:
             width, height = upright_size(image)
-            turned = turn_of(image) != 1
+            turned, turn = turn_of(image) != 1, transpose_of(image)
             several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
             deep = image.mode in DEEP
             if deep and image.mode == "F" and not math.isfinite(_mean(image)):
                 return "holds values that are no numbers (NaN or infinite)"
             levels = extremes(image) if deep else None
-            return Seen(width, height, 1 if is_grey(image) else 3, turned, several, image.mode == "F", levels)
+            channels, look = 1 if is_grey(image) else 3, look_of(image, turn)
+            return Seen(width, height, channels, turned, several, image.mode == "F", levels, look)
     except Unreadable as err:
         return str(err)
 
@@ -122,3 +129,19 @@ def warnings_about(seen: Sequence[Seen], facts: dict[str, Any]) -> list[Warned]:
         message = f"{deep:,} pictures have more than 8 bits: values from {low:g} to {high:g} become black to white."
         said.append(Warned(code="deep_pictures", message=message))
     return said
+
+
+def warnings_about_looks(seen: Mapping[str, Seen], parts: Mapping[str, str]) -> list[Warned]:
+    """Pictures that look nearly like one of another part. parts: of each picture."""
+    pairs = nearly_alike({name: seen[name].look for name in parts}, parts)
+    if not pairs:
+        return []
+    shown = "; ".join(f"{_in(name, parts)} and {_in(other, parts)}" for name, other in pairs[:3])
+    more = " ..." if len(pairs) > 3 else ""
+    look = f"{len(pairs):,} {'picture looks' if len(pairs) == 1 else 'pictures look'}"
+    message = f"{look} nearly like one of another part ({shown}{more}): figures measured on them are too good."
+    return [Warned(code="nearly_alike", message=message)]
+
+
+def _in(name: str, parts: Mapping[str, str]) -> str:
+    return f"{name.rpartition('/')[2]} in {parts[name]}"

@@ -37,6 +37,14 @@ def augment(images: Any, seed: Any, how: Augmentation) -> Any:
     """
     if how.nothing:
         return images
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images, transforms=transforms(images, seed, how), output_shape=tf.shape(images)[1:3], fill_value=0.0,
+        interpolation="BILINEAR", fill_mode="NEAREST",
+    )  # fmt: skip
+
+
+def transforms(images: Any, seed: Any, how: Augmentation) -> Any:
+    """One affine transform a picture, float32 (batch, 8), from places of the output to places of the input; as augment()."""
     shape = tf.shape(images)
     batch, height, width = shape[0], tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
     draws: Any = tf.random.stateless_uniform(tf.stack([6, batch]), seed, -1.0, 1.0)
@@ -50,15 +58,11 @@ def augment(images: Any, seed: Any, how: Augmentation) -> Any:
     c, d = scale * tf.sin(angle) * mirror_x, scale * tf.cos(angle) * mirror_y
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     zero = tf.zeros_like(angle)
-    transforms = tf.stack(
+    return tf.stack(
         [
             a, b, middle_x - a * middle_x - b * middle_y + shift_x,
             c, d, middle_y - c * middle_x - d * middle_y + shift_y,
             zero, zero,
         ],
         axis=1,
-    )  # fmt: skip
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images, transforms=transforms, output_shape=shape[1:3], fill_value=0.0,
-        interpolation="BILINEAR", fill_mode="NEAREST",
     )  # fmt: skip

@@ -35,14 +35,14 @@ _GAP = 2.0  # reducing_gap of worker/families/images/pixels.py
 
 def export_classifier(model: Any, assets: Assets, folder: Path) -> keras.Model:
     """Write saved_model/ and example.py; returns the model of Keras' own layers alone. Raises OSError."""
-    plain = keras.models.clone_model(model, clone_function=_own_layer)
+    plain = keras.models.clone_model(model, clone_function=own_layer)
     plain.set_weights(model.get_weights())
     tf.saved_model.save(_Classifier(plain, assets), str(folder / "saved_model"))
     (folder / "example.py").write_text(EXAMPLE, encoding="utf-8")
     return plain
 
 
-def _own_layer(layer: Any) -> Any:
+def own_layer(layer: Any) -> Any:
     """The same layer of Keras' own: the fused one differs while training alone."""
     kind = keras.layers.BatchNormalization if isinstance(layer, FusedBatchNorm) else type(layer)
     return kind.from_config(layer.get_config())
@@ -60,7 +60,7 @@ class _Classifier(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, None, None, None), tf.uint8, "pictures")], autograph=False)
         def answer(pictures: Any) -> Any:
             """pictures: uint8 (n, height, width, channels), 1 or 3 channels."""
-            pixels = tf.cast(resize(_colours(pictures, shape[2]), shape[:2]), tf.float32)
+            pixels = tf.cast(resize(colours_of(pictures, shape[2]), shape[:2]), tf.float32)
             shares = tf.nn.softmax(self._model(tf.ensure_shape(pixels, (None, *shape))))
             order = tf.argsort(shares, direction="DESCENDING", stable=True)
             return {
@@ -71,8 +71,8 @@ class _Classifier(tf.Module):
         self.answer = answer
 
 
-def _colours(pictures: Any, channels: int) -> Any:
-    """float64 (n, height, width, channels) of grey or colour pictures."""
+def colours_of(pictures: Any, channels: int) -> Any:
+    """float64 (n, height, width, channels), 1 or 3 of them, of grey or colour pictures uint8 (n, height, width, any)."""
     values = tf.cast(pictures, tf.float64)
     if channels == 3:
         return tf.broadcast_to(values, tf.concat([tf.shape(values)[:3], [3]], 0))
@@ -80,10 +80,11 @@ def _colours(pictures: Any, channels: int) -> Any:
     return tf.cond(tf.shape(pictures)[-1] == 1, lambda: values, lambda: tf.floor((grey + 0x8000) / 0x10000))
 
 
-def resize(pictures: Any, size: Sequence[int]) -> Any:
+def resize(pictures: Any, size: Sequence[Any]) -> Any:
     """Scale float64 (n, height, width, channels) of whole numbers 0..255 to (n, *size, channels), likewise.
 
-    What Image.resize(size, BILINEAR, reducing_gap=2.0) gives of pictures of 8 bits. Source: Pillow, Image.py, Reduce.c, Resample.c.
+    What Image.resize(size, BILINEAR, reducing_gap=2.0) gives of pictures of 8 bits. size: whole numbers, or tensors of them.
+    Source: Pillow, Image.py, Reduce.c, Resample.c.
     """
     height, width = tf.shape(pictures)[1], tf.shape(pictures)[2]
     down, across = _times(height, size[0]), _times(width, size[1])
@@ -104,9 +105,9 @@ def resize(pictures: Any, size: Sequence[int]) -> Any:
     return tf.cond(down_first, lambda: across_it(down_it(reduced)), lambda: down_it(across_it(reduced)))
 
 
-def _times(length: Any, size: int) -> Any:
+def _times(length: Any, size: Any) -> Any:
     """How many pixels are averaged into one beforehand, int32."""
-    return tf.maximum(tf.cast(tf.cast(length, tf.float64) / size / _GAP, tf.int32), 1)
+    return tf.maximum(tf.cast(tf.cast(length, tf.float64) / tf.cast(size, tf.float64) / _GAP, tf.int32), 1)
 
 
 def _reduced(pictures: Any, down: Any, across: Any) -> Any:
@@ -127,9 +128,11 @@ def _reduced(pictures: Any, down: Any, across: Any) -> Any:
     return tf.cond(down * across > 1, means, lambda: pictures)
 
 
-def _weights(length: Any, span: Any, size: int) -> Any:
+def _weights(length: Any, span: Any, size: Any) -> Any:
     """How much of each of `length` pixels, `span` of which are the picture, is in each of `size`: float64 (size, length)."""
-    scale = tf.cast(tf.cast(span, tf.float32), tf.float64) / size  # Pillow keeps the span in single precision
+    scale = tf.cast(tf.cast(span, tf.float32), tf.float64) / tf.cast(
+        size, tf.float64
+    )  # Pillow keeps the span in single precision
     stretched = tf.maximum(scale, 1.0)
     centre = (tf.range(size, dtype=tf.float64) + 0.5) * scale
     limit = tf.cast(length, tf.float64)

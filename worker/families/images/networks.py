@@ -41,23 +41,26 @@ class FusedBatchNorm(layers.BatchNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
 
-def _conv_bn(x: Any, channels: int, size: int, *, strides: int = 1, relu: bool = True) -> Any:
-    x = layers.Conv2D(channels, size, strides, "same", use_bias=False, kernel_initializer="he_normal")(x)
+def conv_bn(x: Any, channels: int, size: int, *, strides: int = 1, dilation: int = 1, relu: bool = True) -> Any:
+    """Convolution, batch normalisation and, unless relu is False, ReLU."""
+    x = layers.Conv2D(
+        channels, size, strides, "same", dilation_rate=dilation, use_bias=False, kernel_initializer="he_normal"
+    )(x)
     x = FusedBatchNorm(momentum=BN_MOMENTUM)(x)
     return layers.ReLU()(x) if relu else x
 
 
-def _resnet_block(x: Any, channels: int, strides: int) -> Any:
+def resnet_block(x: Any, channels: int, strides: int) -> Any:
     """Two 3x3 convolutions beside an identity, or a 1x1 projection where the shape changes.
 
     The projection takes every second pixel and then a 1x1 of stride 1: the same sum as a 1x1 of stride 2, whose gradient in oneDNN
     writes outside its memory where there are few channels (width 4, 5, 8 at 128 pixels, 8 and 12 at 224; tried with 2.21).
     """
-    y = _conv_bn(x, channels, 3, strides=strides)
-    y = _conv_bn(y, channels, 3, relu=False)
+    y = conv_bn(x, channels, 3, strides=strides)
+    y = conv_bn(y, channels, 3, relu=False)
     if strides != 1 or x.shape[-1] != channels:
         thinned = x if strides == 1 else x[:, ::strides, ::strides]
-        x = _conv_bn(thinned, channels, 1, relu=False)
+        x = conv_bn(thinned, channels, 1, relu=False)
     return layers.ReLU()(layers.Add()([x, y]))
 
 
@@ -65,7 +68,7 @@ def _vgg_block(x: Any, channels: int, strides: int) -> Any:
     """Max pooling where the stage begins, then one 3x3 convolution."""
     if strides != 1:
         x = layers.MaxPooling2D(2, padding="same")(x)
-    return _conv_bn(x, channels, 3)
+    return conv_bn(x, channels, 3)
 
 
 def _inception_block(x: Any, channels: int, strides: int) -> Any:
@@ -73,15 +76,15 @@ def _inception_block(x: Any, channels: int, strides: int) -> Any:
     if strides != 1:
         x = layers.MaxPooling2D(2, padding="same")(x)
     part = max(channels // 4, 1)
-    one = _conv_bn(x, channels - 3 * part, 1)
-    three = _conv_bn(_conv_bn(x, part, 1), part, 3)
-    five = _conv_bn(_conv_bn(_conv_bn(x, part, 1), part, 3), part, 3)
-    pool = _conv_bn(layers.MaxPooling2D(3, strides=1, padding="same")(x), part, 1)
+    one = conv_bn(x, channels - 3 * part, 1)
+    three = conv_bn(conv_bn(x, part, 1), part, 3)
+    five = conv_bn(conv_bn(conv_bn(x, part, 1), part, 3), part, 3)
+    pool = conv_bn(layers.MaxPooling2D(3, strides=1, padding="same")(x), part, 1)
     return layers.Concatenate()([one, three, five, pool])
 
 
 BLOCKS: dict[str, Callable[[Any, int, int], Any]] = {
-    "resnet": _resnet_block,
+    "resnet": resnet_block,
     "vgg": _vgg_block,
     "inception": _inception_block,
 }
@@ -114,7 +117,7 @@ def classifier(
     scale: Any = [1 / (255 * s) for s in std]
     x = layers.Rescaling(scale, offset)(inputs)
     side = max(input_shape[:2])
-    x = _conv_bn(x, width, 3, strides=2 if side >= STEM_STRIDE_FROM else 1)
+    x = conv_bn(x, width, 3, strides=2 if side >= STEM_STRIDE_FROM else 1)
     for stage in range(stages_for(side)):
         for place in range(depth):
             x = block(x, width * 2**stage, 2 if stage and not place else 1)

@@ -1,0 +1,56 @@
+"""The cases of recipes that look at pictures (recipe_case.py)."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from shared.volume.files import save_file
+from shared.volume.volume import Volume
+from tests.support.recipe_case import Case, put_as
+from tests.support.tiny_masks import grey_png, tiny_pairs
+from tests.support.tiny_pictures import folder_files
+
+
+def _one_picture(volume: Volume) -> dict[str, Any]:
+    body = folder_files(1)[0][1]
+    return {"images": [save_file(volume, "ape.png", io.BytesIO(body), owner="local", max_bytes=10**6).id]}
+
+
+_AB = ("ape", "bee")
+
+PICTURES: dict[str, Case] = {
+    "image_classifier": Case(
+        recipe="image_classifier",
+        put=put_as("pictures"),
+        data=lambda: folder_files(40, channels=3),
+        params={"width": 4, "epochs": 4, "batch_size": 6, "dropout": 0.3, "class_weights": "balanced"},
+        generate=_one_picture,
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"architecture": "transformer"}, {"unknown": 1},
+            {"epochs": "x"}, {"validation_fraction": 0.9}, {"seed": -1}, {"batch_size": None},
+        ],
+        bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "top_k": 0}],
+        bad_data=[folder_files(6, names=("ape",)), [*folder_files(4, "train", names=_AB), *folder_files(3, "test")]],
+    ),
+    "image_segmenter": Case(
+        recipe="image_segmenter",
+        put=put_as("picture_pairs"),
+        data=lambda: tiny_pairs(24),
+        params={
+            "width": 4, "depth": 2, "epochs": 4, "batch_size": 4, "dropout": 0.3, "class_weights": "balanced", "ignore": ["void"],
+            "tile": 16, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=_one_picture,
+        carries={"tile": 64, "image_size": 64},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"architecture": "transformer"}, {"unknown": 1}, {"loss": "hinge"},
+            {"tile": -1}, {"validation_fraction": 0.9}, {"seed": -1}, {"ignore": "void"}, {"image_size": 10_000}, {"zoom": 0.9},
+        ],
+        bad_generate=[{}, {"images": ["no id"]}, {"images": []}],
+        bad_data=[
+            [(f"{folder}/{n}.png", folder_files(n + 1)[n][1]) for folder in ("noisy", "clean") for n in range(4)],
+            [(name, grey_png(np.zeros((24, 32), "u1")) if "masks" in name else body) for name, body in tiny_pairs(4)],
+        ],
+    ),
+}  # fmt: skip

@@ -1,0 +1,38 @@
+"""Random flips, turns, sizes and colours of a batch of pictures; their masks go the same way. Stateless seeds alone."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from shared.datasets.pairs.storing import NOTHING
+from worker.families.images.augment import Augmentation, transforms
+
+
+def augment_pairs(images: Any, masks: Any, seed: Any, how: Augmentation, colour: float) -> tuple[Any, Any]:
+    """Move pictures and masks alike, then change the pictures' light and colours.
+
+    images: float32 (batch, height, width, channels), 0..255. masks: uint8 (batch, height, width). seed: int (2,). colour: share
+    by which brightness, contrast and saturation change either way. What comes from beyond a picture's edge repeats the edge, and is
+    NOTHING in the mask.
+    """
+    if not how.nothing:
+        moves = transforms(images, seed, how)
+        common = {"transforms": moves, "output_shape": tf.shape(images)[1:3]}
+        images = tf.raw_ops.ImageProjectiveTransformV3(
+            images=images, fill_value=0.0, interpolation="BILINEAR", fill_mode="NEAREST", **common
+        )
+        masks = tf.raw_ops.ImageProjectiveTransformV3(
+            images=masks[..., None], fill_value=float(NOTHING), interpolation="NEAREST", fill_mode="CONSTANT", **common
+        )[..., 0]
+    return (recoloured(images, seed, colour) if colour else images), masks
+
+
+def recoloured(images: Any, seed: Any, colour: float) -> Any:
+    """Change brightness, contrast and saturation of each picture. As augment_pairs has them."""
+    count = tf.shape(images)[0]
+    draws: Any = tf.random.stateless_uniform(tf.stack([3, count]), seed + 1_000_003, -colour, colour)
+    bright, contrast, colourful = (1.0 + draws[i][:, None, None, None] for i in range(3))
+    grey = tf.reduce_mean(images, -1, keepdims=True)
+    images = grey + (images - grey) * colourful
+    middle = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+    return tf.clip_by_value((middle + (images - middle) * contrast) * bright, 0.0, 255.0)
