@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-MOST_BITS = 3  # of 64; a JPEG saved once more differs in none to two (tried), other pictures in about 32
+MOST_BITS = 3  # of 64; tests/unit/test_pictures_alike.py tries copies of several kinds
 _BANDS, _BAND_BITS = 4, 16  # of two hashes that differ in three bits, one of four bands is the same
 _LEAST_BITS = 8  # a hash with fewer ones, or fewer zeros, is of a plain picture: all of them look alike
 _MOST_COMPARED = 200  # of one band; beyond, the first ones stand for the rest

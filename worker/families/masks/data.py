@@ -159,7 +159,7 @@ def tile_of(params: Any, sizes: np.ndarray) -> tuple[tuple[int, int], bool]:
 
 
 def class_weights(totals: np.ndarray) -> np.ndarray:
-    """How much a pixel of each class counts, 1 in the mean over all pixels; rare ones up to 14 times as much as common ones.
+    """How much a pixel of each class counts, 1 in the mean over all pixels; rare ones up to 35 times as much as common ones.
 
     Source: 1 / ln(1.02 + share), Paszke et al. 2016 (ENet), arXiv:1606.02147.
     """
