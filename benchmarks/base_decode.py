@@ -35,7 +35,7 @@ def ours(path: Path) -> tuple[list[int], dict[int, float], list[int]]:
     with tempfile.TemporaryDirectory() as folder:
         volume = Volume(folder)
         base = import_base(volume, {path.name: path}, name=path.name, source="a benchmark")
-        model = Decoder(base.config)
+        model = Decoder(base.decoder)
         model.build()
         assign_base(model, volume.base_dir(base.id))
         prompt = BaseVocabulary.of(volume.base_dir(base.id)).encode(CHAT)

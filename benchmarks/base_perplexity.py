@@ -30,7 +30,7 @@ def ours(path: Path) -> tuple[float, list[int]]:
     with tempfile.TemporaryDirectory() as folder:
         volume = Volume(folder)
         base = import_base(volume, {path.name: path}, name=path.name, source="a benchmark")
-        model = Decoder(base.config)
+        model = Decoder(base.decoder)
         model.build()
         assign_base(model, volume.base_dir(base.id))
         tokens = BaseVocabulary.of(volume.base_dir(base.id)).encode(PAGE.read_text(encoding="utf-8"))

@@ -23,7 +23,6 @@ LENGTH, TIMED = 256, 1_000
 
 def ours(files: dict[str, Path], lines: list[str]) -> dict[str, Any]:
     """{"tokens", "vectors", "seconds"} of the timed lines."""
-    from shared.bases.encoder import EncoderConfig
     from shared.bases.importer import import_base
     from shared.volume.volume import Volume
     from worker.families.language.encoder import Encoder
@@ -33,8 +32,7 @@ def ours(files: dict[str, Path], lines: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as root:
         volume = Volume(root)
         base = import_base(volume, files, name="MiniLM", source="a benchmark")
-        assert isinstance(base.config, EncoderConfig)
-        model = Encoder(base.config)
+        model = Encoder(base.encoder)
         model.build()
         assign_base(model, volume.base_dir(base.id))
         vocabulary = EncoderVocabulary.of(volume.base_dir(base.id))

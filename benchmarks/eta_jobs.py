@@ -17,10 +17,10 @@ from shared.volume.volume import Volume
 from tests.support.tiny_bases import put_base
 from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
+from tests.support.tiny_masks import tiny_pairs
 from tests.support.tiny_pictures import folder_files
 
-TRAININGS, GENERATIONS = 48, 12
-BASE = "base"  # role
+PER_RECIPE, GENERATIONS = 6, 12
 SHORTEST_S, LONGEST_S = 1.0, 9.0  # of stepping on a quiet machine, roughly, drawn evenly in the logarithm
 
 
@@ -56,7 +56,12 @@ class Data:
             for count, side in ((150, 16), (500, 24), (1_500, 32))
         ]
         self.chats = [self._put("chats", tiny_chats(count)) for count in (40, 120, 400)]
-        self.bases = [get_base(volume, put_base(volume, name).base_id or "") for name in ("llama", "gpt2")]
+        self.pairs = [self._put("table", [("p.csv", _pairs(rng, words, rows))]) for rows in (100, 400, 1_500)]
+        self.bought = [self._put("table", [("b.csv", _bought(people))]) for people in (60, 300, 1_200)]
+        self.masks = [self._put("picture_pairs", tiny_pairs(count, side=side)) for count, side in ((24, 24), (60, 48))]
+        self.bases = [
+            get_base(volume, put_base(volume, name).base_id or "") for name in ("llama", "gpt2", "distilbert")
+        ]
 
     def _put(self, format: str, files: list[tuple[str, bytes]]) -> DatasetManifest:
         return import_files(self.volume, files, format)
@@ -83,6 +88,23 @@ def _reviews(rng: random.Random, words: list[str], rows: int) -> bytes:
     for number in range(rows):
         said = [rng.choice(words) for _ in range(rng.randint(5, 60))]
         lines.append(f"{' '.join([*said, words[number % 2]])},{('good', 'bad')[number % 2]}")
+    return "\n".join(lines).encode()
+
+
+def _pairs(rng: random.Random, words: list[str], rows: int) -> bytes:
+    lines = ["asked,found"]
+    for _ in range(rows):
+        said = [rng.choice(words) for _ in range(rng.randint(6, 20))]
+        lines.append(f"{' '.join(said[:4])},{' '.join(said)}")
+    return "\n".join(lines).encode()
+
+
+def _bought(people: int) -> bytes:
+    rng = np.random.default_rng(0)
+    lines = ["who,what,day"]
+    for person in range(people):
+        items = 2 * rng.permutation(40)[:12] + person % 2
+        lines += [f"p{person},i{item},2024-01-{day + 1:02d}" for day, item in enumerate(items)]
     return "\n".join(lines).encode()
 
 
@@ -155,6 +177,30 @@ def _finetune_lm(rng: random.Random, data: Data, seconds: float) -> tuple[dict[s
     return params | {"eval_every": max(steps // rng.choice((2, 4, 8)), 1)}, rng.choice(data.chats)
 
 
+def _text_matcher(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pairs, batch, method = rng.choice(data.pairs), rng.choice((8, 16, 32)), rng.choice(("full", "lora"))
+    step_s = 0.015 * (batch / 16) + 0.004
+    epochs = max(round(seconds / (step_s * pairs.report.rows * 0.8 / batch)), 1)
+    params = {"asked": "asked", "found": "found", "max_length": 24, "method": method, "batch_size": batch}
+    return params | {"epochs": min(epochs, 100)}, pairs
+
+
+def _recommender_mf(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    bought, factors, batch = rng.choice(data.bought), rng.choice((8, 32, 64)), rng.choice((64, 256))
+    step_s = 0.004 + 0.004 * (batch / 256) * (factors / 64)
+    epochs = max(round(seconds / (step_s * bought.report.rows * 0.8 / batch)), 2)
+    params = {"user": "who", "item": "what", "time": "day", "factors": factors, "batch_size": batch}
+    return params | {"epochs": min(epochs, 100)}, bought
+
+
+def _image_segmenter(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, depth = rng.choice(data.masks), rng.choice((4, 8)), rng.choice((2, 3))
+    step_s = 0.02 * (width / 4) * (depth / 2) + 0.005
+    epochs = max(round(seconds / (step_s * pictures.report.rows * 0.8 / 8)), 1)
+    params = {"width": width, "depth": depth, "batch_size": 8, "tile": 24, "ignore": ["void"]}
+    return params | {"epochs": min(epochs, 100)}, pictures
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
@@ -164,6 +210,9 @@ TRAINED: dict[str, Make] = {
     "forecaster": _forecaster,
     "text_classifier": _text_classifier,
     "finetune_lm": _finetune_lm,
+    "text_matcher": _text_matcher,
+    "recommender_mf": _recommender_mf,
+    "image_segmenter": _image_segmenter,
 }
 
 
@@ -177,7 +226,7 @@ def trainings(data: Data, seed: int) -> Iterator[Wanted]:
     rng = random.Random(seed)
     names = list(TRAINED)
     faults = {9: "pause", 14: "deploy", 20: "pause", 27: "kill", 34: "pause", 41: "deploy"}
-    for number in range(TRAININGS):
+    for number in range(PER_RECIPE * len(names)):
         recipe = names[number % len(names)]
         ratio = LONGEST_S / SHORTEST_S
         seconds = SHORTEST_S * ratio ** rng.random()
@@ -188,11 +237,11 @@ def trainings(data: Data, seed: int) -> Iterator[Wanted]:
             params |= {"early_stopping_patience": 2, "learning_rate": 0.02}
             if "eval_every" in params:
                 params["eval_every"] = max(params["steps"] // 12, 1)
-        bases = (
-            {BASE: rng.choice(data.bases)}
-            if BASE in {taken.role for taken in get_recipe(recipe).inputs if taken.required}
-            else {}
-        )
+        bases = {
+            taken.role: rng.choice([base for base in data.bases if base.kind in taken.bases])
+            for taken in get_recipe(recipe).inputs
+            if taken.required and taken.bases
+        }
         yield Wanted(_request("train", recipe, "", params, {DATA: dataset}, bases=bases), faults.get(number, ""))
 
 

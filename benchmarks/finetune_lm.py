@@ -166,7 +166,7 @@ def _ours(asked: dict) -> None:
     began = time.perf_counter()
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(POLICIES[asked["precision"]])
-    model = build_tuned(params, base.config, folder, False)
+    model = build_tuned(params, base.decoder, folder, False)
     keras.config.set_dtype_policy("float32")
     _save_first(adapted(model), Path(asked["scratch"]) / "first.npz")
     optimizer = keras.optimizers.AdamW(RATE, beta_2=0.999, weight_decay=0.0, global_clipnorm=1.0)
@@ -184,7 +184,7 @@ def _ours(asked: dict) -> None:
         losses.append(float(step(data)["loss"]))
         seconds.append(time.perf_counter() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    foretold = sum(memory_bytes(params, base.config).values())
+    foretold = sum(memory_bytes(params, base.decoder).values())
     print(
         "RESULT"
         + json.dumps({"losses": losses, "seconds": seconds, "peak": peak, "ready": ready, "foretold": foretold})

@@ -60,7 +60,7 @@ def main(gguf: Path, python: str) -> None:
         opened = OpenInput(volume.base_dir(base.id), base=base, hash=base.id)
         params = validate_params(SPEC.train_params, {"precision": "float32"})
         keras.utils.set_random_seed(0)
-        model = build_tuned(params, base.config, opened.folder, False)
+        model = build_tuned(params, base.decoder, opened.folder, False)
         random = np.random.default_rng(0)
         for _, layer in adapted(model):
             layer.b.assign(random.normal(0, 0.01, layer.b.shape))

@@ -18,7 +18,6 @@ TEXTS, ASKED, TOP = 100_000, 50, 10
 def main() -> None:
     import numpy as np
 
-    from shared.bases.encoder import EncoderConfig
     from shared.bases.importer import import_base
     from shared.volume.volume import Volume
     from worker.families.language.encoder import Encoder
@@ -30,8 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as root:
         volume = Volume(root)
         base = import_base(volume, files, name="MiniLM", source="a benchmark")
-        assert isinstance(base.config, EncoderConfig)
-        model = Encoder(base.config)
+        model = Encoder(base.encoder)
         model.build()
         assign_base(model, volume.base_dir(base.id))
         vectors = TextVectors(model, EncoderVocabulary.of(volume.base_dir(base.id)))

@@ -35,7 +35,7 @@ def write(folder: Path) -> None:
     for name in FAMILIES:
         base = import_base(volume, files_of(name), name=name, source="a benchmark")
         opened = OpenInput(volume.base_dir(base.id), base=base, hash=base.id)
-        model = build_tuned(params, base.config, opened.folder, False)
+        model = build_tuned(params, base.decoder, opened.folder, False)
         random = np.random.default_rng(0)
         for _, layer in adapted(model):
             layer.b.assign(random.normal(0, 0.05, layer.b.shape))

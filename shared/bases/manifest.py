@@ -61,6 +61,20 @@ class Base(BaseModel):
     has_template: bool = False
     notes: list[str] = Field(default_factory=list)
 
+    @property
+    def decoder(self) -> DecoderConfig:
+        """Its config, of a language model. Raises TypeError for another kind."""
+        if not isinstance(self.config, DecoderConfig):
+            raise TypeError(f"{self.name!r:.80} is no language model")
+        return self.config
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        """Its config, of an encoder. Raises TypeError for another kind."""
+        if not isinstance(self.config, EncoderConfig):
+            raise TypeError(f"{self.name!r:.80} is no encoder")
+        return self.config
+
     def needed_bytes(self, tokens: int = 2048) -> int:
         """What using it in float32 takes: weights, and what is held of a text of so many tokens."""
         return 4 * self.parameters + self.config.held_bytes(min(tokens, self.config.context))

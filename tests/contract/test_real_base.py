@@ -11,7 +11,6 @@ from shared.ids import new_id
 from shared.jobs.job import InputRef
 from shared.volume.volume import Volume
 from tests.support.smollm2 import smollm2
-from tests.support.tiny_bases import decoder_of
 from tests.support.tiny_chats import tiny_chats
 from tests.support.training_child import TrainingServer
 from tests.support.uploads import load
@@ -36,7 +35,7 @@ def test_smollm2_knows_the_capital_of_france(tmp_path):
     assert (base.family, base.parameters, base.licence) == ("llama", 134_515_008, "apache-2.0")
     folder = volume.base_dir(base.id)
     assert "<|im_start|>" in (folder / "chat_template.jinja").read_text()
-    model = Decoder(decoder_of(base))
+    model = Decoder(base.decoder)
     model.build()
     assign_base(model, folder)
     vocabulary = BaseVocabulary.of(folder)

@@ -171,7 +171,7 @@ def test_the_folder_taken_away_is_the_model_with_its_adapters_added(volume, name
     merged = {path.name: path for path in (tmp_path / "merged").iterdir()}
     base = import_base(volume, merged, name="merged", source="a test")
     assert base.family == {"llama3": "llama"}.get(name, name) and base.has_template
-    model = Decoder(base.config)
+    model = Decoder(base.decoder)
     model.build()
     assign_base(model, volume.base_dir(base.id))
     assert base.config == made.model.config
@@ -198,7 +198,7 @@ def test_gguf_files_taken_away_are_the_model_again_or_say_why_there_are_none(vol
     vocabulary = BaseVocabulary(reader_from(made.data.assets).vocabulary)
     for file, apart in (("model-f16.gguf", 0.1), ("model-q8_0.gguf", 1.0)):  # logits go from -10 to 10
         base = import_base(volume, {file: written[file]}, name=file, source="a test")
-        model = Decoder(base.config)
+        model = Decoder(base.decoder)
         model.build()
         assign_base(model, volume.base_dir(base.id))
         assert np.abs(np.asarray(model(prompt)) - wanted).max() < apart

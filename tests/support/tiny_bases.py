@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from shared.bases.decoder import DecoderConfig
 from shared.bases.importer import import_base
-from shared.bases.manifest import Base
 from shared.jobs.job import InputRef
 from shared.volume.volume import Volume
 
@@ -41,12 +39,6 @@ class Expected:
     prompt: list[int]
     greedy: list[int]
     logits: np.ndarray
-
-
-def decoder_of(base: Base) -> DecoderConfig:
-    """The config of a language model."""
-    assert isinstance(base.config, DecoderConfig)
-    return base.config
 
 
 def files_of(name: str) -> dict[str, Path]:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from shared.bases.encoder import EncoderConfig
 from shared.bases.importer import ImportedBase, import_base
 from shared.volume.volume import Volume
 from tests.support.tiny_bases import ENCODERS, FOLDER, PAGE, files_of
@@ -27,8 +26,7 @@ def imported(name: str, tmp_path: Path) -> tuple[ImportedBase, Path]:
 
 def opened(name: str, tmp_path: Path) -> tuple[Encoder, EncoderVocabulary]:
     base, folder = imported(name, tmp_path)
-    assert isinstance(base.config, EncoderConfig)
-    model = Encoder(base.config)
+    model = Encoder(base.encoder)
     model.build()
     assign_base(model, folder)
     return model, EncoderVocabulary.of(folder)

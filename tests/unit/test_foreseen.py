@@ -186,4 +186,4 @@ def test_where_no_single_change_is_enough_several_are_proposed_together(volume):
 
 
 def tiny_config(volume):
-    return import_base(volume, files_of("llama"), name="tiny", source="a test").config
+    return import_base(volume, files_of("llama"), name="tiny", source="a test").decoder

@@ -155,12 +155,12 @@ def test_windows_cover_a_text_from_its_beginning_to_its_end():
 def test_tokens_are_the_same_from_the_cache_and_from_a_file_too_large_to_hold(tmp_path, monkeypatch):
     lines = ["text,mood", *(f"text number {i} {'very ' * (i % 9)}long,{'ab'[i % 2]}" for i in range(50))]
     one = _read(tmp_path / "volume", lines)
-    definition = learn_tokenizer("words", lines, len(lines), 300)
+    tokenizer = TextTokenizer(learn_tokenizer("words", lines, len(lines), 300))
     context = Context(cache_dir=tmp_path / "cache")
-    held = cut_texts(one.opened, ["text"], one.rows, definition, context)
+    held = cut_texts(one.opened, ["text"], one.rows.rows, tokenizer, context)
     made = list((tmp_path / "cache").rglob("tokens.bin"))
     monkeypatch.setattr("worker.families.text_labels.tokens._HELD_BYTES", 0)
-    streamed = cut_texts(one.opened, ["text"], one.rows, definition, context)
+    streamed = cut_texts(one.opened, ["text"], one.rows.rows, tokenizer, context)
     assert len(made) == 1 and isinstance(streamed._flat, RowFile)
     places, numbers = np.array([3, 17, 49]), np.zeros(3, np.int64)
     np.testing.assert_array_equal(held.windows(places, numbers, 8), streamed.windows(places, numbers, 8))

@@ -7,7 +7,7 @@ import pytest
 
 from shared.bases.importer import import_base
 from shared.volume.volume import Volume
-from tests.support.tiny_bases import NAMES, decoder_of, expected_of, files_of
+from tests.support.tiny_bases import NAMES, expected_of, files_of
 from tests.support.tiny_gguf import write_gguf
 from worker.families.language.network import Decoder
 from worker.families.language.weights import assign_base, variables_by_name
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 def opened(name: str, tmp_path: Path) -> Decoder:
     volume = Volume(tmp_path / "volume")
     base = import_base(volume, files_of(name), name=name, source="a test")
-    model = Decoder(decoder_of(base))
+    model = Decoder(base.decoder)
     model.build()
     assign_base(model, volume.base_dir(base.id))
     return model
@@ -68,7 +68,7 @@ def test_texts_in_one_row_do_not_see_each_other(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("time", [2, 64, 65, 257, 600, 699])  # of one alone Keras warns that its softmax is 1
 def test_a_long_prompt_that_is_read_in_parts_gives_what_the_whole_model_gives(time: int, tmp_path: Path) -> None:
     base = import_base(Volume(tmp_path / "volume"), files_of("gemma3"), name="tiny", source="a test")
-    model = Decoder(decoder_of(base).model_copy(update={"context": 700}))
+    model = Decoder(base.decoder.model_copy(update={"context": 700}))
     model.build()
     prompt = np.random.default_rng(time).integers(0, 320, time).astype(np.int32)
     _, logits, place = DecoderEngine(model, jit=False).begin(prompt)
@@ -81,7 +81,7 @@ def test_weights_in_half_precision_are_taken_as_they_are(tmp_path: Path) -> None
     volume = Volume(tmp_path / "volume")
     base = import_base(volume, {path.name: path}, name="tiny", source="a test")
     assert base.dtype == "BF16"
-    model = Decoder(decoder_of(base))
+    model = Decoder(base.decoder)
     model.build()
     assign_base(model, volume.base_dir(base.id))
     kernel = np.asarray(model.blocks[0].q.kernel)
@@ -90,7 +90,7 @@ def test_weights_in_half_precision_are_taken_as_they_are(tmp_path: Path) -> None
 
 def test_no_two_matrices_begin_alike(tmp_path: Path) -> None:
     base = import_base(Volume(tmp_path / "volume"), files_of("llama3"), name="tiny", source="a test")
-    model = Decoder(decoder_of(base).model_copy(update={"kv_heads": base.config.heads}))
+    model = Decoder(base.decoder.model_copy(update={"kv_heads": base.config.heads}))
     model.build()
     named = variables_by_name(model).items()
     beginnings = [np.asarray(v).ravel()[:8].tobytes() for name, v in named if name.endswith(("kernel", "table"))]
