@@ -82,6 +82,40 @@ def test_a_page_whose_connection_is_gone_says_so_where_one_looks(visit, site):
         expect(said).to_be_empty(timeout=20_000)
 
 
+def test_what_is_asked_for_while_an_older_answer_is_on_its_way_is_asked_for_again(visit, site):
+    page = visit(f"/jobs/{training(site).id}")
+    shown = page.evaluate(
+        """async () => {
+          const { refresh } = await import("/static/live.js");
+          const status = document.getElementById("status");
+          const answer = (word) => `<title>${word}</title><main></main><div id="status" data-live>${word}</div>`;
+          const asked = [];
+          window.fetch = () => new Promise((resolve) => { asked.push((word) => resolve(new Response(answer(word)))); });
+          const first = refresh();
+          const second = refresh(); // asked for when the first was on its way already
+          asked[0]("before");
+          while (asked.length < 2) await new Promise(requestAnimationFrame);
+          const between = status.textContent;
+          asked[1]("after");
+          await Promise.all([first, second]);
+          return [between, status.textContent, asked.length];
+        }"""
+    )
+    assert shown == ["before", "after", 2]
+
+
+def test_an_end_whose_page_could_not_be_fetched_is_shown_once_it_can(visit, site):
+    job = training(site)
+    page = visit(f"/jobs/{job.id}")
+    cut = re.compile(f"/jobs/{job.id}$")
+    page.route(cut, lambda route: route.abort() if route.request.resource_type == "fetch" else route.continue_())
+    site.ended(job, lambda files: [])
+    expect(page.locator("#connection")).to_contain_text("No connection")
+    page.unroute(cut)
+    expect(page.locator("#status .state")).to_have_text("succeeded")
+    expect(page.locator("#connection")).to_be_empty()
+
+
 def test_title_and_icon_of_a_hidden_tab_tell_the_state_as_it_is(chromium, site):
     context = chromium.new_context(base_url=site.url)
     context.add_init_script(HIDDEN)

@@ -41,7 +41,6 @@ export function start() {
         soon();
         if (type === "progress" || ENDINGS.includes(type)) chart.update();
         log.update(ENDINGS.includes(type));
-        if (ENDINGS.includes(type)) clearInterval(timer);
       }, (up) => {
         if (up === null) { // closed for good by the server: open anew, unless the page is not to be seen any more
           setTimeout(() => open(latest), 3000);
@@ -53,7 +52,10 @@ export function start() {
     let latest = after;
     open(latest);
     // A queued job's place, what is left of a running one, and for how long its worker has been silent change without any event.
-    const timer = setInterval(() => { if (!document.hidden && Date.now() - last > 2000 && ["queued", "running"].includes(state())) soon(); }, 1000);
+    const timer = setInterval(() => {
+      if (ended()) clearInterval(timer); // the page says so, not only an event
+      else if (!document.hidden && Date.now() - last > 2000 && state() !== "paused") soon();
+    }, 1000);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
     window.addEventListener("pagehide", () => stop());
   }

@@ -5,18 +5,32 @@
 
 import { tickClocks, tickTimes } from "./format.js";
 
-let running = null;
+const LONGEST_MS = 30_000; // until an answer that has not come counts as none
 
-export async function refresh() {
-  if (running) return running;
-  running = fetchAndTake().finally(() => { running = null; });
+let running = null;
+let stale = false; // asked for again meanwhile: what is on its way may be older than what is asked for
+
+export function refresh() {
+  if (running) stale = true;
+  else running = takeNewest().finally(() => { running = null; });
   return running;
 }
 
+async function takeNewest() {
+  let taken;
+  do {
+    stale = false;
+    taken = await fetchAndTake();
+  } while (stale);
+  return taken;
+}
+
 async function fetchAndTake() {
-  let reply;
+  let reply, text;
   try {
-    reply = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const signal = AbortSignal.timeout(LONGEST_MS);
+    reply = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal });
+    text = await reply.text();
   } catch {
     say("No connection to the server; trying again.");
     return false;
@@ -30,7 +44,7 @@ async function fetchAndTake() {
     return false;
   }
   say("");
-  const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const here of document.querySelectorAll("[data-live]")) {
     const there = fresh.getElementById(here.id);
     if (there) morph(here, there);
