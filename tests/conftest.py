@@ -17,6 +17,15 @@ from tests.support import leaks
 from tests.support.running import RunningStack
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A test that fails beside a running installation shows the end of that one's log."""
+    report = (yield).get_result()
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.when == "call" and report.failed and isinstance(stack, RunningStack):
+        report.sections.append(("the installation's log", stack.tail()))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def run_mark(tmp_path_factory) -> Iterator[str]:
     """Mark this run's processes and give it its own folder of temporary files. No setting of the shell leaks in."""
