@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 
 PAGE = ROOT / "tests" / "fixtures" / "bases" / "page.txt"
 

@@ -26,7 +26,7 @@ from typing import IO, Any
 import numpy as np
 
 from benchmarks.fit_overhead import WARM, Timed
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 
 # Some 20,000 steps: a row of the series, and with it a look at the clock, comes every 20; no evaluation within the steps timed.
 RECIPES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 
 
 def opened(recipe: str, values: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 
 PAGE = ROOT / "tests" / "fixtures" / "bases" / "page.txt"
 LENGTH, TIMED = 256, 1_000

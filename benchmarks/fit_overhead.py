@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_figures import test_data
+from benchmarks.here import test_data
 
 WARM = 40  # steps before the clock starts: compiling, autotuning of the input pipeline
 

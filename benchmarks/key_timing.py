@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 from shared.api_keys import create_key, find_key
 from shared.ids import new_id
 from shared.volume.volume import Volume

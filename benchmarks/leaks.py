@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 from benchmarks.load_generations import TEXT
 from shared.datasets import Limits, import_dataset
 from tests.faults.installation import Installation, command_of, descendants

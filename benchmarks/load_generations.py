@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 from cli.stack import Plan
 from shared.jobs.job import Job
 from tests.support.running import RunningStack

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 from cli.server import EmbeddedServer
 from shared.jobs.job import JobRequest, State
 from shared.jobs.queues import placed, queues

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 from cli.stack import Plan
 from tests.support.running import RunningStack
 

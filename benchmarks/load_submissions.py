@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 from benchmarks.load_queue import timed
 from shared.datasets import Limits, import_dataset
 from shared.jobs.job import State

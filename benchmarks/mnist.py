@@ -1,6 +1,7 @@
 """MNIST through fit(): wanted >= 99.3 % on its test part. Run: python -m benchmarks.mnist [--epochs 12 ...]"""
 
-from benchmarks.image_figures import params_from_flags, run, test_data
+from benchmarks.here import test_data
+from benchmarks.image_figures import params_from_flags, run
 
 if __name__ == "__main__":
     folder = test_data("mnist")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.image_figures import ROOT
+from benchmarks.here import ROOT
 from shared.datasets import Limits, import_dataset
 from shared.jobs.job import DATA, InputRef, Job, JobRequest
 from shared.recipes import get_recipe

@@ -5,7 +5,7 @@
     python -m benchmarks.text_classifier_figures topics        # a fifth of the paragraphs of Python's documentation
     python -m benchmarks.text_classifier_figures rt_polarity --base FOLDER --method full    # upon an encoder (encoder_vectors.py)
 
-Any param of the recipe may be given: --network bilstm --width 64 --folds 0. Public data: see image_figures.py.
+Any param of the recipe may be given: --network bilstm --width 64 --folds 0. Public data: see here.py.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from benchmarks.image_figures import test_data
+from benchmarks.here import add_params, given, test_data
 from benchmarks.tabular_figures import run
 
 FOLDS = {"folds": 5, "test_fraction": 0.0}
@@ -59,17 +59,15 @@ def main() -> None:
     from shared.recipes import get_recipe
     from shared.recipes.base import validate_params
 
-    spec = get_recipe("text_classifier")
-    parser = argparse.ArgumentParser()
+    spec, parser = get_recipe("text_classifier"), argparse.ArgumentParser()
     parser.add_argument("texts_of", nargs="+", choices=list(TEXTS))
     parser.add_argument("--base", type=Path, help="a folder of an encoder's open weights")
-    for name in spec.train_params.model_fields:
-        parser.add_argument(f"--{name.replace('_', '-')}")
-    given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
-    base = given.pop("base", None)
-    for name in given.pop("texts_of"):
+    add_params(parser, spec)
+    told = given(parser)
+    base = told.pop("base", None)
+    for name in told.pop("texts_of"):
         body, defaults = TEXTS[name]()
-        run(name, body, validate_params(spec.train_params, defaults | given), "text_classifier", base)
+        run(name, spec, body, validate_params(spec.train_params, defaults | told), base)
 
 
 if __name__ == "__main__":
