@@ -123,3 +123,9 @@ def test_an_example_needs_no_more_than_a_press(visit, site):
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**/jobs/0*")
     assert site.store.get(page.url.rsplit("/", 1)[1]).params["target"] == "species"
+
+
+def test_an_example_is_offered_as_what_is_learnt_from_and_not_beside_it(visit, site):
+    page = visit("/jobs/new?kind=train&recipe=recommender_mf")
+    expect(page.get_by_role("heading", name="Items")).to_be_visible()
+    expect(page.get_by_role("button", name="Use Purchases")).to_have_count(1)

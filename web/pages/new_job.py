@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from shared.clock.estimate import Estimate
 from shared.errors import ClientError, NotFound, Problem
 from shared.ids import new_id
-from shared.jobs.job import MODEL, Job
+from shared.jobs.job import DATA, MODEL, Job
 from shared.jobs.queues import expected, queues
 from shared.outputs import Output
 from shared.recipes import RECIPES, get_recipe
@@ -137,10 +137,10 @@ def _show(draft: Draft) -> str:
         model_name=name,
         model_about=about,
         formats={role.taken.role: offered_formats(role.taken.formats) for role in shown if role.taken.formats},
-        examples={
+        examples={  # they are what is learnt from, not what may be told beside it
             role.taken.role: examples(role.taken.formats, draft.spec.name, fill=draft.kind == "train")
             for role in shown
-            if role.taken.formats
+            if role.taken.formats and role.taken.role == DATA
         },
         most_bytes=most_bytes(),
         unfinished=_unfinished(),
