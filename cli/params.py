@@ -14,6 +14,7 @@ from typing import Any
 from cli.paths import home
 from shared.errors import InvalidParams, Problem
 
+_NAMELESS = "unexpected; params are written --name value or -p name=value"
 Upload = Callable[[Path], str]  # sends a file, gives its id
 
 
@@ -22,20 +23,24 @@ def read_params(
     pairs: Sequence[str],
     flags: Sequence[str],
     *,
-    words: Sequence[str] = (),
+    words: Sequence[str] | None = None,
     upload: Upload | None = None,
 ) -> dict[str, Any]:
     """Return the params given as name=value pairs, as --name value flags, and as words without a name.
 
     A value @FILE is the text of a file, for a param that holds files the file itself; one that holds several values may be given
-    several times. A flag of a boolean needs no value; --no-name is false. words: see word_param.
+    several times. A flag of a boolean needs no value; --no-name is false. words: see word_param; those among the flags are
+    further ones. None: there may be none.
 
     Raises InvalidParams naming all that is wrong, having sent no file; what upload raises.
     """
     fields = schema.get("properties", {})
     problems: list[Problem] = []
     found: dict[str, Any] = {}
-    for name, text in _pairs(pairs, problems) + _flags(fields, flags, problems):
+    flagged, more = _flags(fields, flags, problems)
+    if words is None:
+        problems += [Problem(field=word, message=_NAMELESS) for word in more]
+    for name, text in _pairs(pairs, problems) + flagged:
         if name not in fields:
             problems.append(Problem(field=name, message=f"unknown; known are {', '.join(fields)}"))
             continue
@@ -45,7 +50,7 @@ def read_params(
             problems.append(Problem(field=name, message=str(err)))
             continue
         found[name] = found[name] + value if name in found and isinstance(value, list) else value
-    for name, value in _words(schema, words, problems).items():
+    for name, value in _words(schema, [*words, *more] if words is not None else [], problems).items():
         found[name] = found.get(name, []) + value if isinstance(value, list) else value
     if problems:
         raise InvalidParams(problems)
@@ -84,7 +89,7 @@ def word_param(schema: dict[str, Any], words: Sequence[str]) -> str | None:
     texts = [
         name
         for name, field in fields.items()
-        if field.get("type") == "string" and not {"widget", "enum", "const"} & field.keys()
+        if field.get("type") == "string" and field.get("widget") != "column" and not {"enum", "const"} & field.keys()
     ]
     texts.sort(key=lambda name: not fields[name].get("short"))
     if holders and (not texts or all(os.path.isfile(home(word.removeprefix("@"))) for word in words)):
@@ -120,13 +125,19 @@ def _pairs(pairs: Sequence[str], problems: list[Problem]) -> list[tuple[str, str
     return found
 
 
-def _flags(fields: dict[str, Any], flags: Sequence[str], problems: list[Problem]) -> list[tuple[str, str]]:
-    found = []
+def _flags(
+    fields: dict[str, Any], flags: Sequence[str], problems: list[Problem]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(name and value of each flag, words that belong to none)."""
+    found, words = [], []
     rest = list(flags)
     while rest:
         flag = rest.pop(0)
         if not flag.startswith("--"):
-            problems.append(Problem(field=flag, message="unexpected; params are written --name value or -p name=value"))
+            if flag.startswith("-") and flag != "-":
+                problems.append(Problem(field=flag, message=_NAMELESS))
+            else:
+                words.append(flag)
             continue
         name, sign, text = flag[2:].partition("=")
         name = name.replace("-", "_")
@@ -141,7 +152,7 @@ def _flags(fields: dict[str, Any], flags: Sequence[str], problems: list[Problem]
             found.append((name, rest.pop(0)))
         else:
             problems.append(Problem(field=name, message="has no value; write --name value"))
-    return found
+    return found, words
 
 
 def _types(field: dict[str, Any], schema: dict[str, Any]) -> list[str]:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from cli.params import read_params
+from cli.params import read_params, word_param
 from shared.errors import InvalidParams
+from shared.recipes import get_recipe
 
 SCHEMA = {
     "$defs": {"Shape": {"enum": ["wide", "deep"], "type": "string"}},
@@ -122,3 +123,23 @@ def test_everything_wrong_is_named_at_once():
     with pytest.raises(InvalidParams) as err:
         read_params(SCHEMA, ["steps"], ["--learning-rate", "fast", "--colour", "red", "stray"])
     assert {problem.field for problem in err.value.problems} == {"steps", "learning_rate", "colour", "stray"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"),
+    [("gpt", "prompt"), ("finetune_lm", "prompt"), ("text_classifier", "text"), ("text_matcher", "text"), ("tabular", "rows"),
+     ("recommender_mf", "user"), ("image_classifier", "images"), ("image_segmenter", "images")],
+)  # fmt: skip
+def test_words_without_a_name_are_what_the_usual_use_of_a_recipe_asks_for(recipe, name):
+    schema = get_recipe(recipe).use("generate").params.model_json_schema()
+    assert word_param(schema, ["how much is it?"]) == name
+
+
+def test_words_may_also_stand_behind_flags_where_there_may_be_words():
+    flags = ["--steps", "3", "the cellar", "--no-flag"]
+    schema = {"properties": {"prompt": {"type": "string"}, "steps": {"type": "integer"}, "flag": {"type": "boolean"}}}
+    said = {"prompt": "in the cellar", "steps": 3, "flag": False}
+    assert read_params(schema, [], flags, words=["in"]) == said
+    for words, wrong in ((None, flags), (["in"], ["-x"])):  # a training takes none; a flag of one letter is no word
+        with pytest.raises(InvalidParams, match="unexpected"):
+            read_params(schema, [], wrong, words=words)
