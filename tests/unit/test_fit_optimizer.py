@@ -101,3 +101,34 @@ def test_a_model_of_float16_layers_gets_it_whatever_the_global_policy_is_when_it
     nothing: Any = None
     compile_model(code, model, _params(), nothing, 10, xla=False)
     assert isinstance(model.optimizer, LossScale)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+def test_many_small_variables_learn_what_each_would_learn_alone(kind, jit, monkeypatch):
+    import worker.training.together as together
+
+    def learned(many):
+        monkeypatch.setattr(together, "MANY", many)
+        random = np.random.default_rng(0)
+        shapes = [(2, 3), (5,), (4, 1)] * 4 + [(300, 300)]
+        variables = [keras.Variable(random.normal(size=shape).astype("float32")) for shape in shapes]
+        variables[1].step_share = 0.25
+        params = _params(optimizer=kind, learning_rate=0.1, weight_decay=0.1, l1=0.01, clip_norm=1.0)
+        optimizer = make_optimizer(params, 20, variables)
+        optimizer.build(variables)
+
+        @tf.function(jit_compile=jit, autograph=False)
+        def step(*gradients):
+            optimizer.apply(gradients, variables)
+
+        for _ in range(3):
+            step(*(tf.constant(random.normal(size=shape).astype("float32")) for shape in shapes))
+        made = step.get_concrete_function(*(tf.zeros(shape) for shape in shapes))
+        return [variable.numpy() for variable in (*variables, *optimizer.variables)], len(made.graph.get_operations())
+
+    alone, operations = learned(1000)
+    at_once, fewer = learned(2)
+    for expected, found in zip(alone, at_once, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-7)
+    assert (fewer < operations) == (kind != "sgd")

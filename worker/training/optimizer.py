@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from worker.training.together import Flat, Pair, adam_together, small_ones
 from worker.training.wishes import asked
 
 
@@ -87,14 +88,45 @@ def _penalised(base: type[Any]) -> type[Any]:
         shares: Sequence[float] = ()  # of the learning rate, by the place of a variable
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            gradient = self._with_penalties(gradient, variable)
+            if decay := self._decay(variable):
+                self.assign_sub(variable, variable * ops.cast(decay * learning_rate, variable.dtype))
+            share = self.shares[self._get_variable_index(variable)]
+            super().update_step(gradient, variable, learning_rate * share if share != 1 else learning_rate)
+
+        def _apply_weight_decay(self, variables: Any) -> None:
+            """Nothing: update_step does it. Keras' own makes the learning rate anew for each variable."""
+
+        def _decay(self, variable: Any) -> float:
+            return self.weight_decay if self.weight_decay and self._use_weight_decay(variable) else 0.0
+
+        def _with_penalties(self, gradient: Any, variable: Any) -> Any:
             if is_matrix(variable):
                 if self.l1:
                     sign: Any = ops.sign(variable)
                     gradient = gradient + ops.cast(self.l1, variable.dtype) * sign
                 if self.l2:
                     gradient = gradient + ops.cast(self.l2, variable.dtype) * variable
-            share = self.shares[self._get_variable_index(variable)]
-            super().update_step(gradient, variable, learning_rate * share if share != 1 else learning_rate)
+            return gradient
+
+        def _distributed_tf_update_step(self, distribution: Any, grads_and_vars: Any, learning_rate: Any) -> None:
+            alone = isinstance(self, keras.optimizers.Adam) and distribution.num_replicas_in_sync == 1
+            small, others = small_ones(grads_and_vars) if alone else ([], grads_and_vars)
+            if small:
+                self._update_small(small, learning_rate)
+            super()._distributed_tf_update_step(distribution, others, learning_rate)
+
+        def _update_small(self, pairs: Sequence[Pair], learning_rate: Any) -> None:
+            variables = [variable for _, variable in pairs]
+            places = [self._get_variable_index(variable) for variable in variables]
+            flat = Flat(variables)
+            gradient = flat.of([self._with_penalties(*pair) for pair in pairs])
+            rates = learning_rate * flat.repeat([self.shares[place] for place in places])
+            decay = learning_rate * flat.repeat([self._decay(variable) for variable in variables])
+            momentums, velocities = (
+                Flat([slots[place] for place in places]) for slots in (self._momentums, self._velocities)
+            )
+            adam_together(self, flat, momentums, velocities, gradient, rates, decay)
 
     Penalised.__name__ = base.__name__
     return Penalised
