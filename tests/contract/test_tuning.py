@@ -24,10 +24,11 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.language.network import Decoder
 from worker.families.language.weights import assign_base
-from worker.families.tuning.adapters import adapted
+from worker.families.tuning.adapters import adapted, aside
 from worker.families.tuning.exporting import export_tuned
-from worker.families.tuning.measuring import aside, base_measured, forgotten, measure
+from worker.families.tuning.measuring import base_measured, forgotten, measure
 from worker.families.tuning.network import fixed_of
+from worker.families.tuning.seats import bare_engine_of, engine_of
 from worker.families.tuning.vocabulary import BaseVocabulary, reader_from
 from worker.generation.decode.decoder import DecoderEngine
 from worker.generation.decode.sampling import Sampling
@@ -58,9 +59,9 @@ def opened(volume, name="finetune_lm", weights="llama", **params):
     )
 
 
-def disturb(model):
+def disturb(model, seed=0):
     """Give the adapters something to say."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for _, layer in adapted(model):
         layer.b.assign(rng.normal(0, 0.05, layer.b.shape))
 
@@ -232,6 +233,28 @@ def test_models_upon_one_base_hold_it_once_and_answer_as_if_each_were_alone(volu
     assert len(other.model.trainable_variables) == 2 * 2 * other.model.config.layers
     narrow = opened(volume, weights="qwen3", precision="bfloat16")
     assert not set(map(id, fixed_of(narrow.model))) & set(map(id, fixed_of(alone.model)))
+
+
+def test_models_upon_one_base_take_turns_in_what_is_compiled_once(volume):
+    prompt, sampling = np.array(expected_of("qwen3").prompt, np.int32), Sampling.same(1, TextGenerate(temperature=0))
+
+    def written(engine):
+        return next(iter(engine.decode(prompt, 8, sampling)))[0].tolist()
+
+    models = [opened(volume, weights="qwen3", rank=2).model for _ in range(3)]
+    for number, model in enumerate(models[:2]):
+        disturb(model, number)
+    wanted = [written(DecoderEngine(model, jit=False)) for model in models]
+    assert wanted[0] != wanted[1] and wanted[2] == expected_of("qwen3").greedy[:8]
+    engines = [engine_of(model) for model in models]
+    assert len({id(engine._seat) for engine in engines}) == 1
+    assert [written(engine) for engine in engines] == wanted
+    compiled = len(engines[0]._seat._compiled)
+    assert [written(engine) for engine in engines] == wanted and len(engines[0]._seat._compiled) == compiled
+    bare = [bare_engine_of(model) for model in models[:2]]
+    assert bare[0] is bare[1] and written(bare[1]) == wanted[2]
+    other = opened(volume, weights="qwen3", rank=3).model
+    assert engine_of(other)._seat is not engines[0]._seat and bare_engine_of(other) is not bare[0]
 
 
 def test_everything_that_learns_is_measured_beside_a_base_built_once_more(volume):

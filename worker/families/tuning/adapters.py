@@ -4,7 +4,8 @@ Source: LoRA, Hu et al. 2021, arXiv:2106.09685; initial values as in PEFT: the f
 nothing changes at first.
 """
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import keras
@@ -93,3 +94,16 @@ def adapted(model: Any) -> list[tuple[str, AdaptedDense]]:
             if isinstance(layer, AdaptedDense) and layer.rank:
                 found.append((f"blocks.{number}.{name}", layer))
     return found
+
+
+@contextlib.contextmanager
+def aside(model: Any) -> Iterator[None]:
+    """Within it a decoder answers as if there were no adapters."""
+    layers = [layer for _, layer in adapted(model)]
+    for layer in layers:
+        layer.aside = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.aside = False

@@ -16,10 +16,9 @@ from worker.families.text.tokens import as_imported
 from worker.families.text.writer import TextWriter
 from worker.families.tuning.adapters import adapted
 from worker.families.tuning.data import assets_of, template_source
-from worker.families.tuning.measuring import aside
 from worker.families.tuning.network import TunedDecoder, build_base
+from worker.families.tuning.seats import bare_engine_of, engine_of
 from worker.families.tuning.vocabulary import BaseVocabulary, reader_from
-from worker.generation.decode.decoder import DecoderEngine
 from worker.recipe import Assets, Inputs, OpenInput, Report
 
 _SAMPLE_TOKENS = 48
@@ -33,7 +32,7 @@ class Answerer(TextWriter):
         self._model, self._assets = model, assets
         self.reader = reader_from(assets)
         self._vocabulary = BaseVocabulary(self.reader.vocabulary)
-        self._engine, self._jit = DecoderEngine(model, jit=jit), jit
+        self._engine, self._jit = engine_of(model, jit=jit), jit
         self._of_base: TextWriter | None = None
 
     def generate(self, params: FinetuneGenerate, context: Context, files: Files) -> Report:
@@ -44,8 +43,7 @@ class Answerer(TextWriter):
         report = self.go_on(prompt, shown, params, context)
         if not params.base:
             return report
-        with aside(self._model):
-            base = self.base().go_on(prompt, shown, params, _Silent.of(context))
+        base = self.base().go_on(prompt, shown, params, _Silent.of(context))
         outputs = [made.model_copy(update={"title": BASE}) for made in base.outputs]
         return Report(report.metrics, [*report.outputs, *outputs])
 
@@ -62,7 +60,7 @@ class Answerer(TextWriter):
             raise RecipeFailed(f"the chat template of the model {err}", code="template_refused") from err
 
     def base(self) -> TextWriter:
-        """The base as a writer, to be used with the adapters set aside. Raises RecipeFailed where everything has learnt."""
+        """The base as a writer. Raises RecipeFailed where everything has learnt."""
         if not adapted(self._model):
             raise RecipeFailed(
                 "the whole model has learnt: its base is not kept beside it; leave base out", code="no_base"
@@ -83,10 +81,10 @@ def open_as_it_came(opened: OpenInput) -> Answerer:
 
 
 class _Base(TextWriter):
-    """The base of a tuned model. Its functions are its own: they are traced while the adapters are set aside."""
+    """The base of a tuned model."""
 
     def __init__(self, model: TunedDecoder, vocabulary: BaseVocabulary, jit: bool):
-        self._engine, self._vocabulary = DecoderEngine(model, jit=jit), vocabulary
+        self._engine, self._vocabulary = bare_engine_of(model, jit=jit), vocabulary
 
 
 class _Asking:
@@ -120,8 +118,7 @@ def samples(model: TunedDecoder, assets: Assets, *, context: Context, files: Fil
     answerer: Answerer = kept.setdefault("answerer", None) or Answerer(model, assets, jit=False)
     kept["answerer"] = answerer
     if adapted(model) and "base" not in kept:
-        with aside(model):
-            kept["base"] = [_answer(answerer.base(), prompt, context) for prompt in assets["prompts"]]
+        kept["base"] = [_answer(answerer.base(), prompt, context) for prompt in assets["prompts"]]
     found: list[Output] = []
     for number, prompt in enumerate(assets["prompts"]):
         shown = BaseVocabulary(answerer.reader.vocabulary).decode(prompt)

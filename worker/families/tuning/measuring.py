@@ -3,8 +3,7 @@
 A base is measured once in a process: with the adapters set aside, or, where everything learns, built a second time.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from worker.families.tuning.adapters import adapted
+from worker.families.tuning.adapters import adapted, aside
 from worker.families.tuning.data import TunedData
 from worker.families.tuning.network import TunedDecoder, build_base
 from worker.families.tuning.rows import cut_rows
@@ -91,19 +90,6 @@ def _nats_run(model: TunedDecoder, aside: bool) -> Any:
 
         made[aside] = tf.function(nats, autograph=False, jit_compile=model.jit_compile)
     return made[aside]
-
-
-@contextlib.contextmanager
-def aside(model: TunedDecoder) -> Iterator[None]:
-    """Within it the base answers as if there were no adapters."""
-    layers = [layer for _, layer in adapted(model)]
-    for layer in layers:
-        layer.aside = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.aside = False
 
 
 def base_measured(model: TunedDecoder, data: TunedData, look: Callable[[int], None] = lambda batches: None) -> Measured:

@@ -41,6 +41,7 @@ class TunedDecoder(Decoder):
     ):
         super().__init__(config, **options)
         self.at_once, self.beta, self.rematerialise = at_once, beta, rematerialise
+        self.upon_base: tuple[str, str] | None = None  # (its folder, type) where nothing of the base learns
 
     def through(self, block: Any, h: Any, seen: Any, turned: Any, training: bool) -> Any:
         if not (self.rematerialise and training):
@@ -179,7 +180,8 @@ def _narrow(config: DecoderConfig, matrix: Adapting, folder: Path, **options: An
     What of it does not learn is shared with every other one upon the same base in this process: a base is loaded once.
     """
     before = keras.config.dtype_policy()
-    alike = UPON.setdefault((str(folder), before.compute_dtype), weakref.WeakSet())
+    upon_base = (str(folder), before.compute_dtype)
+    alike = UPON.setdefault(upon_base, weakref.WeakSet())
     there = next(iter(alike), None)
     keras.config.set_dtype_policy(before.compute_dtype)
     try:
@@ -190,6 +192,7 @@ def _narrow(config: DecoderConfig, matrix: Adapting, folder: Path, **options: An
     if there is None:
         assign_base(model, folder)
     alike.add(model)
+    model.upon_base = upon_base
     learning = _adapters(model)
     for variable in model.variables:
         variable.trainable = id(variable) in learning
