@@ -31,28 +31,28 @@ def read_folder(files: Mapping[str, Path]) -> Found:
     """Check the files of a folder, by name. Raises BaseInvalid with all that is wrong, stage by stage."""
     problems: list[Problem] = []
     values = _object(files, CONFIG, problems)
-    if TOKENIZER not in files:
+    family = _family(values, problems) if values is not None else None
+    reads_texts = family is None or family.kind != "backbone"
+    if reads_texts and TOKENIZER not in files:
         message = (
             "is missing: save the tokenizer there, too (tokenizer.save_pretrained(FOLDER)); tokenizer.model is not read"
         )
         problems.append(Problem(field="", message=message, file=TOKENIZER))
-    family = _family(values, problems) if values is not None else None
     tensors = _tensors(files, family.buffers if family else (), problems)
     config = _config(family, values, problems) if family and values is not None else None
     stop(problems)
     assert family and config and values is not None
     written = fit(config, family.tensors(config), tensors, family, problems)
+    if not reads_texts:
+        stop(problems)
+        return Found(family, config, written, b"", licence=_licence(files), notes=_notes(files, tensors, family))
     content = _content(files, TOKENIZER, MOST_BYTES, problems)
     tokenizer = checked(content, config.vocabulary, problems) if content else None
     about = _object(files, "tokenizer_config.json", problems) or {}
     generation = _object(files, "generation_config.json", problems) or {}
     template = _template(files, about, problems)
     stop(problems)
-    special, notes = _special(tokenizer, about, values, generation), []
-    if unread := [name for name in files if name.lower().endswith(_PICKLES)]:
-        notes.append(f"{', '.join(sorted(unread)[:5])} was left unread: the same weights are there as safetensors")
-    if left := left_out(tensors, family):
-        notes.append(f"{', '.join(left)}: left out; of an encoder its blocks are taken, a training makes its own end")
+    special = _special(tokenizer, about, values, generation)
     return Found(
         family,
         config,
@@ -62,8 +62,18 @@ def read_folder(files: Mapping[str, Path]) -> Found:
         special,
         {name: generation[name] for name in _GENERATION if isinstance(generation.get(name), int | float)},
         _licence(files),
-        notes,
+        _notes(files, tensors, family),
     )
+
+
+def _notes(files: Mapping[str, Path], tensors: Mapping[str, SourceTensor], family: Family) -> list[str]:
+    """What of the folder was not taken."""
+    notes = []
+    if unread := [name for name in files if name.lower().endswith(_PICKLES)]:
+        notes.append(f"{', '.join(sorted(unread)[:5])} was left unread: the same weights are there as safetensors")
+    if left := left_out(tensors, family):
+        notes.append(f"{', '.join(left)}: left out; of an encoder its blocks are taken, a training makes its own end")
+    return notes
 
 
 def _content(files: Mapping[str, Path], name: str, most: int, problems: list[Problem]) -> bytes:
@@ -97,6 +107,8 @@ def _object(files: Mapping[str, Path], name: str, problems: list[Problem]) -> di
 def _family(values: dict[str, Any], problems: list[Problem]) -> Family | None:
     """By model_type, and architectures where they are named."""
     kind, named = values.get("model_type"), values.get("architectures")
+    if kind is None and "architecture" in values and "pretrained_cfg" in values:
+        kind = "timm"  # its files name the network alone
     family = BY_MODEL_TYPE.get(kind) if isinstance(kind, str) else None
     known = ", ".join(FAMILIES)
     if family is None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.bases.backbone import BackboneConfig
 from shared.bases.decoder import DecoderConfig
 from shared.bases.encoder import EncoderConfig
 from shared.bases.families.base import Family, Taken
@@ -18,10 +19,13 @@ MOST_TEMPLATE = 256 * 1024  # of a chat template, characters; the longest known 
 
 @dataclass(frozen=True)
 class Found:
-    """All that a base is made of; nothing of it is written yet. tokenizer: tokenizer.json. template: "" where there is none."""
+    """All that a base is made of; nothing of it is written yet.
+
+    tokenizer: tokenizer.json; b"" of a backbone. template: "" where there is none.
+    """
 
     family: Family
-    config: DecoderConfig | EncoderConfig
+    config: DecoderConfig | EncoderConfig | BackboneConfig
     tensors: list[Written]
     tokenizer: bytes
     template: str = ""
@@ -32,7 +36,7 @@ class Found:
 
 
 def fit(
-    config: DecoderConfig | EncoderConfig,
+    config: DecoderConfig | EncoderConfig | BackboneConfig,
     wanted: Mapping[str, Taken],
     source: Mapping[str, SourceTensor],
     family: Family,
@@ -63,10 +67,10 @@ def fit(
     spare = [t for name, t in source.items() if name not in used and not name.endswith(family.buffers or (" ",))]
     tied = isinstance(config, DecoderConfig) and config.tied
     for tensor in spare:
-        table = source.get(wanted["tokens.table"].name)
+        table = source.get(wanted["tokens.table"].name) if tied else None
         if _left_as(tensor.name, family):
             continue
-        if tied and table is not None and _is_head(tensor, family):
+        if table is not None and _is_head(tensor, family):
             if not _equal(tensor, table):
                 message = "differs from the embedding, but the config says that both are one (tie_word_embeddings)"
                 problems.append(Problem(field=tensor.name, message=message, file=tensor.file))
@@ -107,6 +111,8 @@ def _with_prefix(name: str, wanted: Mapping[str, Taken], family: Family) -> str:
 
 def _theirs(shape: tuple[int, ...], taken: Taken) -> list[int]:
     """The shape as the source would have it."""
+    if taken.axes:
+        return [shape[taken.axes.index(axis)] for axis in range(len(shape))]
     whole = [shape[0] * taken.parts, *shape[1:]]
     return whole[::-1] if taken.turned else whole
 

@@ -53,7 +53,8 @@ def import_base(
     with volume.stage(volume.root / "bases") as stage:
         known = {WEIGHTS: write_weights(stage.path / WEIGHTS, found.tensors, lambda done: look(done, foreseen))}
         with staging.full_is_said():
-            (stage.path / TOKENIZER).write_bytes(found.tokenizer)
+            if found.tokenizer:
+                (stage.path / TOKENIZER).write_bytes(found.tokenizer)
             if found.template:
                 (stage.path / TEMPLATE).write_text(found.template, encoding="utf-8")
         entries = [

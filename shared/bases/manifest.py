@@ -1,7 +1,7 @@
 """What is known of an imported base model, and reading it back from the volume.
 
 bases/<id>/weights.safetensors     every tensor by our own name (tensors() of its config), in the type it came in
-bases/<id>/tokenizer.json          of Hugging Face's tokenizers
+bases/<id>/tokenizer.json          of Hugging Face's tokenizers; a backbone has none
 bases/<id>/chat_template.jinja     where it came with one
 bases/<id>/manifest.json           Base, last
 """
@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from shared.bases.backbone import BackboneConfig
 from shared.bases.decoder import DecoderConfig
 from shared.bases.encoder import EncoderConfig
 from shared.errors import NotFound
@@ -37,7 +38,8 @@ class Special(BaseModel):
 class Base(BaseModel):
     """A base model. Its id depends on the owner and the files alone, so that the same weights are stored once.
 
-    kind: what may be built of it ("decoder": a language model; "encoder": what reads a text into vectors). family: of
+    kind: what may be built of it ("decoder": a language model; "encoder": what reads a text into vectors; "backbone": what reads a
+    picture into maps of features). family: of
     shared/bases/families. config: what the network is built from. dtype: of most of its numbers, as stored. licence: as the source
     names it, "" where it does not. source: where it came from, for people. special, generation: as its source says; generation
     holds temperature, top_k and so on. notes: what was left out or changed, for the user.
@@ -45,7 +47,7 @@ class Base(BaseModel):
 
     id: str
     name: str
-    kind: Literal["decoder", "encoder"] = "decoder"
+    kind: Literal["decoder", "encoder", "backbone"] = "decoder"
     family: str
     owner: str = "local"
     created_at: datetime
@@ -53,7 +55,7 @@ class Base(BaseModel):
     files: list[StoredFile]
     parameters: int
     dtype: str
-    config: DecoderConfig | EncoderConfig
+    config: DecoderConfig | EncoderConfig | BackboneConfig
     licence: str = ""
     source: str = ""
     special: Special = Field(default_factory=Special)
@@ -75,9 +77,17 @@ class Base(BaseModel):
             raise TypeError(f"{self.name!r:.80} is no encoder")
         return self.config
 
+    @property
+    def backbone(self) -> BackboneConfig:
+        """Its config, of a backbone for pictures. Raises TypeError for another kind."""
+        if not isinstance(self.config, BackboneConfig):
+            raise TypeError(f"{self.name!r:.80} is no backbone for pictures")
+        return self.config
+
     def needed_bytes(self, tokens: int = 2048) -> int:
-        """What using it in float32 takes: weights, and what is held of a text of so many tokens."""
-        return 4 * self.parameters + self.config.held_bytes(min(tokens, self.config.context))
+        """What using it in float32 takes: weights, and what is held of a text of so many tokens, or of a picture."""
+        most = tokens if isinstance(self.config, BackboneConfig) else min(tokens, self.config.context)
+        return 4 * self.parameters + self.config.held_bytes(most)
 
 
 def get_base(volume: Volume, base_id: str) -> Base:

@@ -1,10 +1,12 @@
 """Turns a source's tensor into one of ours: a part of its rows, turned, its rotary pairs put half by half.
 
-Standard library alone: shared code loads no arrays. A tensor that is turned is in memory once, all others a piece at a time.
+Standard library alone: shared code loads no arrays. A tensor whose axes change places is in memory once, all others a piece at a
+time.
 """
 
 from array import array
 from collections.abc import Iterator
+from itertools import product
 
 from shared.bases.families.base import Taken
 from shared.bases.tensor_source import DTYPES, SourceTensor
@@ -14,6 +16,8 @@ _CODES = {2: "H", 4: "I"}  # numbers are moved as they are, whatever they mean
 
 def shape_of(tensor: SourceTensor, taken: Taken) -> tuple[int, ...]:
     """The shape that `pieces_as` gives; () where the tensor cannot be parted so."""
+    if taken.axes:
+        return tuple(tensor.shape[axis] for axis in taken.axes) if len(tensor.shape) == len(taken.axes) else ()
     shape = tensor.shape[::-1] if taken.turned else tensor.shape
     if not shape or shape[0] % taken.parts:
         return ()
@@ -22,7 +26,9 @@ def shape_of(tensor: SourceTensor, taken: Taken) -> tuple[int, ...]:
 
 def pieces_as(tensor: SourceTensor, taken: Taken) -> Iterator[bytes]:
     """The bytes of ours, in order."""
-    if taken.turned:
+    if taken.axes:
+        yield from _permuted(tensor, taken.axes)
+    elif taken.turned:
         yield from _turned(tensor, taken)
     elif taken.pairs:
         yield _halved(b"".join(tensor.pieces()), tensor, taken.pairs)
@@ -43,6 +49,26 @@ def _turned(tensor: SourceTensor, taken: Taken) -> Iterator[bytes]:
     size = columns // taken.parts
     for column in range(taken.part * size, (taken.part + 1) * size):
         yield numbers[column::columns].tobytes()
+
+
+def _permuted(tensor: SourceTensor, axes: tuple[int, ...]) -> Iterator[bytes]:
+    """Its numbers with its axes in this order. Axes that lie one within the other in both are taken as one."""
+    strides = [1]
+    for size in tensor.shape[:0:-1]:
+        strides.insert(0, strides[0] * size)
+    runs: list[tuple[int, int]] = []  # (size, stride in the source) of each axis of ours
+    for size, stride in ((tensor.shape[axis], strides[axis]) for axis in axes):
+        if size == 1:
+            continue
+        if runs and runs[-1][1] == stride * size:
+            runs[-1] = (runs[-1][0] * size, stride)
+        else:
+            runs.append((size, stride))
+    numbers = array(_CODES[DTYPES[tensor.dtype]], b"".join(tensor.pieces()))
+    *outer, (size, stride) = runs or [(1, 1)]
+    for places in product(*(range(0, count * step, step) for count, step in outer)):
+        first = sum(places)
+        yield numbers[first : first + size * stride : stride].tobytes()
 
 
 def _halved(whole: bytes, tensor: SourceTensor, heads: int) -> bytes:

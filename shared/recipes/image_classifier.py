@@ -13,6 +13,8 @@ from shared.recipes.base import (
     BY_EPOCHS,
     BatchParams,
     ExportParams,
+    Foreseen,
+    Given,
     Input,
     Params,
     RecipeSpec,
@@ -42,12 +44,12 @@ class ImageClassifierTrain(_Base):
         default=0,
         ge=0,
         le=10_000,
-        description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100.",
+        description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100; upon a backbone 300, 3 to 30.",
     )
 
     architecture: Literal["resnet", "vgg", "inception"] = Field(
         default="resnet",
-        description="resnet: residual blocks; vgg: plain 3x3 layers; inception: parallel 1x1, 3x3, 5x5.",
+        description="Without a backbone. resnet: residual blocks; vgg: plain 3x3 layers; inception: parallel 1x1, 3x3, 5x5.",
         json_schema_extra={"group": "Model"},
     )
     width: int = Field(
@@ -59,6 +61,18 @@ class ImageClassifierTrain(_Base):
     )
     depth: int = Field(
         default=1, ge=1, le=8, description="Blocks per stage.", json_schema_extra={"group": "Model", "unit": "blocks"}
+    )
+    method: Literal["full", "frozen"] = Field(
+        default="full",
+        description="What learns of a backbone. full: everything; frozen: nothing, only the scores upon it: faster and weaker.",
+        json_schema_extra={"group": "Backbone"},
+    )
+    backbone_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Of method full: the backbone's step size is learning_rate times this.",
+        json_schema_extra=advanced("Backbone"),
     )
     dropout: float = Field(
         default=0.1,
@@ -83,7 +97,7 @@ class ImageClassifierTrain(_Base):
         default=0,
         ge=0,
         le=512,
-        description="Side to which pictures are scaled, 0: as they are, at most 96.",
+        description="Side to which pictures are scaled. 0: as they are, at most 96; upon a backbone 128, or its own where smaller.",
         json_schema_extra={"group": "Data", "unit": "pixels"},
     )
     validation_fraction: float = Field(
@@ -141,6 +155,14 @@ class ImageClassifierBatch(BatchParams):
 
 
 PICTURES = Input("data", "Pictures", "One folder per class.", formats=("pictures", "idx"))
+BACKBONE = Input(
+    "base",
+    "Backbone",
+    "A network that has learnt to see from a million photographs; better where there are few pictures. None: from scratch.",
+    bases=("backbone",),
+    required=False,
+)
+SMALLEST_UPON_BACKBONE = 32  # pixels: below it a backbone's last maps are empty
 
 
 def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
@@ -157,14 +179,24 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
+def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
+    """Whether a backbone can see pictures of the size asked for."""
+    if "base" in given and 0 < params.image_size < SMALLEST_UPON_BACKBONE:
+        message = (
+            f"must be 0, or at least {SMALLEST_UPON_BACKBONE} upon a backbone; 128 is a good size for small pictures"
+        )
+        return Foreseen([Problem(field="params.image_size", message=message)])
+    return Foreseen()
+
+
 SPEC = RecipeSpec(
     name="image_classifier",
     version=1,
     title="Image classifier",
-    summary="Tells which of your classes a picture shows: a small convolutional network trained from scratch.",
+    summary="Tells which of your classes a picture shows: a small convolutional network from scratch, or a pre-trained backbone.",
     family="images",
     train_params=ImageClassifierTrain,
-    inputs=(PICTURES,),
+    inputs=(PICTURES, BACKBONE),
     uses={
         "generate": Use(ImageClassifierGenerate, "Classify"),
         "batch": Use(
@@ -183,6 +215,7 @@ SPEC = RecipeSpec(
     "Szegedy et al. 2014, arXiv:1409.4842; class-activation maps: Zhou et al. 2016, arXiv:1512.04150",
     limits="It says one of its classes for any picture, also for one that shows none of them, and sees it at the size it was "
     "trained with: what is small in a large picture is lost.",
-    shape=("architecture", "width", "depth"),
+    shape=("architecture", "width", "depth", "method"),
     check=check,
+    foresee=foresee,
 )

@@ -33,6 +33,17 @@ PICTURES: dict[str, Case] = {
         bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "top_k": 0}],
         bad_data=[folder_files(6, names=("ape",)), [*folder_files(4, "train", names=_AB), *folder_files(3, "test")]],
     ),
+    "image_classifier upon a backbone": Case(
+        recipe="image_classifier",
+        put=put_as("pictures"),
+        data=lambda: folder_files(40, channels=3),
+        weights="backbone",
+        params={"epochs": 4, "batch_size": 6, "dropout": 0.3, "image_size": 32, "method": "full"},
+        generate=_one_picture,
+        bad_params=[{"method": "lora"}, {"backbone_share": 0}],
+        bad_generate=[{}],
+        bad_data=[folder_files(6, names=("ape",))],
+    ),
     "image_segmenter": Case(
         recipe="image_segmenter",
         put=put_as("picture_pairs"),

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from shared.bases.importer import import_base
 from shared.jobs.job import InputRef
 from shared.volume.volume import Volume
+from tests.support.tiny_backbones import put_backbone
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "bases"
 NAMES = ("gpt2", "llama", "llama3", "mistral", "qwen2", "qwen3", "gemma2", "gemma3")
@@ -24,7 +25,9 @@ _EXPECTED = ("expected.json", "expected.safetensors")
 
 
 def put_base(volume: Volume, name: str) -> InputRef:
-    """Import a tiny base, or find it imported."""
+    """Import a tiny base, or find it imported. "backbone": a random one for pictures."""
+    if name == "backbone":
+        return put_backbone(volume)
     return InputRef(base_id=import_base(volume, files_of(name), name=name, source="a test").id)
 
 

@@ -15,6 +15,7 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.confusion import confusion_csv
 from worker.families.evaluation.classes import class_judge, class_metrics, class_outputs, worst_mistakes
+from worker.families.images.backbone import classifier_upon, fixed_of
 from worker.families.images.baselines import compared_on, picture_baselines, spread
 from worker.families.images.data import PictureData, load_pictures
 from worker.families.images.drawing import legend_of, picture_png, prediction_grid
@@ -35,6 +36,8 @@ def load(inputs: Inputs, params: ImageClassifierTrain, context: Context) -> Pict
 
 
 def build(params: ImageClassifierTrain, assets: Assets, inputs: Inputs) -> keras.Model:
+    if "backbone" in assets.json:
+        return classifier_upon(params, assets, inputs["base"].folder)
     return classifier(
         params.architecture,
         tuple(assets["shape"]),
@@ -45,6 +48,10 @@ def build(params: ImageClassifierTrain, assets: Assets, inputs: Inputs) -> keras
         mean=assets["mean"],
         std=assets["std"],
     )
+
+
+def fixed(model: Any) -> list[Any]:
+    return fixed_of(model)
 
 
 def compile_args(params: ImageClassifierTrain, assets: Assets) -> dict[str, Any]:

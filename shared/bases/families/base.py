@@ -22,7 +22,7 @@ class Taken:
 
     turned: the source has it (inputs, outputs). part, parts: rows of it, after turning: the part-th of so many equal ones.
     pairs: heads whose rotary pairs lie beside each other, as GGUF files of Llama have them; they are put half by half.
-    less: taken from each number.
+    less: taken from each number. axes: of the source's, in the order in which ours has them; () as they are.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Taken:
     parts: int = 1
     pairs: int = 0
     less: float = 0.0
+    axes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ class Family:
     """A family. name: as people know it. kind: of the base that it gives (shared/bases/manifest.py). model_type, architectures: as
     its config.json names it.
 
-    read: keys -> our config, DecoderConfig or EncoderConfig by the kind; notes what is wrong in the keys. tensors: config -> where
-    each of our tensors comes from in a Hugging Face folder. prefix: what names there may begin with. buffers: last parts of the
-    names of tensors that hold no weights. left: how the names of tensors begin, behind the prefix, that are left out although they
-    hold weights. renamed: last parts of names that older files have, and what they are today. gguf: the name of its architecture
-    in a GGUF file, "" where none is read.
+    read: keys -> our config, that of the kind; notes what is wrong in the keys. tensors: config -> where each of our tensors comes
+    from in a Hugging Face folder. prefix: what names there may begin with. buffers: last parts of the names of tensors that hold no
+    weights. left: how the names of tensors begin, behind the prefix, that are left out although they hold weights. renamed: last
+    parts of names that older files have, and what they are today. gguf: the name of its architecture in a GGUF file, "" where none
+    is read.
     """
 
     name: str
@@ -54,6 +55,6 @@ class Family:
     prefix: str
     buffers: tuple[str, ...] = field(default=())
     gguf: str = ""
-    kind: Literal["decoder", "encoder"] = "decoder"
+    kind: Literal["decoder", "encoder", "backbone"] = "decoder"
     left: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)

@@ -16,9 +16,11 @@ from worker.families.classification import balanced_class_weights
 from worker.families.images.augment import Augmentation, augment
 from worker.families.images.pixels import Pixels, prepare
 from worker.families.images.splitting import split_pictures
-from worker.recipe import Assets, Data, Inputs
+from worker.recipe import Assets, Data, Inputs, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (5, 100)  # guess: what small networks here need to settle
+AUTO_UPON_BACKBONE = 300, (3, 30)  # guess: what has learnt to see already needs less
+SIDE_UPON_BACKBONE = 128  # pixels at most, where none are asked for. A guess at what a CPU bears
 EVALUATION_BATCH = 256
 _READERS = min(os.cpu_count() or 1, 8)  # batches made side by side; each holds its pixels
 shuffle = tf.random.experimental.stateless_shuffle  # pyright: ignore[reportAttributeAccessIssue]
@@ -32,7 +34,7 @@ class PictureData(Data):
     places: numbers of the pictures of each part. labels: int64 (pictures,). classes: their names.
     """
 
-    def __init__(self, pictures: PictureList, pixels: Pixels, params: Any):
+    def __init__(self, pictures: PictureList, pixels: Pixels, params: Any, base: OpenInput | None = None):
         self._params, self.pixels = params, pixels
         self.names, self.classes = pictures.names, pictures.classes
         self.labels = _labels(pictures)
@@ -43,8 +45,8 @@ class PictureData(Data):
         _refuse_unusable(self.classes, counts)
         self.batch_size = min(params.batch_size, len(divided.train))
         self.steps_per_epoch = len(divided.train) // self.batch_size  # what is left over differs from epoch to epoch
-        low, high = AUTO_EPOCHS
-        epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
+        steps, (low, high) = AUTO_UPON_BACKBONE if base else (AUTO_STEPS, AUTO_EPOCHS)
+        epochs = params.epochs or min(max(round(steps / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
         self.notes = list(divided.notes)
         if divided.val_is_test:
@@ -142,8 +144,12 @@ def _refuse_unusable(classes: list[str], counts: np.ndarray) -> None:
 
 def load_pictures(inputs: Inputs, params: Any, context: Context) -> PictureData:
     """Read, deduplicate and split the dataset of format "pictures" or "idx" in the role "data"."""
-    pictures, pixels = prepare(inputs["data"], params.image_size, context)
-    data = PictureData(pictures, pixels, params)
+    base = inputs.get("base")
+    side = params.image_size or (min(SIDE_UPON_BACKBONE, base.base.backbone.size) if base else 0)
+    pictures, pixels = prepare(inputs["data"], side, context)
+    data = PictureData(pictures, pixels, params, base)
+    if base:
+        data.assets.json["backbone"] = base.base.config.model_dump(mode="json")
     # Pictures of more than 8 bits: those sent to the model later are scaled as these were.
     data.assets.json["levels"] = inputs["data"].dataset.report.facts.get("levels")
     return data

@@ -11,7 +11,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from worker.families.images.networks import FusedBatchNorm
 from worker.recipe import Assets
 
 EXAMPLE = '''\
@@ -43,8 +42,9 @@ def export_classifier(model: Any, assets: Assets, folder: Path) -> keras.Model:
 
 
 def own_layer(layer: Any) -> Any:
-    """The same layer of Keras' own: the fused one differs while training alone."""
-    kind = keras.layers.BatchNormalization if isinstance(layer, FusedBatchNorm) else type(layer)
+    """The same layer of Keras' own: other norms differ while training alone."""
+    norm = isinstance(layer, keras.layers.BatchNormalization)
+    kind = keras.layers.BatchNormalization if norm else type(layer)
     return kind.from_config(layer.get_config())
 
 
