@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 ROWS, WRITTEN = (1, 4, 8), 128
-CHAT = (
+CHAT_OF = (
     "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
-    "<|im_start|>user\nWrite a long story about a ship.<|im_end|>\n<|im_start|>assistant\n"
+    "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 )
+CHAT = CHAT_OF.format("Write a long story about a ship.")
 
 
 def ours(path: Path) -> tuple[list[int], dict[int, float], list[int]]:

@@ -4,7 +4,8 @@
 
 PYTHON: of an environment with xllamacpp (benchmarks/requirements.txt). SmolLM2-135M-Instruct gets adapters with random numbers, is
 exported as F16 and Q8_0, and goes on from a chat prompt for 64 tokens: as it is in this process, as our own reader takes each file
-in again, and as llama.cpp reads it. Fails when a text of F16 differs, or when the tokens of tests/fixtures/bases/page.txt do.
+in again, and as llama.cpp reads it. The same with what nobody doubts: the model as it came answers short questions. Fails when a
+text of F16 differs, or when the tokens of tests/fixtures/bases/page.txt do.
 """
 
 import json
@@ -16,14 +17,22 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.base_decode import CHAT
+from benchmarks.base_decode import CHAT, CHAT_OF
 from benchmarks.base_perplexity import PAGE
 
 WRITTEN = 64
+QUESTIONS = (
+    "What is the capital of France?",
+    "What is the capital of Italy?",
+    "How many days has a week?",
+    "What colour is grass?",
+    "What is two plus two?",
+    "Who wrote Romeo and Juliet?",
+)
 PEER = """
 import json, sys, urllib.request
 import xllamacpp
-path, prompt, written, page = json.loads(sys.stdin.read())
+path, prompts, written, page = json.loads(sys.stdin.read())
 params = xllamacpp.CommonParams()
 params.model.path = path
 params.n_ctx, params.n_parallel, params.warmup = 2048, 1, False
@@ -33,8 +42,8 @@ def asked(place, body):
     url, kind = server.listening_address + place, {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode(), kind)
     return json.load(urllib.request.urlopen(request))["tokens"]
-tokens = asked("/completion", {"prompt": prompt, "n_predict": written, "temperature": 0, "top_k": 1, "ignore_eos": True,
-                               "return_tokens": True, "cache_prompt": False})
+body = {"n_predict": written, "temperature": 0, "top_k": 1, "ignore_eos": True, "return_tokens": True, "cache_prompt": False}
+tokens = [asked("/completion", body | {"prompt": prompt}) for prompt in prompts]
 print("RESULT" + json.dumps({"tokens": tokens, "page": asked("/tokenize", {"content": page, "parse_special": True})}))
 """
 
@@ -61,37 +70,58 @@ def main(gguf: Path, python: str) -> None:
         params = validate_params(SPEC.train_params, {"precision": "float32"})
         keras.utils.set_random_seed(0)
         model = build_tuned(params, base.decoder, opened.folder, False)
-        random = np.random.default_rng(0)
-        for _, layer in adapted(model):
-            layer.b.assign(random.normal(0, 0.01, layer.b.shape))
         assets = assets_of(opened, template_source(opened))
         vocabulary = BaseVocabulary(reader_from(assets).vocabulary)
-        prompt, numbered = vocabulary.encode(CHAT), vocabulary.encode(page).tolist()
-        export_tuned(model, params, assets, Path(folder))
-        wanted = greedy(model, prompt)
-        print(f"tuned: {vocabulary.decode(wanted)!r}")
-        failed = []
-        for packed in ("f16", "q8_0"):
-            path = Path(folder) / "gguf" / f"model-{packed}.gguf"
-            again = import_base(volume, {path.name: path}, name=packed, source="a benchmark")
-            of_ours = build_base("float32", OpenInput(volume.base_dir(again.id), base=again, hash=again.id))
-            asked = json.dumps([str(path), prompt.tolist(), WRITTEN, page])
-            done = subprocess.run([python, "-c", PEER], input=asked, capture_output=True, text=True, check=False)
-            line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
-            if line is None:
-                sys.exit(f"llama.cpp did not answer:\n{done.stderr[-3000:]}")
-            there = json.loads(line.removeprefix("RESULT"))
-            ours, theirs = greedy(of_ours, prompt), there["tokens"][:WRITTEN]
-            same, parted = alike(wanted, ours), there["page"] == numbered
-            print(
-                f"{packed}, {path.stat().st_size / 1e6:.0f} MB: of {WRITTEN} greedy tokens the first {same} are the tuned model's "
-                f"as we read it, the first {alike(wanted, theirs)} as llama.cpp does ({alike(ours, theirs)} of ours too); "
-                f"the page's {len(numbered)} tokens {'are the same' if parted else 'differ'}",
-                flush=True,
-            )
-            if not parted or (packed == "f16" and (ours != wanted or theirs != wanted)):
-                failed.append(packed)
+        told = [vocabulary.encode(CHAT_OF.format(question)) for question in QUESTIONS]
+        random, failed = np.random.default_rng(0), []
+        for title, spread, prompts in (("as it came", 0.0, told), ("tuned", 0.01, [vocabulary.encode(CHAT)])):
+            for _, layer in adapted(model):
+                layer.b.assign(random.normal(0, spread, layer.b.shape))
+            export_tuned(model, params, assets, Path(folder))
+            wanted = [greedy(model, prompt) for prompt in prompts]
+            print(f"{title}: {[vocabulary.decode(ended(one, vocabulary.ends)) for one in wanted]}", flush=True)
+            for packed in ("f16", "q8_0"):
+                path = Path(folder) / "gguf" / f"model-{packed}.gguf"
+                again = import_base(volume, {path.name: path}, name=packed, source="a benchmark")
+                of_ours = build_base("float32", OpenInput(volume.base_dir(again.id), base=again, hash=again.id))
+                ours = [greedy(of_ours, prompt) for prompt in prompts]
+                theirs, numbered = in_llama_cpp(python, path, [prompt.tolist() for prompt in prompts], page)
+                parted = numbered == vocabulary.encode(page).tolist()
+                print(
+                    f"{title}, {packed}, {path.stat().st_size / 1e6:.0f} MB: of {WRITTEN} greedy tokens the first "
+                    f"{said(wanted, ours)} are the model's as we read it, the first {said(wanted, theirs)} as llama.cpp does; "
+                    f"answers whole to their end: {whole(wanted, ours, vocabulary.ends)} and "
+                    f"{whole(wanted, theirs, vocabulary.ends)} of {len(wanted)}; the page's {len(numbered)} tokens {'are the same' if parted else 'differ'}",
+                    flush=True,
+                )
+                if not parted or (packed == "f16" and (ours != wanted or theirs != wanted)):
+                    failed.append(f"{title} {packed}")
     sys.exit(f"{', '.join(failed)} differ" if failed else 0)
+
+
+def in_llama_cpp(python: str, path: Path, prompts: list[list[int]], page: str) -> tuple[list[list[int]], list[int]]:
+    """(greedy tokens after each prompt, tokens of the page)."""
+    asked = json.dumps([str(path), prompts, WRITTEN, page])
+    done = subprocess.run([python, "-c", PEER], input=asked, capture_output=True, text=True, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
+    if line is None:
+        sys.exit(f"llama.cpp did not answer:\n{done.stderr[-3000:]}")
+    there = json.loads(line.removeprefix("RESULT"))
+    return [tokens[:WRITTEN] for tokens in there["tokens"]], there["page"]
+
+
+def ended(tokens: list[int], ends: Any) -> list[int]:
+    """Up to the first token after which a text is over."""
+    return tokens[: next((i for i, token in enumerate(tokens) if token in ends), len(tokens))]
+
+
+def whole(wanted: list[list[int]], found: list[list[int]], ends: Any) -> int:
+    """How many answers are the same to their end."""
+    return sum(ended(one, ends) == ended(other, ends) for one, other in zip(wanted, found, strict=True))
+
+
+def said(wanted: list[list[int]], found: list[list[int]]) -> str:
+    return ", ".join(str(alike(one, other)) for one, other in zip(wanted, found, strict=True))
 
 
 def greedy(model: Any, prompt: np.ndarray) -> list[int]:
