@@ -34,7 +34,7 @@ from worker.families.masks.augment import augment_pairs  # noqa: E402
 from worker.families.masks.losses import MaskLoss, MeanIou  # noqa: E402
 from worker.families.masks.measuring import counted, mask_metrics  # noqa: E402
 from worker.families.masks.networks import multiple_of, segmenter  # noqa: E402
-from worker.families.masks.tiles import _fade, classes_of  # noqa: E402
+from worker.families.masks.tiles import classes_of  # noqa: E402
 from worker.recipes import image_segmenter  # noqa: E402
 from worker.training.fit import fit  # noqa: E402
 from worker.verdict import judge  # noqa: E402
@@ -279,15 +279,3 @@ def test_a_picture_of_many_tiles_is_answered_as_one_whole_picture_by_a_network_t
         part = picture[: size[0], : size[1]]
         found = classes_of(lambda x: tf.cast(x, tf.float32) @ weights, tf.constant(part), (16, 32), 5).numpy()
         assert np.array_equal(found, (part.astype(np.float32) @ weights).argmax(-1))
-
-
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_where_tiles_meet_one_fades_out_as_the_other_fades_in_without_a_step(count):
-    length, overlap = 32, 8
-    fades = _fade(tf.range(count), tf.constant(count), length, overlap).numpy()
-    total = np.zeros((count, overlap + count * (length - overlap)))
-    for number, fade in enumerate(fades):
-        start = number * (length - overlap)
-        total[number, start : start + length] = fade
-    np.testing.assert_allclose(total.sum(0), 1.0, rtol=1e-6)
-    assert np.abs(np.diff(total)).max(initial=0) <= 1 / overlap + 1e-6

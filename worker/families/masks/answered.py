@@ -1,8 +1,5 @@
 """The pictures of a dataset that a segmenter is to answer, with their true masks where it has some of the same classes."""
 
-from collections import Counter
-from pathlib import PurePosixPath
-
 import numpy as np
 
 from shared.datasets.pairs import mask_classes, read_pairs
@@ -19,7 +16,6 @@ class SegmentedPictures(AnyPictures):
     def __init__(self, opened: OpenInput, classes: list[str]):
         super().__init__(opened)
         self._classes, self.masks = len(classes), list[str]()
-        self._called = Counter(str(PurePosixPath(name).with_suffix("")) for name in self.names)
         if opened.dataset.format == "picture_pairs":
             numbers = {name: number for number, name in enumerate(classes)}
             kinds = mask_classes(self.root)
@@ -28,12 +24,6 @@ class SegmentedPictures(AnyPictures):
                 self._remap[value] = numbers.get(kind.name, NOTHING)
             if any(kind.name in numbers for kind in kinds):
                 self.masks = [pair.right for pair in read_pairs(self.root)]
-
-    def mask_name(self, i: int) -> str:
-        """What the mask of a picture is called in a zip: as the picture, unless two pictures differ in their ending alone."""
-        name = PurePosixPath(self.names[i])
-        stem = str(name.with_suffix(""))
-        return f"{stem}.png" if self._called[stem] == 1 else f"{name}.png"
 
     def compared(self, i: int, said: np.ndarray) -> np.ndarray:
         """Pixels by true and said class, int64 (classes, classes). said: uint8 (height, width), as large as the picture."""

@@ -133,7 +133,7 @@ class Segmenter:
                         cells += [found.get("pixel_accuracy"), found.get("mean_iou")]
                     table.add([pictures.names[i], *cells, None])
                     if archive is not None:
-                        entry = zipfile.ZipInfo(pictures.mask_name(i), _MOMENT)
+                        entry = zipfile.ZipInfo(pictures.entry(i), _MOMENT)
                         archive.writestr(entry, mask_png(said, self._by.colours))
                 table.keep({"total": total.tolist()})
                 going.done(len(some))
