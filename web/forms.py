@@ -40,7 +40,8 @@ class FormField:
     where a base is used as it came.
     columns: what a picker of columns of the dataset in a role offers, None while no dataset is chosen; many: several at once.
     cells: of "rows", the one row that is asked for cell by cell (web/cells.py), None where its columns are not known.
-    files: those uploaded already; accepts: media types; most_files: how many it takes.
+    files: those uploaded already; accepts: media types; most_files: how many it takes. paints: of masks, the field whose pictures
+    are painted over. when: params of a training, of whose models alone it means something.
     """
 
     name: str
@@ -74,6 +75,8 @@ class FormField:
     cells: list[Cell] | None = None
     accepts: tuple[str, ...] = ()
     most_files: int = 1
+    paints: str = ""
+    when: dict[str, Any] = field(default_factory=dict)
     files: list[FileInfo] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     prefix: str = "p"  # of the id; differs between two forms on one page
@@ -257,6 +260,8 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
         many=part.get("type") == "array",
         accepts=tuple(part.get("accepts") or ()),
         most_files=part.get("maxItems", 1),
+        paints=part.get("paints", ""),
+        when=dict(part.get("when") or {}),
         choices=[str(choice) for choice in part.get("enum", [part["const"]] if "const" in part else [])],
     )
     item.limits = _limits(item) if item.widget == "number" else ""

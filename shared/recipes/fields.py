@@ -37,9 +37,24 @@ def Column(
     return Field(default, description=description, json_schema_extra=about, max_length=500, **more)
 
 
-def Files(description: str, *, accepts: tuple[str, ...], most: int = 1, short: bool = True, default: Any = ...) -> Any:
-    """A param that holds uploaded files, list[FileId]. accepts: media types, "image/*" among them. most: how many."""
-    about = {"widget": "files", "accepts": list(accepts), "short": short}
+def Files(
+    description: str,
+    *,
+    accepts: tuple[str, ...],
+    most: int = 1,
+    short: bool = True,
+    default: Any = ...,
+    paints: str = "",
+    when: dict[str, Any] | None = None,
+) -> Any:
+    """A param that holds uploaded files, list[FileId]. accepts: media types, "image/*" among them. most: how many.
+
+    paints: of masks, the param with the pictures: a form offers a brush over them. when: params of a training; forms beside
+    other models do not ask for it.
+    """
+    about: dict[str, Any] = {"widget": "files", "accepts": list(accepts), "short": short}
+    about |= {"paints": paints} if paints else {}
+    about |= {"when": when} if when else {}
     if default is ...:
         return Field(max_length=most, min_length=1, description=description, json_schema_extra=about)
     return Field(default_factory=list, max_length=most, description=description, json_schema_extra=about)

@@ -20,7 +20,7 @@ from web.pages.deleting import delete_listed
 from web.pages.job_inputs import Given, given
 from web.pages.judging import key_metrics
 from web.pages.reach import pages, services, store
-from web.pages.row_form import fill_cells
+from web.pages.row_form import fill_cells, without_what_means_nothing
 
 _FIGURES = 6  # metrics shown at once
 _USE = "generate"
@@ -97,6 +97,7 @@ def _row(model: Model, warm: bool, named: list[Model]) -> ModelRow:
         item.prefix = model.id
         if item.widget == "rows" and spec:
             fill_cells(spec, model.id, item)
+    without_what_means_nothing(model.id, form)
     row.use = use
     row.first = [f for f in form.fields if f.short or f.required]
     row.more = [f for f in form.fields if f not in row.first]

@@ -26,7 +26,7 @@ from web.pages.formatting import plural
 from web.pages.outputs.places import beside
 from web.pages.reach import pages, services, store
 from web.pages.roles import Role, choice_of, offers, roles, words_of
-from web.pages.row_form import fill_cells
+from web.pages.row_form import fill_cells, without_what_means_nothing
 from web.pages.uploading import examples, most_bytes, offered_formats, take_upload
 from web.posted import read_values
 from web.problems import from_validation
@@ -104,6 +104,8 @@ def _form(draft: Draft, shown: list[Role]) -> Form:
     for item in form.fields:
         if item.widget == "rows" and draft.keys.get(MODEL):
             fill_cells(draft.spec, draft.keys[MODEL], item)
+    if draft.keys.get(MODEL):
+        without_what_means_nothing(draft.keys[MODEL], form)
     if MODEL in draft.keys and names_a_base(choice_of(draft.keys[MODEL])):
         form.leave_out(lambda item: item.trained)
     return form

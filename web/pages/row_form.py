@@ -16,7 +16,7 @@ from shared.outputs import Table
 from shared.recipes import RECIPES, RecipeSpec
 from web import access
 from web.cells import MOST_CELLS, cells_of
-from web.forms import FormField, build_form, to_text
+from web.forms import Form, FormField, build_form, to_text
 from web.pages.reach import services
 from web.pages.roles import key_of, read_source
 
@@ -73,6 +73,13 @@ def _trained_with(key: str) -> tuple[Mapping[str, Any], Mapping[str, InputRef]]:
     """Params and inputs of the training that left a model. Raises NotFound, InvalidParams."""
     made = access.job(read_source(key).job_id) if "/" in key else access.model(key)
     return made.params, made.inputs
+
+
+def without_what_means_nothing(key: str, form: Form) -> None:
+    """Leave out fields that are for models of another kind of training. key: of the model."""
+    with contextlib.suppress(ClientError):
+        params, _ = _trained_with(key)
+        form.leave_out(lambda item: any(params.get(name, value) != value for name, value in item.when.items()))
 
 
 def _first_row(dataset: Any, columns: list[ColumnReport]) -> dict[str, str] | None:

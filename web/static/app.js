@@ -46,6 +46,7 @@ on("[data-form], [data-try]", "./form.js");
 on("[data-inputs]", "./picking.js");
 on("[data-expected]", "./expected.js");
 on("[data-files]", "./files.js");
+on("[data-paints]", "./painting.js");
 on("[data-upload]", "./upload.js");
 on("[data-try]", "./try.js");
 on(".outs, [data-live], [data-try]", "./outputs.js");
