@@ -201,6 +201,14 @@ def _image_segmenter(rng: random.Random, data: Data, seconds: float) -> tuple[di
     return params | {"epochs": min(epochs, 100)}, pictures
 
 
+def _image_to_image(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, depth = rng.choice(data.pictures), rng.choice((8, 16)), rng.choice((1, 2))
+    task = rng.choice(("super_resolution", "denoise", "inpaint"))
+    step_s = 0.01 + 0.03 * (width / 8) * depth
+    params = {"task": task, "width": width, "depth": depth, "batch_size": 8, "patch": 16, "tile": 32}
+    return params | {"steps": min(max(round(seconds / step_s), 4), 5_000)}, pictures
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
@@ -213,6 +221,7 @@ TRAINED: dict[str, Make] = {
     "text_matcher": _text_matcher,
     "recommender_mf": _recommender_mf,
     "image_segmenter": _image_segmenter,
+    "image_to_image": _image_to_image,
 }
 
 

@@ -35,7 +35,7 @@ def main() -> None:
     def adjust(code: Any, params: Any, data: Any) -> Any:
         if minutes is None:
             return params
-        steps_per_s = _pace(code, params, data)
+        steps_per_s = pace(code, params, data)
         epochs = max(1, int(60 * minutes * steps_per_s / data.steps_per_epoch))
         print(f"{steps_per_s:.2f} steps/s: {epochs} epochs in {minutes:g} minutes", flush=True)
         return params.model_copy(update={"epochs": epochs})
@@ -52,7 +52,7 @@ def main() -> None:
         made.say_verdict()
 
 
-def _pace(code: Any, params: Any, data: Any) -> float:
+def pace(code: Any, params: Any, data: Any) -> float:
     """Steps a second of a model that is thrown away, after one that compiles."""
     from worker.recipe import build_model
 

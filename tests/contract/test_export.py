@@ -48,6 +48,7 @@ TRAINED = {
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
     "image_segmenter": {"image_size": 40},
+    "image_to_image": {},
     "text_classifier": {},
     "recommender_mf": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
@@ -143,7 +144,7 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
-        elif recipe == "image_segmenter":
+        elif recipe in ("image_segmenter", "image_to_image"):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
             _, _, service, artifacts = _run(volume, recipe, "generate", model, wanted, warm)
@@ -236,6 +237,17 @@ def test_masks_of_pictures_of_any_size_are_those_of_the_service(taken):
             assert int(count) / mine[..., 0].size == pytest.approx(shares.get(name, 0), abs=2e-3)
 
 
+def test_pictures_of_any_size_become_what_the_service_makes_of_them(taken):
+    """Larger by two, in colour, but for those that are grey to the service."""
+    one = taken["image_to_image"]
+    lines = [line.split("\t") for line in one.said.splitlines()]
+    for (path, _), output, line in zip(one.pictures, one.service[1::2], lines, strict=True):
+        with Image.open(f"{path}.restored.png") as mine, Image.open(one.artifacts / output.file) as theirs:
+            assert [int(side) for side in line[1:3]] == [mine.height, mine.width]
+            mine, theirs = (np.asarray(image.convert("RGB")).astype(int) for image in (mine, theirs))
+        assert mine.shape == theirs.shape and np.abs(mine - theirs).max() <= 2, path
+
+
 @pytest.mark.parametrize("name", ["text_classifier", "text_classifier upon an encoder"])
 def test_texts_long_and_strange_are_labelled_as_the_service_does(taken, name):
     lines = [line.split("\t") for line in taken[name].said.splitlines()]
@@ -310,6 +322,8 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
     elif recipe == "image_segmenter":
         x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["tile"], 3)), tf.float32)
+    elif recipe == "image_to_image":
+        x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, 14, 19, 3)), tf.float32)
     elif recipe == "forecaster":
         x = {name: tf.constant(held.assets.arrays[f"shown_{name}"]) for name in again.input}
     elif recipe == "tabular":

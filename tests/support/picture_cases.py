@@ -5,16 +5,25 @@ from typing import Any
 
 import numpy as np
 
+from shared.datasets import DatasetManifest
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_case import Case, put_as
+from tests.support.tiny_datasets import import_files
 from tests.support.tiny_masks import grey_png, tiny_pairs
 from tests.support.tiny_pictures import folder_files
+from tests.support.tiny_scenes import clean_files, pair_files
 
 
 def _one_picture(volume: Volume) -> dict[str, Any]:
     body = folder_files(1)[0][1]
     return {"images": [save_file(volume, "ape.png", io.BytesIO(body), owner="local", max_bytes=10**6).id]}
+
+
+def _put_pictures(volume: Volume, files: list[tuple[str, bytes]]) -> DatasetManifest:
+    """As pairs where names say that they are some."""
+    pairs = any("masks/" in name or "clean/" in name for name, _ in files)
+    return import_files(volume, files, "picture_pairs" if pairs else "pictures")
 
 
 _AB = ("ape", "bee")
@@ -63,5 +72,22 @@ PICTURES: dict[str, Case] = {
             [(f"{folder}/{n}.png", folder_files(n + 1)[n][1]) for folder in ("noisy", "clean") for n in range(4)],
             [(name, grey_png(np.zeros((24, 32), "u1")) if "masks" in name else body) for name, body in tiny_pairs(4)],
         ],
+    ),
+    "image_to_image": Case(
+        recipe="image_to_image",
+        put=_put_pictures,
+        data=lambda: clean_files(12, height=20, width=24),
+        params={
+            "width": 4, "depth": 1, "steps": 24, "eval_every": 8, "batch_size": 4, "patch": 8, "tile": 16, "warmup_steps": 0,
+            "learning_rate": 1e-2,
+        },
+        generate=_one_picture,
+        carries={"tile": 64, "image_size": 64, "patch": 32},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"task": "colourise"}, {"unknown": 1}, {"scale": 5}, {"scale": 2.5},
+            {"sigma": 0}, {"tile": -1}, {"validation_fraction": 0.9}, {"seed": -1}, {"hole": 1}, {"network": "gan"}, {"steps": 0},
+        ],
+        bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "masks": "none"}],
+        bad_data=[tiny_pairs(4), pair_files(4, lambda scene: scene // 2)],
     ),
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What recipes share that make a better picture of a damaged one."""
