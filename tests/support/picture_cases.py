@@ -78,8 +78,8 @@ PICTURES: dict[str, Case] = {
         put=_put_pictures,
         data=lambda: clean_files(12, height=20, width=24),
         params={
-            "width": 4, "depth": 1, "steps": 24, "eval_every": 8, "batch_size": 4, "patch": 8, "tile": 16, "warmup_steps": 0,
-            "learning_rate": 1e-2,
+            "task": "denoise", "sigma": 80, "width": 4, "depth": 1, "steps": 32, "eval_every": 8, "batch_size": 8, "patch": 10,
+            "tile": 16, "warmup_steps": 0, "learning_rate": 5e-3,
         },
         generate=_one_picture,
         carries={"tile": 64, "image_size": 64, "patch": 32},

@@ -62,7 +62,7 @@ async function painted(url, name, number, count) {
   const pen = paper.getContext("2d");
   const strokes = [];
 
-  const brush = made("input", { type: "range", min: 1, max: 100, value: 25 });
+  const brush = made("input", { type: "range", min: 1, max: 100, value: 40 });
   const undo = made("button", { type: "button", className: "button small", textContent: "Undo" });
   const clear = made("button", { type: "button", className: "button small", textContent: "Clear" });
   const leave = made("button", { type: "button", className: "button", textContent: "Cancel" });

@@ -108,7 +108,11 @@ def warnings_about(seen: Sequence[Seen], facts: dict[str, Any]) -> list[Warned]:
     width, height = facts["width"], facts["height"]
     if width[0] != width[1] or height[0] != height[1]:
         sides = f"{width[0]} to {width[1]} wide and {height[0]} to {height[1]} high"
-        said.append(Warned(code="mixed_sizes", message=f"The pictures are {sides}: training scales them to one size."))
+        said.append(
+            Warned(
+                code="mixed_sizes", message=f"The pictures are {sides}: an image classifier scales them to one size."
+            )
+        )
     if large := sum(one.width * one.height > _LARGE for one in seen):
         message = (
             f"{large:,} pictures have more than {_LARGE // 1_000_000} million pixels: smaller copies train faster."

@@ -43,7 +43,7 @@ def tiled(
 
     def one_row(number: Any, carried: Any, done: Any) -> Any:
         band = picture[number * steps[0] : number * steps[0] + tile[0]]
-        tiles = tf.transpose(tf.gather(band, places, axis=1), [1, 0, 2, 3])
+        tiles = tf.transpose(tf.cast(tf.gather(band, places, axis=1), tf.float32), [1, 0, 2, 3])
         tiles = tf.ensure_shape(tiles, (None, *tile, picture.shape[-1]))
         answers = _answers(answer, tiles, across, (*out, values)) * fade_across
         joined = tf.signal.overlap_and_add(tf.transpose(answers, [1, 3, 0, 2]), stepped[1])  # (height, values, width)
@@ -83,7 +83,7 @@ def _answers(answer: Callable[[Any], Any], tiles: Any, count: Any, shape: Sequen
     """Answers for tiles, a few at a time: float32 (tiles, *shape)."""
 
     def some(start: Any, done: Any) -> Any:
-        said = answer(tf.cast(tiles[start : start + _AT_ONCE], tf.float32))
+        said = answer(tiles[start : start + _AT_ONCE])
         return start + _AT_ONCE, done.write(start // _AT_ONCE, tf.cast(said, tf.float32))
 
     done = tf.TensorArray(

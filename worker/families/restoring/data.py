@@ -18,7 +18,7 @@ from worker.families.restoring.networks import multiple_of
 from worker.families.restoring.pictures import Restorable, prepare_restorable
 from worker.recipe import Assets, Data, Inputs
 
-PATCH = {"residual": 48, "unet": 128}  # side of a piece when patch is 0
+PATCH = {"residual": 40, "unet": 96}  # side of a piece when patch is 0
 TILE = {"residual": 128, "unet": 256}  # side of a tile when tile is 0
 AUTO_EVALUATIONS = 20
 SHOWN = 6  # validation pictures kept in the assets to show answers for

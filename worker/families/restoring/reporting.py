@@ -17,7 +17,7 @@ from worker.recipe import Assets, Report
 
 WORST = 4  # pictures of the measured part that are shown
 _SHOWN_SIDE = 384
-_GAP = 6  # white pixels between pictures laid side by side
+_GAP = 6  # white pixels between pictures
 _PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
 
 
@@ -38,11 +38,12 @@ def _side_by_side(
     hole = wanted[..., -1] > 0 if by.holes else None
     value, _ = compared(wanted[..., :-1], said, border=border, hole=hole)
     before = given[..., : by.channels].repeat(by.scale, 0).repeat(by.scale, 1)
-    line = np.full((len(said), _GAP, by.channels), 255, np.uint8)
-    drawn = np.concatenate([before, line, said, line, wanted[..., :-1]], 1)
-    return Picture(
-        title=f"{name}: given, restored ({value:.1f} dB), true", file=files.write(f"{lead}.png", picture_png(drawn))
-    )
+    along = 0 if said.shape[1] > said.shape[0] else 1  # wide ones below each other, so that they fit into a square
+    shape = (_GAP, said.shape[1]) if along == 0 else (said.shape[0], _GAP)
+    line = np.full((*shape, by.channels), 255, np.uint8)
+    drawn = np.concatenate([before, line, said, line, wanted[..., :-1]], along)
+    title = f"{value:.1f} dB: {name}, given, restored and true"
+    return Picture(title=title, file=files.write(f"{lead}.png", picture_png(drawn)))
 
 
 def report_restored(
@@ -68,7 +69,7 @@ def report_restored(
     for number, at in enumerate(np.argsort(gains, kind="stable")[:WORST].tolist(), 1):
         place = int(judged[at])
         pair = data.middle(place, _SHOWN_SIDE)
-        title = f"{data.pictures.names[place]}, {gains[at]:+.1f} dB"
+        title = f"{data.pictures.names[place]} ({gains[at]:+.1f} dB)"
         outputs.append(_side_by_side(title, f"worst_{number}", by, *pair, context, files))
     if not part:
         return Report(metrics, outputs)
