@@ -245,7 +245,7 @@ def test_pictures_of_any_size_become_what_the_service_makes_of_them(taken):
         with Image.open(f"{path}.restored.png") as mine, Image.open(one.artifacts / output.file) as theirs:
             assert [int(side) for side in line[1:3]] == [mine.height, mine.width]
             mine, theirs = (np.asarray(image.convert(theirs.mode)).astype(int) for image in (mine, theirs))
-        assert mine.shape == theirs.shape and np.abs(mine - theirs).max() <= 1, path
+        assert mine.shape == theirs.shape and np.abs(mine - theirs).max() <= 2, path
 
 
 @pytest.mark.parametrize("name", ["text_classifier", "text_classifier upon an encoder"])
