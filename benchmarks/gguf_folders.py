@@ -78,13 +78,13 @@ def main(gguf: Path, python: str) -> None:
             for _, layer in adapted(model):
                 layer.b.assign(random.normal(0, spread, layer.b.shape))
             export_tuned(model, params, assets, Path(folder))
-            wanted = [greedy(model, prompt) for prompt in prompts]
+            wanted = greedy(model, prompts)
             print(f"{title}: {[vocabulary.decode(ended(one, vocabulary.ends)) for one in wanted]}", flush=True)
             for packed in ("f16", "q8_0"):
                 path = Path(folder) / "gguf" / f"model-{packed}.gguf"
                 again = import_base(volume, {path.name: path}, name=packed, source="a benchmark")
                 of_ours = build_base("float32", OpenInput(volume.base_dir(again.id), base=again, hash=again.id))
-                ours = [greedy(of_ours, prompt) for prompt in prompts]
+                ours = greedy(of_ours, prompts)
                 theirs, numbered = in_llama_cpp(python, path, [prompt.tolist() for prompt in prompts], page)
                 parted = numbered == vocabulary.encode(page).tolist()
                 print(f"{title}, {packed}, {path.stat().st_size / 1e6:.0f} MB; of the page {len(numbered)} tokens")
@@ -121,13 +121,13 @@ def said(wanted: list[list[int]], found: list[list[int]]) -> str:
     return ", ".join(str(alike(one, other)) for one, other in zip(wanted, found, strict=True))
 
 
-def greedy(model: Any, prompt: np.ndarray) -> list[int]:
+def greedy(model: Any, prompts: list[np.ndarray]) -> list[list[int]]:
     from shared.recipes.text_params import TextGenerate
     from worker.generation.decode.decoder import DecoderEngine
     from worker.generation.decode.sampling import Sampling
 
-    sampling = Sampling.same(1, TextGenerate(temperature=0))
-    return np.concatenate(list(DecoderEngine(model).decode(prompt, WRITTEN, sampling)), 1)[0].tolist()
+    engine, sampling = DecoderEngine(model), Sampling.same(1, TextGenerate(temperature=0))
+    return [np.concatenate(list(engine.decode(prompt, WRITTEN, sampling)), 1)[0].tolist() for prompt in prompts]
 
 
 def alike(one: list[int], other: list[int]) -> int:
