@@ -209,6 +209,14 @@ def _image_to_image(rng: random.Random, data: Data, seconds: float) -> tuple[dic
     return params | {"steps": min(max(round(seconds / step_s), 4), 5_000)}, pictures
 
 
+def _image_vae(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, batch = rng.choice(data.pictures), rng.choice((8, 16, 32)), rng.choice((16, 32, 64))
+    side = {150: 16, 500: 24, 1_500: 32}[pictures.report.rows]
+    step_s = 0.02 * (side / 32) ** 2 * (batch / 64) * (width / 32) + 0.004
+    epochs = max(round(seconds / (step_s * pictures.report.rows * 0.9 / batch)), 1)
+    return {"width": width, "latent": rng.choice((4, 32)), "batch_size": batch, "epochs": min(epochs, 1_000)}, pictures
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
@@ -222,6 +230,7 @@ TRAINED: dict[str, Make] = {
     "recommender_mf": _recommender_mf,
     "image_segmenter": _image_segmenter,
     "image_to_image": _image_to_image,
+    "image_vae": _image_vae,
 }
 
 

@@ -99,7 +99,10 @@ def trained(
             super().series_row(row)
             if spec.criterion.metric in row:
                 value = row[spec.criterion.metric]
-                print(f"step {row['step']}: loss {row['loss']:.4f}, {spec.criterion.metric} {value:.4f}", flush=True)
+                losses = ", ".join(
+                    f"{name} {row[name]:.4f}" for name in row if name.endswith("loss") and name[:3] != "val"
+                )
+                print(f"step {row['step']}: {losses}, {spec.criterion.metric} {value:.4f}", flush=True)
 
     code = code_of(spec)
     with tempfile.TemporaryDirectory() as place:

@@ -32,6 +32,8 @@ from tests.support.tiny_pictures import png, tiny_pictures
 from worker.context import Context
 from worker.families.images.exporting import resize
 from worker.families.images.pixels import to_pixels
+from worker.families.making.drawing import standard_normal
+from worker.families.making.vae_using import drawn_pictures
 from worker.families.recommending.vectors import factor_vectors
 from worker.generation.generator import WarmModel, WarmModels, run_generate
 from worker.recipe import code_of, optional
@@ -49,6 +51,7 @@ TRAINED = {
     "image_classifier": {},
     "image_segmenter": {"image_size": 40},
     "image_to_image": {"task": "super_resolution"},
+    "image_vae": {},
     "text_classifier": {},
     "recommender_mf": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
@@ -147,6 +150,10 @@ def taken(tmp_path_factory):
         elif recipe in ("image_segmenter", "image_to_image"):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
+            _, _, service, artifacts = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "image_vae":
+            asked[str(unpacked)] = [path for path, _ in pictures]
+            wanted = {"mode": "reconstruct", "images": [file_id for _, file_id in pictures]}
             _, _, service, artifacts = _run(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "text_classifier":
             asked[str(unpacked)] = TEXTS
@@ -248,6 +255,20 @@ def test_pictures_of_any_size_become_what_the_service_makes_of_them(taken):
         assert mine.shape == theirs.shape and np.abs(mine - theirs).max() <= 2, path
 
 
+def test_pictures_of_any_size_are_given_back_as_by_the_service_and_samples_are_those_of_its_seed(taken):
+    one = taken["image_vae"]
+    lines = [line.split("\t") for line in one.said.splitlines()]
+    errors = [row[1] for row in one.service[1].rows]
+    assert [float(error) for *_, error in lines] == pytest.approx(errors, abs=2e-3) and len(lines) == 5
+    with zipfile.ZipFile(one.artifacts / "pictures.zip") as archive:
+        for (_, mine, _), name in zip(lines, archive.namelist(), strict=True):
+            with Image.open(mine) as a, Image.open(io.BytesIO(archive.read(name))) as b:
+                assert np.abs(np.asarray(a).astype(int) - np.asarray(b).astype(int)).max() <= 1
+    loaded: Any = tf.saved_model.load(str(one.folder / "saved_model"))  # held: its variables go with it
+    theirs = drawn_pictures(one.held.model, standard_normal(7, (3,), 5), Context())
+    assert np.abs(loaded.sample(7, 5).numpy().astype(int) - theirs.astype(int)).max() <= 1
+
+
 @pytest.mark.parametrize("name", ["text_classifier", "text_classifier upon an encoder"])
 def test_texts_long_and_strange_are_labelled_as_the_service_does(taken, name):
     lines = [line.split("\t") for line in taken[name].said.splitlines()]
@@ -320,6 +341,8 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         return
     if recipe == "image_classifier":
         x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
+    elif recipe == "image_vae":
+        x = tf.constant(held.assets.arrays["shown"].astype(np.float32))
     elif recipe == "image_segmenter":
         x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["tile"], 3)), tf.float32)
     elif recipe == "image_to_image":

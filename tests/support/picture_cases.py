@@ -90,4 +90,21 @@ PICTURES: dict[str, Case] = {
         bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "masks": "none"}],
         bad_data=[tiny_pairs(4), pair_files(4, lambda scene: scene // 2)],
     ),
+    "image_vae": Case(
+        recipe="image_vae",
+        put=put_as("pictures"),
+        data=lambda: folder_files(40, channels=3),
+        params={"width": 4, "latent": 3, "epochs": 5, "batch_size": 6, "warmup_steps": 0, "kl_warmup": 0.0, "flip": "horizontal"},
+        generate=lambda volume: _one_picture(volume) | {"mode": "walk", "steps": 3, "seed": 1},
+        carries={"image_size": 64},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"latent": 0}, {"unknown": 1}, {"likelihood": "gaussian"},
+            {"beta": -1}, {"validation_fraction": 0.9}, {"seed": -1}, {"kl_warmup": 2}, {"image_size": 10_000}, {"flip": "both"},
+        ],
+        bad_generate=[
+            {"mode": "reconstruct"}, {"mode": "interpolate", "images": ["0" * 32]}, {"count": 0}, {"steps": 2},
+            {"images": ["no id"]}, {"temperature": -1}, {"mode": "dream"},
+        ],
+        bad_data=[folder_files(1), [("ape/1.png", folder_files(1)[0][1]), ("ape/2.png", folder_files(1)[0][1])]],
+    ),
 }  # fmt: skip

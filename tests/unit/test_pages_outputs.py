@@ -31,11 +31,12 @@ from web.pages.outputs.shown import bars, cells, covered, grouped, pieces, tinte
 
 
 def test_what_is_alike_and_follows_each_other_stands_in_one_grid():
-    outputs = [Text(text="a"), *(Picture(file=f"{n}.png") for n in range(3)), Text(text="b"), Picture(file="x.png")]
+    outputs = [Text(text="a"), *(Picture(file=f"{n}.png") for n in range(5)), Text(text="b"), Picture(file="x.png")]
     groups = grouped(outputs)
     assert [(g.layout, [n for n, _ in g.items]) for g in groups] == [
-        ("wide", [0]), ("small", [1, 2, 3]), ("wide", [4]), ("single", [5])
+        ("wide", [0]), ("small", [1, 2, 3, 4, 5]), ("wide", [6]), ("single", [7])
     ]  # fmt: skip
+    assert grouped([Picture(file=f"{n}.png") for n in range(4)])[0].layout == "medium", "a few are shown large"
 
 
 def test_short_texts_stand_beside_each_other_and_long_ones_do_not():

@@ -16,6 +16,7 @@ from web.pages.outputs.drawing import columns_wide
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _TINTS = 9  # of a matrix
 _STRENGTHS = 5  # of a mark
+_FEW_PICTURES = 4  # up to so many are shown large enough to see grids of pictures in them
 _SHORT_TEXT = 240  # characters; texts that are all shorter stand beside each other
 _LARGEST_MATRIX = 60  # classes; beyond, a table is no longer read
 _WORTH_SAYING = 0.0005  # share of a picture that is not 0.0 %
@@ -40,7 +41,7 @@ def grouped(outputs: Sequence[Output]) -> list[Group]:
 
 def _layout(kind: str, items: list[tuple[int, Output]]) -> str:
     if kind == "picture":
-        return "small" if len(items) > 1 else "single"
+        return "single" if len(items) == 1 else "medium" if len(items) <= _FEW_PICTURES else "small"
     if kind in ("boxes", "mask"):
         return "medium" if len(items) > 1 else "single"
     if kind == "scores":

@@ -3,7 +3,8 @@
 Pictures are scaled down to SIDE by means of areas: what stands in a small area counts, not the single pixel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +22,14 @@ _CHUNK = 256
 _SAID_ONLY = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # of an answer without probabilities
 
 
-def compared_on(data: PictureData) -> tuple[str, np.ndarray]:
+class Parted(Protocol):
+    """Data whose pictures are in parts. places: numbers of the pictures of each part, int64."""
+
+    @property
+    def places(self) -> Mapping[str, np.ndarray]: ...
+
+
+def compared_on(data: Parted) -> tuple[str, np.ndarray]:
     """The part that models are compared on and the numbers of its pictures, at most JUDGED spread evenly.
 
     The test part, else validation; ("", none) where every picture was learnt from: nothing can be compared there.

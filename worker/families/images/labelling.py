@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from shared.datasets.pictures.decoding import Unreadable, opened_picture, upright
+from shared.datasets.pictures.decoding import Levels, Unreadable, opened_picture, upright
 from shared.datasets.pictures.reading import PictureList, open_pictures
 from shared.errors import DatasetInvalid, RecipeFailed
 from shared.outputs import Cell, Output, Picture, Score, Scores
@@ -61,6 +61,28 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def uploaded_pixels(
+    ids: Sequence[str], shape: Sequence[int], levels: Levels | None, context: Context
+) -> tuple[list[str], np.ndarray]:
+    """Names and pixels, uint8 (n, height, width, channels), of uploaded pictures, scaled to shape.
+
+    levels: of the dataset that the model learnt from. Raises RecipeFailed naming all that cannot be read, InputMissing.
+    """
+    names, found, wrong = [], [], []
+    for file_id in ids:
+        context.check()
+        info, path = context.file(file_id)
+        names.append(info.name)
+        try:
+            with opened_picture(path) as image:
+                found.append(to_pixels(upright(image, levels), shape))
+        except Unreadable as err:
+            wrong.append(f"{info.name}: {err}")
+    if wrong:
+        raise RecipeFailed("; ".join(wrong), code="unreadable_picture")
+    return names, np.stack(found)
+
+
 @dataclass(frozen=True)
 class _Said:
     """What the model says of one picture: shares float64 (classes,), classes from the likeliest on."""
@@ -90,7 +112,7 @@ class Labeller:
 
     def generate(self, params: ImageClassifierGenerate, context: Context, files: Files) -> Report:
         """Label each uploaded picture. Raises RecipeFailed naming all that cannot be read, InputMissing."""
-        names, pixels = self._uploaded(params.images, context)
+        names, pixels = uploaded_pixels(params.images, self._shape, self._levels, context)
         going = Going(context, "generating", len(names))
         outputs: list[Output] = []
         for i, said in enumerate(self._label(pixels, params.top_k)):
@@ -106,21 +128,6 @@ class Labeller:
         evidence = said.features.astype(np.float32) @ self._kernel[:, said.best[0]]
         written = files.write(f"activation_map_{number + 1}.png", activation_map(pixels, evidence))
         return Picture(title=f"{name}: where it spoke for {self._classes[said.best[0]]}", file=written)
-
-    def _uploaded(self, ids: Sequence[str], context: Context) -> tuple[list[str], np.ndarray]:
-        """Names and pixels, uint8 (n, height, width, channels), of uploaded pictures."""
-        names, found, wrong = [], [], []
-        for file_id in ids:
-            info, path = context.file(file_id)
-            names.append(info.name)
-            try:
-                with opened_picture(path) as image:
-                    found.append(to_pixels(upright(image, self._levels), self._shape))
-            except Unreadable as err:
-                wrong.append(f"{info.name}: {err}")
-        if wrong:
-            raise RecipeFailed("; ".join(wrong), code="unreadable_picture")
-        return names, np.stack(found)
 
     def batch(self, params: ImageClassifierBatch, inputs: Inputs, context: Context, files: Files) -> Report:
         """Label every picture of a dataset, in its order, into a file. Its accuracy is told where its classes are known."""
