@@ -17,6 +17,7 @@ from shared.volume.volume import Volume
 from tests.support.tiny_bases import put_base
 from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
+from tests.support.tiny_faces import face_files
 from tests.support.tiny_masks import tiny_pairs
 from tests.support.tiny_pictures import folder_files
 
@@ -55,6 +56,7 @@ class Data:
             self._put("pictures", folder_files(count, side=side, channels=3))
             for count, side in ((150, 16), (500, 24), (1_500, 32))
         ]
+        self.faces = [self._put("pictures", face_files(range(people), 6)) for people in (12, 40, 120)]
         self.chats = [self._put("chats", tiny_chats(count)) for count in (40, 120, 400)]
         self.pairs = [self._put("table", [("p.csv", _pairs(rng, words, rows))]) for rows in (100, 400, 1_500)]
         self.bought = [self._put("table", [("b.csv", _bought(people))]) for people in (60, 300, 1_200)]
@@ -217,6 +219,13 @@ def _image_vae(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str
     return {"width": width, "latent": rng.choice((4, 32)), "batch_size": batch, "epochs": min(epochs, 1_000)}, pictures
 
 
+def _image_matcher(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width = rng.choice(data.faces), rng.choice((8, 16))
+    step_s = 0.03 * (width / 8)
+    params = {"width": width, "batch_size": 32, "loss": rng.choice(("arcface", "triplet"))}
+    return params | {"steps": min(max(round(seconds / step_s), 4), 5_000)}, pictures
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
@@ -231,6 +240,7 @@ TRAINED: dict[str, Make] = {
     "image_segmenter": _image_segmenter,
     "image_to_image": _image_to_image,
     "image_vae": _image_vae,
+    "image_matcher": _image_matcher,
 }
 
 

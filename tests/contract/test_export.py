@@ -30,6 +30,7 @@ from tests.support.recipe_cases import CASES
 from tests.support.tiny_bases import put_base
 from tests.support.tiny_pictures import png, tiny_pictures
 from worker.context import Context
+from worker.families.identities.networks import vectors_model
 from worker.families.images.exporting import resize
 from worker.families.images.pixels import to_pixels
 from worker.families.making.drawing import standard_normal
@@ -49,6 +50,7 @@ TRAINED = {
     "forecaster": {"epochs": 1, "network": "dlinear"},
     "gpt": {"steps": 20, "vocabulary": "bpe", "vocabulary_size": 270},
     "image_classifier": {},
+    "image_matcher": {},
     "image_segmenter": {"image_size": 40},
     "image_to_image": {"task": "super_resolution"},
     "image_vae": {},
@@ -147,6 +149,10 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
             _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+        elif recipe == "image_matcher":
+            asked[str(unpacked)] = [path for path, _ in pictures]
+            wanted = {"images": [file_id for _, file_id in pictures]}
+            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm, use="verify")
         elif recipe in ("image_segmenter", "image_to_image"):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
@@ -242,6 +248,15 @@ def test_masks_of_pictures_of_any_size_are_those_of_the_service(taken):
         shares = {part.name: part.share for part in output.classes}
         for _, name, count in lines[3 * number : 3 * number + 3]:
             assert int(count) / mine[..., 0].size == pytest.approx(shares.get(name, 0), abs=2e-3)
+
+
+def test_pictures_are_as_like_each_other_as_the_service_has_them(taken):
+    lines = [line.split("\t") for line in taken["image_matcher"].said.splitlines()]
+    answers = taken["image_matcher"].service
+    assert len(lines) == len(answers) == 4
+    for (_, likeness, said), answer in zip(lines, answers, strict=True):
+        assert float(likeness) == pytest.approx(answer.items[0].value, abs=1e-4)
+        assert (said == "same") == answer.title.endswith(": the same")
 
 
 def test_pictures_of_any_size_become_what_the_service_makes_of_them(taken):
@@ -345,6 +360,10 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         x = tf.constant(held.assets.arrays["shown"].astype(np.float32))
     elif recipe == "image_segmenter":
         x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["tile"], 3)), tf.float32)
+    elif recipe == "image_matcher":
+        pixels = tf.constant(held.assets.arrays["held"][:4], tf.float32)
+        np.testing.assert_allclose(again(pixels), vectors_model(held.model)(pixels), atol=1e-5)
+        return
     elif recipe == "image_to_image":
         x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, 14, 19, 3)), tf.float32)
     elif recipe == "forecaster":

@@ -10,6 +10,7 @@ from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_case import Case, put_as
 from tests.support.tiny_datasets import import_files
+from tests.support.tiny_faces import face_files
 from tests.support.tiny_masks import grey_png, tiny_pairs
 from tests.support.tiny_pictures import folder_files
 from tests.support.tiny_scenes import clean_files, pair_files
@@ -72,6 +73,22 @@ PICTURES: dict[str, Case] = {
             [(f"{folder}/{n}.png", folder_files(n + 1)[n][1]) for folder in ("noisy", "clean") for n in range(4)],
             [(name, grey_png(np.zeros((24, 32), "u1")) if "masks" in name else body) for name, body in tiny_pairs(4)],
         ],
+    ),
+    "image_matcher": Case(
+        recipe="image_matcher",
+        put=put_as("pictures"),
+        data=lambda: face_files(range(10), 4),
+        params={
+            "width": 4, "embedding": 8, "steps": 32, "eval_every": 8, "batch_size": 16, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=_one_picture,
+        carries={"image_size": 64, "each": 8, "batch_size": 32},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"loss": "softmax"}, {"unknown": 1}, {"each": 1}, {"margin": 2},
+            {"embedding": 1}, {"validation_fraction": 0.9}, {"seed": -1}, {"image_size": -1}, {"steps": 0},
+        ],
+        bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "threshold": 2}],
+        bad_data=[face_files([1, 2], 3), face_files(range(5), 1)],
     ),
     "image_to_image": Case(
         recipe="image_to_image",
