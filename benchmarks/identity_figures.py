@@ -22,7 +22,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     add_params(parser, spec)
     params = validate_params(spec.train_params, given(parser))
-    with trained("orl", spec, params, [("orl.zip", io.BytesIO(_parted()))]) as made:
+    uploads = [("orl.zip", io.BytesIO(_parted()))]
+    with trained("orl", spec, params, uploads, options={"missing_classes": "keep"}) as made:
         made.say()
         for output in made.report.outputs:
             print("  ", output.title)

@@ -44,7 +44,8 @@ def place(tmp_path_factory):
     volume = Volume(tmp_path_factory.mktemp("volume"))
     volume.ensure()
     files = face_files(range(30), part="train") + face_files(range(40, 48), part="test")
-    data = image_matcher.load(given(volume, import_files(volume, files, "pictures")), PARAMS, Context())
+    dataset = import_files(volume, files, "pictures", missing_classes="keep")
+    data = image_matcher.load(given(volume, dataset), PARAMS, Context())
     model = fit(SPEC, PARAMS, data, Context()).model
     return volume, image_matcher.open_generator(model, PARAMS, data.assets), model, data
 
@@ -156,7 +157,9 @@ def test_a_dataset_is_named_into_a_table(place, known, tmp_path):
     (volume.dataset_dir(dataset.id) / "files" / "p61" / "020.png").write_bytes(b"damaged")
     refs = {"data": InputRef(dataset_id=dataset.id), "people": InputRef(dataset_id=known.id)}
     inputs = open_inputs(refs, Context(volume=volume))
-    report, folder = _with(volume, tmp_path, lambda c, files: by.batch(ImageMatcherBatch(), inputs, c, files))
+    report, folder = _with(
+        volume, tmp_path, lambda c, files: by.batch(ImageMatcherBatch.model_validate({}), inputs, c, files)
+    )
     with (folder / "rows.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["file", "who", "likeness", "likest", "by", "true", "error"] and len(rows) == 6
@@ -166,7 +169,11 @@ def test_a_dataset_is_named_into_a_table(place, known, tmp_path):
     right = [row["who"] == (row["true"] if row["true"] != "p80" else NOBODY) for row in rows if not row["error"]]
     assert report.metrics["accuracy"] == pytest.approx(np.mean(right))
     with pytest.raises(RecipeFailed, match="in the part 'val'"):
-        _with(volume, tmp_path / "b", lambda c, files: by.batch(ImageMatcherBatch(part="val"), inputs, c, files))
+        _with(
+            volume,
+            tmp_path / "b",
+            lambda c, files: by.batch(ImageMatcherBatch.model_validate({"part": "val"}), inputs, c, files),
+        )
 
 
 def test_a_stop_is_noticed(place, known):

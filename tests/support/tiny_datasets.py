@@ -21,10 +21,11 @@ def zipped(files: list[tuple[str, bytes]]) -> bytes:
     return out.getvalue()
 
 
-def import_files(volume: Volume, files: list[tuple[str, bytes]], format: str) -> DatasetManifest:
-    """Import (name, bytes) pairs as an upload of the given format; pictures go as one zip. Returns the manifest."""
+def import_files(volume: Volume, files: list[tuple[str, bytes]], format: str, **options: str) -> DatasetManifest:
+    """Import (name, bytes) pairs as an upload of the given format; pictures as one zip. options: of the format."""
     uploads = [("pictures.zip", zipped(files))] if format in ("pictures", "picture_pairs", "boxes") else files
-    return import_dataset(volume, Limits(), [(n, io.BytesIO(b)) for n, b in uploads], name="tiny", format=format)
+    opened = [(n, io.BytesIO(b)) for n, b in uploads]
+    return import_dataset(volume, Limits(), opened, name="tiny", format=format, options=options)
 
 
 def given(volume: Volume, dataset: DatasetManifest) -> Inputs:

@@ -65,7 +65,7 @@ def matcher(
 
 def vectors_model(model: keras.Model) -> keras.Model:
     """What is left of a trained model for use: from pixels to vectors."""
-    return keras.Model(model.inputs, model.get_layer("vector").output)
+    return keras.Model(model.inputs[0], model.get_layer("vector").output)
 
 
 class ArcFace(keras.losses.Loss):
