@@ -18,17 +18,16 @@ import keras
 import tensorflow as tf
 from PIL import Image
 
-from shared.ids import new_id
-from shared.jobs.job import InputRef, Job, State, utc_now
+from shared.jobs.job import InputRef
 from shared.jobs.models import get_model
-from shared.outputs import Mask, Scores, Text, load_outputs
+from shared.outputs import Mask, Scores, Text
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
-from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
+from tests.support.taken_away import ALONE, put_pictures, run_job
 from tests.support.tiny_bases import put_base
-from tests.support.tiny_pictures import png, tiny_pictures
+from tests.support.tiny_pictures import tiny_pictures
 from worker.context import Context
 from worker.families.identities.networks import vectors_model
 from worker.families.images.exporting import resize
@@ -36,9 +35,8 @@ from worker.families.images.pixels import to_pixels
 from worker.families.making.drawing import standard_normal
 from worker.families.making.vae_using import drawn_pictures
 from worker.families.recommending.vectors import factor_vectors
-from worker.generation.generator import WarmModel, WarmModels, run_generate
+from worker.generation.generator import WarmModel, WarmModels
 from worker.recipe import code_of, optional
-from worker.training.trainer import run_train
 
 pytestmark = [
     pytest.mark.timeout(400),
@@ -72,52 +70,6 @@ DAYS = [
 RECENT = "\n".join(["day,shop,units,promotion", *DAYS[:16], "2021-05-17,上海,,1", *DAYS[16:]])
 PROMPTS = ("The lazy", "dog; the")
 TEXTS = ("a lovely Ｒoom, very fine", "awful food 太差 " * 9 + "but a good bed", "never seen")
-# Runs examples one after the other: {folder: [arguments]} in, {folder: what it wrote} out. This project must not be there.
-ALONE = """
-import contextlib, io, json, runpy, sys
-try:
-    import worker
-except ModuleNotFoundError:
-    pass
-else:
-    raise SystemExit("the project can be imported here")
-said = {}
-for folder, arguments in json.loads(sys.argv[1]).items():
-    sys.argv, out = ["example.py", *arguments], io.StringIO()
-    with contextlib.redirect_stdout(out):
-        runpy.run_path(folder + "/example.py", run_name="__main__")
-    said[folder] = out.getvalue()
-assert not any(name.split(".")[0] in ("worker", "shared") for name in sys.modules)
-print(json.dumps(said))
-"""
-
-
-def _run(
-    volume: Volume, recipe: str, kind: Any, inputs: dict[str, InputRef], params: dict[str, Any], warm: Any, use=""
-):
-    """(job, its result, its outputs, the folder of its artifacts)."""
-    job = Job(
-        id=new_id(), kind=kind, recipe=recipe, use=use, params=params, inputs=inputs, name=f"a tiny {recipe}",
-        state=State.running, queue=kind, attempt=1, created_at=utc_now(), updated_at=utc_now(),
-    )  # fmt: skip
-    context = Context(volume.start_attempt(job.id, 1), volume, job.id, cache_dir=volume.root / "cache")
-    result = run_train(job, context) if kind == "train" else run_generate(job, context, warm)
-    folder = volume.attempt_dir(job.id, 1) / "artifacts"
-    return job, result, load_outputs((folder / "outputs.json").read_bytes()), folder
-
-
-def _pictures(volume: Volume) -> list[Any]:
-    """(path on the disk, id on the volume) of pictures of several sizes, grey and in colour."""
-    found = []
-    rng = np.random.default_rng(3)
-    for number, (height, width, channels) in enumerate(
-        [(12, 12, 1), (12, 12, 3), (50, 31, 1), (7, 90, 3), (131, 64, 3)]
-    ):
-        body = png(rng.integers(0, 255, (height, width, channels), dtype=np.uint8))
-        path = volume.root / f"picture_{number}.png"
-        path.write_bytes(body)
-        found.append((str(path), save_file(volume, path.name, io.BytesIO(body), owner="local", max_bytes=10**6).id))
-    return found
 
 
 def _first_column(output: Any) -> list[Any]:
@@ -130,7 +82,7 @@ def taken(tmp_path_factory):
     volume = Volume(tmp_path_factory.mktemp("volume"))
     volume.ensure()
     made, asked = {}, {}
-    pictures = _pictures(volume)
+    pictures = put_pictures(volume)
     for name, params in TRAINED.items():
         case, warm = CASES[name], WarmModels(1)
         recipe = case.recipe
@@ -138,9 +90,9 @@ def taken(tmp_path_factory):
         inputs = {"data": InputRef(dataset_id=dataset.id)}
         if case.weights:
             inputs["base"] = put_base(volume, case.weights)
-        job, result, _, _ = _run(volume, recipe, "train", inputs, {**case.params, **params}, warm)
+        job, result, _, _ = run_job(volume, recipe, "train", inputs, {**case.params, **params}, warm)
         model = {"model": InputRef(model_id=job.id)}
-        _, _, outputs, folder = _run(volume, recipe, "generate", model, {}, warm, use="export")
+        _, _, outputs, folder = run_job(volume, recipe, "generate", model, {}, warm, use="export")
         unpacked = tmp_path_factory.mktemp("taken")
         with zipfile.ZipFile(folder / "model.zip") as archive:
             archive.extractall(unpacked)
@@ -148,44 +100,44 @@ def taken(tmp_path_factory):
         if recipe == "image_classifier":
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures], "activation_map": False}
-            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+            _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "image_matcher":
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
-            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm, use="verify")
+            _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm, use="verify")
         elif recipe in ("image_segmenter", "image_to_image"):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
-            _, _, service, artifacts = _run(volume, recipe, "generate", model, wanted, warm)
+            _, _, service, artifacts = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "image_vae":
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"mode": "reconstruct", "images": [file_id for _, file_id in pictures]}
-            _, _, service, artifacts = _run(volume, recipe, "generate", model, wanted, warm)
+            _, _, service, artifacts = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "text_classifier":
             asked[str(unpacked)] = TEXTS
             wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
-            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+            _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "text_matcher":
             asked[str(unpacked)] = TEXTS
             wanted = {"text": TEXTS[0], "top_k": 2}
-            _, _, service, _ = _run(volume, recipe, "generate", model | inputs, wanted, warm)
+            _, _, service, _ = run_job(volume, recipe, "generate", model | inputs, wanted, warm)
         elif recipe == "forecaster":
             path = volume.root / "recent.csv"
             path.write_text(RECENT, encoding="utf-8-sig")
             asked[str(unpacked)] = [str(path)]
-            _, _, service, _ = _run(volume, recipe, "generate", model, {"rows": RECENT, "explain": False}, warm)
+            _, _, service, _ = run_job(volume, recipe, "generate", model, {"rows": RECENT, "explain": False}, warm)
         elif recipe == "recommender_mf":
             asked[str(unpacked)] = ["3"]
-            _, _, service, _ = _run(volume, recipe, "generate", model, {"user": "3", "reasons": False}, warm)
+            _, _, service, _ = run_job(volume, recipe, "generate", model, {"user": "3", "reasons": False}, warm)
         elif recipe == "tabular":
             path = volume.root / "rows.csv"
             path.write_text(ROWS, encoding="utf-8-sig")
             asked[str(unpacked)] = [str(path)]
-            _, _, service, _ = _run(volume, recipe, "generate", model, {"rows": ROWS, "explain": False}, warm)
+            _, _, service, _ = run_job(volume, recipe, "generate", model, {"rows": ROWS, "explain": False}, warm)
         else:
             asked[str(unpacked)] = [PROMPTS[0]]
             wanted = {"prompt": PROMPTS[0], "temperature": 0, "max_tokens": 40}
-            _, _, service, _ = _run(volume, recipe, "generate", model, wanted, warm)
+            _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm)
         kept = next(iter(warm._kept.values()))
         assert isinstance(kept, WarmModel)
         made[name] = SimpleNamespace(

@@ -32,7 +32,7 @@ def vectors_of(model: Any, check: Callable[[], None] = lambda: None) -> Vectors:
         found = []
         for start in range(0, len(pixels), AT_ONCE):
             check()
-            found.append(np.asarray(model.predict_on_batch(pixels[start : start + AT_ONCE].astype(np.float32))))
+            found.append(np.asarray(model(pixels[start : start + AT_ONCE].astype(np.float32), training=False)))
         return np.concatenate(found) if found else np.zeros((0, model.output_shape[-1]), np.float32)
 
     return of

@@ -1,0 +1,63 @@
+"""What tests of exports share: a training or a use carried out without a supervisor, pictures, and examples run elsewhere."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from shared.ids import new_id
+from shared.jobs.job import InputRef, Job, State, utc_now
+from shared.outputs import load_outputs
+from shared.volume.files import save_file
+from shared.volume.volume import Volume
+from tests.support.tiny_pictures import png
+from worker.context import Context
+from worker.generation.generator import run_generate
+from worker.training.trainer import run_train
+
+# Runs examples one after the other: {folder: [arguments]} in, {folder: what it wrote} out. This project must not be there.
+ALONE = """
+import contextlib, io, json, runpy, sys
+try:
+    import worker
+except ModuleNotFoundError:
+    pass
+else:
+    raise SystemExit("the project can be imported here")
+said = {}
+for folder, arguments in json.loads(sys.argv[1]).items():
+    sys.argv, out = ["example.py", *arguments], io.StringIO()
+    with contextlib.redirect_stdout(out):
+        runpy.run_path(folder + "/example.py", run_name="__main__")
+    said[folder] = out.getvalue()
+assert not any(name.split(".")[0] in ("worker", "shared") for name in sys.modules)
+print(json.dumps(said))
+"""
+
+
+def run_job(
+    volume: Volume, recipe: str, kind: Any, inputs: dict[str, InputRef], params: dict[str, Any], warm: Any, use=""
+):
+    """(job, its result, its outputs, the folder of its artifacts)."""
+    job = Job(
+        id=new_id(), kind=kind, recipe=recipe, use=use, params=params, inputs=inputs, name=f"a tiny {recipe}",
+        state=State.running, queue=kind, attempt=1, created_at=utc_now(), updated_at=utc_now(),
+    )  # fmt: skip
+    context = Context(volume.start_attempt(job.id, 1), volume, job.id, cache_dir=volume.root / "cache")
+    result = run_train(job, context) if kind == "train" else run_generate(job, context, warm)
+    folder = volume.attempt_dir(job.id, 1) / "artifacts"
+    return job, result, load_outputs((folder / "outputs.json").read_bytes()), folder
+
+
+def put_pictures(volume: Volume) -> list[Any]:
+    """(path on the disk, id on the volume) of pictures of several sizes, grey and in colour."""
+    found = []
+    rng = np.random.default_rng(3)
+    for number, (height, width, channels) in enumerate(
+        [(12, 12, 1), (12, 12, 3), (50, 31, 1), (7, 90, 3), (131, 64, 3)]
+    ):
+        body = png(rng.integers(0, 255, (height, width, channels), dtype=np.uint8))
+        path = volume.root / f"picture_{number}.png"
+        path.write_bytes(body)
+        found.append((str(path), save_file(volume, path.name, io.BytesIO(body), owner="local", max_bytes=10**6).id))
+    return found
