@@ -77,11 +77,13 @@ def main(gguf: Path, python: str) -> None:
         for title, spread, prompts in (("as it came", 0.0, told), ("tuned", 0.01, [vocabulary.encode(CHAT)])):
             for _, layer in adapted(model):
                 layer.b.assign(random.normal(0, spread, layer.b.shape))
-            export_tuned(model, params, assets, Path(folder))
+            place = Path(folder) / title
+            place.mkdir()
+            export_tuned(model, params, assets, place)
             wanted = greedy(model, prompts)
             print(f"{title}: {[vocabulary.decode(ended(one, vocabulary.ends)) for one in wanted]}", flush=True)
             for packed in ("f16", "q8_0"):
-                path = Path(folder) / "gguf" / f"model-{packed}.gguf"
+                path = place / "gguf" / f"model-{packed}.gguf"
                 again = import_base(volume, {path.name: path}, name=packed, source="a benchmark")
                 of_ours = build_base("float32", OpenInput(volume.base_dir(again.id), base=again, hash=again.id))
                 ours = greedy(of_ours, prompts)
