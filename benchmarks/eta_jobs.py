@@ -15,6 +15,7 @@ from shared.jobs.job import DATA, MODEL, CheckpointRef, InputRef, JobRequest
 from shared.recipes import RECIPES, get_recipe
 from shared.volume.volume import Volume
 from tests.support.tiny_bases import put_base
+from tests.support.tiny_boxes import tiny_boxes
 from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_faces import face_files
@@ -60,6 +61,7 @@ class Data:
         self.chats = [self._put("chats", tiny_chats(count)) for count in (40, 120, 400)]
         self.pairs = [self._put("table", [("p.csv", _pairs(rng, words, rows))]) for rows in (100, 400, 1_500)]
         self.bought = [self._put("table", [("b.csv", _bought(people))]) for people in (60, 300, 1_200)]
+        self.boxes = [self._put("boxes", tiny_boxes(count)) for count in (24, 60)]
         self.masks = [self._put("picture_pairs", tiny_pairs(count, side=side)) for count, side in ((24, 24), (60, 48))]
         self.bases = [
             get_base(volume, put_base(volume, name).base_id or "") for name in ("llama", "gpt2", "distilbert")
@@ -226,6 +228,13 @@ def _image_matcher(rng: random.Random, data: Data, seconds: float) -> tuple[dict
     return params | {"steps": min(max(round(seconds / step_s), 4), 5_000)}, pictures
 
 
+def _object_detector(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, size = rng.choice(data.boxes), rng.choice((4, 8)), rng.choice((64, 96))
+    step_s = 0.03 * (width / 4) * (size / 64) ** 2 + 0.01
+    epochs = max(round(seconds / (step_s * pictures.report.rows * 0.8 / 8)), 1)
+    return {"width": width, "image_size": size, "batch_size": 8, "epochs": min(epochs, 100)}, pictures
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
@@ -241,6 +250,7 @@ TRAINED: dict[str, Make] = {
     "image_to_image": _image_to_image,
     "image_vae": _image_vae,
     "image_matcher": _image_matcher,
+    "object_detector": _object_detector,
 }
 
 

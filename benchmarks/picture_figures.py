@@ -1,7 +1,8 @@
-"""What image_segmenter reaches on public pictures, beside simple answers of the same run.
+"""What image_segmenter and object_detector reach on public pictures, beside simple answers of the same run.
 
     python -m benchmarks.picture_figures camvid                        # 11 classes, the set's own parts, void left out
     python -m benchmarks.picture_figures camvid --minutes 15           # as many epochs as fit, by the pace of the first steps
+    python -m benchmarks.picture_figures bccd --minutes 60             # blood cells in boxes, the set's own parts
 
 Any param of the recipe may be given: --width 24 --epochs 40. Public data: see here.py.
 """
@@ -16,6 +17,7 @@ from benchmarks.one_training import trained
 # name -> (recipe, folder and zip of the public data, params that differ from the recipe's own)
 SETS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "camvid": ("image_segmenter", "camvid_240x180/camvid_240x180.zip", {"ignore": ["11"], "class_weights": "balanced"}),
+    "bccd": ("object_detector", "bccd_blood_cells/bccd_blood_cells.zip", {}),
 }
 
 

@@ -18,9 +18,10 @@ import keras
 import tensorflow as tf
 from PIL import Image
 
+from shared.datasets.pictures.decoding import upright
 from shared.jobs.job import InputRef
 from shared.jobs.models import get_model
-from shared.outputs import Mask, Scores, Text
+from shared.outputs import Boxes, Mask, Scores, Text
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
@@ -29,6 +30,7 @@ from tests.support.taken_away import ALONE, put_pictures, run_job
 from tests.support.tiny_bases import put_base
 from tests.support.tiny_pictures import tiny_pictures
 from worker.context import Context
+from worker.families.boxes.detecting import Detecting
 from worker.families.identities.networks import vectors_model
 from worker.families.images.exporting import resize
 from worker.families.images.pixels import to_pixels
@@ -52,6 +54,7 @@ TRAINED = {
     "image_segmenter": {"image_size": 40},
     "image_to_image": {"task": "super_resolution"},
     "image_vae": {},
+    "object_detector": {},
     "text_classifier": {},
     "recommender_mf": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
@@ -105,7 +108,7 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
             _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm, use="verify")
-        elif recipe in ("image_segmenter", "image_to_image"):
+        elif recipe in ("image_segmenter", "image_to_image", "object_detector"):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
             _, _, service, artifacts = run_job(volume, recipe, "generate", model, wanted, warm)
@@ -236,6 +239,30 @@ def test_pictures_of_any_size_are_given_back_as_by_the_service_and_samples_are_t
     assert np.abs(loaded.sample(7, 5).numpy().astype(int) - theirs.astype(int)).max() <= 1
 
 
+def test_boxes_in_pictures_of_any_size_are_those_of_the_service(taken):
+    """Down to very small scores: a detector that has hardly learnt is sure of nothing."""
+    one = taken["object_detector"]
+    lines = [line.split("\t") for line in one.said.splitlines()]
+    *answers, _ = one.service
+    assert len(answers) == 5 and len(lines) == sum(len(answer.boxes) for answer in answers)
+    model: Any = tf.saved_model.load(str(one.folder / "saved_model"))
+    by, compared = Detecting(one.held.model, one.held.assets), 0
+    for (path, _), answer in zip(one.pictures, answers, strict=True):
+        assert isinstance(answer, Boxes)
+        assert [line[1] for line in lines if line[0] == path] == [box.label for box in answer.boxes]
+        with Image.open(f"{path}.boxes.png") as drawn, Image.open(path) as picture:
+            assert drawn.size == picture.size
+            wanted = by.of_picture(upright(picture), 1e-6, 0.6)
+            pixels = np.atleast_3d(np.asarray(picture))
+        mine = model.answer(tf.constant(pixels), least_score=1e-6, overlap=0.6)
+        labels = [by.names[int(number)] for number in wanted[:, 5]]
+        assert [label.decode() for label in mine["labels"].numpy()] == labels
+        np.testing.assert_allclose(mine["scores"], wanted[:, 4], rtol=1e-3)
+        np.testing.assert_allclose(mine["boxes"], wanted[:, :4], atol=0.02)
+        compared += len(wanted)
+    assert compared >= 10
+
+
 @pytest.mark.parametrize("name", ["text_classifier", "text_classifier upon an encoder"])
 def test_texts_long_and_strange_are_labelled_as_the_service_does(taken, name):
     lines = [line.split("\t") for line in taken[name].said.splitlines()]
@@ -318,6 +345,8 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         return
     elif recipe == "image_to_image":
         x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, 14, 19, 3)), tf.float32)
+    elif recipe == "object_detector":
+        x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["shape"])), tf.float32)
     elif recipe == "forecaster":
         x = {name: tf.constant(held.assets.arrays[f"shown_{name}"]) for name in again.input}
     elif recipe == "tabular":

@@ -9,10 +9,11 @@ from shared.datasets import DatasetManifest
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_case import Case, put_as
+from tests.support.tiny_boxes import coco, tiny_boxes, tiny_things
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_faces import face_files
 from tests.support.tiny_masks import grey_png, tiny_pairs
-from tests.support.tiny_pictures import folder_files
+from tests.support.tiny_pictures import folder_files, png
 from tests.support.tiny_scenes import clean_files, pair_files
 
 
@@ -123,5 +124,19 @@ PICTURES: dict[str, Case] = {
             {"images": ["no id"]}, {"temperature": -1}, {"mode": "dream"},
         ],
         bad_data=[folder_files(1), [("ape/1.png", folder_files(1)[0][1]), ("ape/2.png", folder_files(1)[0][1])]],
+    ),
+    "object_detector": Case(
+        recipe="object_detector",
+        put=put_as("boxes"),
+        data=lambda: tiny_boxes(60),
+        params={"width": 4, "epochs": 5, "batch_size": 4, "warmup_steps": 0, "learning_rate": 5e-3},
+        generate=_one_picture,
+        carries={"image_size": 64, "width": 8, "depth": 2},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"depth": 0}, {"unknown": 1}, {"mosaic": 2}, {"flip": "vertical"},
+            {"validation_fraction": 0.9}, {"seed": -1}, {"ignore": "bar"}, {"image_size": 10_000}, {"zoom": 0.9},
+        ],
+        bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "least_score": 0}],
+        bad_data=[folder_files(4), [("a.png", png(tiny_things(1)[0])), ("a.json", coco({"b.png": tiny_things(1)}))]],
     ),
 }  # fmt: skip

@@ -66,3 +66,17 @@ def transforms(images: Any, seed: Any, how: Augmentation) -> Any:
         ],
         axis=1,
     )  # fmt: skip
+
+
+def recoloured(images: Any, seed: Any, colour: float) -> Any:
+    """Change brightness, contrast and saturation of each picture by up to a share `colour` either way.
+
+    images: float32 (batch, height, width, channels), 0..255. seed: int (2,). Returns the same shape and type.
+    """
+    count = tf.shape(images)[0]
+    draws: Any = tf.random.stateless_uniform(tf.stack([3, count]), seed + 1_000_003, -colour, colour)
+    bright, contrast, colourful = (1.0 + draws[i][:, None, None, None] for i in range(3))
+    grey = tf.reduce_mean(images, -1, keepdims=True)
+    images = grey + (images - grey) * colourful
+    middle = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+    return tf.clip_by_value((middle + (images - middle) * contrast) * bright, 0.0, 255.0)

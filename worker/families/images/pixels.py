@@ -98,22 +98,29 @@ def prepare(opened: OpenInput, image_size: int, context: Context) -> tuple[Pictu
     found: AbstractContextManager[tuple[Path, dict[str, Any]]] = kept(context, "pictures", opened, depends, make)
     with found as (folder, facts):
         height, width, channels = shape = tuple(facts["shape"])
-        digests = np.fromfile(folder / "digests.bin", "V16")
-        sums = np.fromfile(folder / "sums.bin", np.int64).reshape(-1, channels, 2)
-        whole = facts["whole"]
-        read = RowFile(folder / "pixels.bin", np.dtype(np.uint8), shape).take if whole else _reader(pictures, shape)
-    return pictures, Pixels((height, width, channels), digests, sums, read)
+        pixels = stored_pixels(
+            folder, (height, width, channels), facts["whole"], lambda i: to_pixels(pictures.open(i), shape)
+        )
+    return pictures, pixels
 
 
-def _reader(pictures: PictureList, shape: Sequence[int]) -> Callable[[np.ndarray], np.ndarray]:
+def stored_pixels(
+    folder: Path, shape: tuple[int, int, int], whole: bool, decode: Callable[[int], np.ndarray]
+) -> Pixels:
+    """Open what store_pixels() wrote. whole: what it returned. decode: as there, for pictures that are not kept."""
+    digests = np.fromfile(folder / "digests.bin", "V16")
+    sums = np.fromfile(folder / "sums.bin", np.int64).reshape(-1, shape[2], 2)
+    read = RowFile(folder / "pixels.bin", np.dtype(np.uint8), shape).take if whole else _reader(decode, shape)
+    return Pixels(shape, digests, sums, read)
+
+
+def _reader(decode: Callable[[int], np.ndarray], shape: Sequence[int]) -> Callable[[np.ndarray], np.ndarray]:
     """Decodes pictures when they are asked for."""
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pictures")
 
     def read(numbers: np.ndarray) -> np.ndarray:
         rows = np.empty((len(numbers), *shape), np.uint8)
-        for row, pixels in zip(
-            rows, pool.map(lambda i: to_pixels(pictures.open(i), shape), numbers.tolist()), strict=True
-        ):
+        for row, pixels in zip(rows, pool.map(decode, numbers.tolist()), strict=True):
             row[:] = pixels
         return rows
 
@@ -132,28 +139,48 @@ def _decode_all(
             sizes.add(size)
             shorter.append(min(size))
         shape = (*target_size(sizes, shorter, image_size), pictures.channels)
-        whole = count * math.prod(shape) <= most_bytes
-
-        def decode(i: int) -> tuple[np.ndarray, bytes, np.ndarray]:
-            pixels = to_pixels(pictures.open(i), shape)
-            counts = np.stack([np.bincount(pixels[..., c].ravel(), minlength=256) for c in range(shape[2])])
-            sums = np.stack([counts @ _VALUES, counts @ (_VALUES * _VALUES)], axis=1)
-            return pixels, blake2b(pixels.tobytes(), digest_size=16).digest(), sums
-
-        with (
-            full_is_said(),
-            (folder / "pixels.bin").open("wb") as body,
-            (folder / "digests.bin").open("wb") as digests,
-            (folder / "sums.bin").open("wb") as all_sums,
-        ):
-            for pixels, digest, sums in _each(pool, decode, pictures.names, going.done):
-                if whole:
-                    body.write(pixels)
-                digests.write(digest)
-                all_sums.write(sums)
-        if not whole:
-            (folder / "pixels.bin").unlink()
+    whole = store_pixels(
+        pictures.names, lambda i: to_pixels(pictures.open(i), shape), shape, most_bytes, folder, going.done
+    )
     return {"shape": list(shape), "whole": whole}
+
+
+def store_pixels(
+    names: Sequence[str],
+    decode: Callable[[int], np.ndarray],
+    shape: Sequence[int],
+    most_bytes: int,
+    folder: Path,
+    done: Callable[[int], None],
+) -> bool:
+    """Decode every picture once, in order, into the three files; returns whether pixels.bin is there.
+
+    decode: (number) -> uint8 of this shape; raises DatasetInvalid. done: called with how many after each few. Raises DatasetInvalid
+    naming all that cannot be read, VolumeFull.
+    """
+    whole = len(names) * math.prod(shape) <= most_bytes
+
+    def measured(i: int) -> tuple[np.ndarray, bytes, np.ndarray]:
+        pixels = decode(i)
+        counts = np.stack([np.bincount(pixels[..., c].ravel(), minlength=256) for c in range(shape[2])])
+        sums = np.stack([counts @ _VALUES, counts @ (_VALUES * _VALUES)], axis=1)
+        return pixels, blake2b(pixels.tobytes(), digest_size=16).digest(), sums
+
+    with (
+        full_is_said(),
+        ThreadPoolExecutor(AT_ONCE) as pool,
+        (folder / "pixels.bin").open("wb") as body,
+        (folder / "digests.bin").open("wb") as digests,
+        (folder / "sums.bin").open("wb") as all_sums,
+    ):
+        for pixels, digest, sums in _each(pool, measured, names, done):
+            if whole:
+                body.write(pixels)
+            digests.write(digest)
+            all_sums.write(sums)
+    if not whole:
+        (folder / "pixels.bin").unlink()
+    return whole
 
 
 def _each(

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from shared.datasets.pairs.storing import NOTHING
-from worker.families.images.augment import Augmentation, transforms
+from worker.families.images.augment import Augmentation, recoloured, transforms
 
 
 def augment_pairs(images: Any, masks: Any, seed: Any, how: Augmentation, colour: float) -> tuple[Any, Any]:
@@ -25,14 +25,3 @@ def augment_pairs(images: Any, masks: Any, seed: Any, how: Augmentation, colour:
             images=masks[..., None], fill_value=float(NOTHING), interpolation="NEAREST", fill_mode="CONSTANT", **common
         )[..., 0]
     return (recoloured(images, seed, colour) if colour else images), masks
-
-
-def recoloured(images: Any, seed: Any, colour: float) -> Any:
-    """Change brightness, contrast and saturation of each picture. As augment_pairs has them."""
-    count = tf.shape(images)[0]
-    draws: Any = tf.random.stateless_uniform(tf.stack([3, count]), seed + 1_000_003, -colour, colour)
-    bright, contrast, colourful = (1.0 + draws[i][:, None, None, None] for i in range(3))
-    grey = tf.reduce_mean(images, -1, keepdims=True)
-    images = grey + (images - grey) * colourful
-    middle = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
-    return tf.clip_by_value((middle + (images - middle) * contrast) * bright, 0.0, 255.0)

@@ -1,0 +1,79 @@
+"""Code of object_detector: a network from a picture to boxes around the things in it.
+
+The spec, with every param's meaning and the sources, is shared/recipes/object_detector.py.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from shared.outputs import Output
+from shared.recipes.object_detector import ObjectDetectorTrain
+from worker.artifacts import Files
+from worker.context import Context
+from worker.families.boxes.baselines import box_baselines
+from worker.families.boxes.data import BoxData, load_boxes
+from worker.families.boxes.detecting import Detector
+from worker.families.boxes.evaluating import evaluate_boxes
+from worker.families.boxes.exporting import export_detector
+from worker.families.boxes.losses import BoxLoss
+from worker.families.boxes.networks import detector
+from worker.families.boxes.reporting import report_boxes, shown_boxes
+from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
+
+XLA: XlaChoice = "slower"  # a guess, as measured for the image classifier: benchmarks/RESULTS.md
+STEPS_PER_EXECUTION = 8
+
+
+def load(inputs: Inputs, params: ObjectDetectorTrain, context: Context) -> BoxData:
+    return load_boxes(inputs, params, context)
+
+
+def build(params: ObjectDetectorTrain, assets: Assets, inputs: Inputs) -> keras.Model:
+    return detector(
+        tuple(assets["shape"]),
+        len(assets["classes"]),
+        width=params.width,
+        depth=params.depth,
+        mean=assets["mean"],
+        std=assets["std"],
+    )
+
+
+def compile_args(params: ObjectDetectorTrain, assets: Assets) -> dict[str, Any]:
+    return {"loss": BoxLoss(assets["shape"])}
+
+
+def evaluate(model: Any, data: BoxData, look: Callable[[int], None]) -> dict[str, float] | None:
+    return evaluate_boxes(model, data, look)
+
+
+def sample(
+    model: Any, params: ObjectDetectorTrain, assets: Assets, *, seed: int, context: Context, files: Files
+) -> list[Output]:
+    return shown_boxes(model, assets, context, files)
+
+
+def report(
+    model: Any,
+    data: BoxData,
+    params: ObjectDetectorTrain,
+    context: Context,
+    files: Files,
+    stages: list[dict[str, float]],
+) -> Report:
+    return report_boxes(model, data, context, files, stages)
+
+
+def baselines(data: BoxData, params: ObjectDetectorTrain, context: Context) -> list[Baseline]:
+    return box_baselines(data, params.seed, context)
+
+
+def export(model: Any, params: ObjectDetectorTrain, assets: Assets, folder: Path) -> keras.Model:
+    return export_detector(model, assets, folder)
+
+
+def open_generator(model: Any, params: ObjectDetectorTrain, assets: Assets) -> Detector:
+    return Detector(model, assets)
