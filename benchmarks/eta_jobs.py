@@ -235,6 +235,22 @@ def _object_detector(rng: random.Random, data: Data, seconds: float) -> tuple[di
     return {"width": width, "image_size": size, "batch_size": 8, "epochs": min(epochs, 100)}, pictures
 
 
+def _image_diffusion(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, batch = rng.choice(data.pictures[:2]), rng.choice((8, 16)), rng.choice((16, 32))
+    side = {150: 16, 500: 24}[pictures.report.rows]
+    step_s = 0.06 * (side / 24) ** 2 * (batch / 32) * (width / 16) + 0.02
+    epochs = max(round(seconds / (step_s * pictures.report.rows * 0.9 / batch)), 1)
+    return {"width": width, "batch_size": batch, "epochs": min(epochs, 1_000)}, pictures
+
+
+def _image_gan(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, batch = rng.choice(data.pictures), rng.choice((8, 16, 32)), rng.choice((16, 32, 64))
+    side = {150: 16, 500: 24, 1_500: 32}[pictures.report.rows]
+    step_s = 0.05 * (side / 32) ** 2 * (batch / 64) * (width / 32) + 0.01
+    epochs = max(round(seconds / (step_s * pictures.report.rows * 0.9 / batch)), 1)
+    return {"width": width, "batch_size": batch, "epochs": min(epochs, 1_000)}, pictures
+
+
 Make = Callable[[random.Random, Data, float], tuple[dict[str, Any], DatasetManifest]]
 TRAINED: dict[str, Make] = {
     "char_lstm": _char_lstm,
@@ -251,6 +267,8 @@ TRAINED: dict[str, Make] = {
     "image_vae": _image_vae,
     "image_matcher": _image_matcher,
     "object_detector": _object_detector,
+    "image_diffusion": _image_diffusion,
+    "image_gan": _image_gan,
 }
 
 

@@ -1,23 +1,30 @@
-"""What image_segmenter and object_detector reach on public pictures, beside simple answers of the same run.
+"""What recipes of pictures reach on public ones, beside simple answers of the same run.
 
     python -m benchmarks.picture_figures camvid                        # 11 classes, the set's own parts, void left out
     python -m benchmarks.picture_figures camvid --minutes 15           # as many epochs as fit, by the pace of the first steps
     python -m benchmarks.picture_figures bccd --minutes 60             # blood cells in boxes, the set's own parts
+    python -m benchmarks.picture_figures mnist-diffusion --epochs 2    # and mnist-vae, mnist-gan, faces-vae, cifar-diffusion
 
 Any param of the recipe may be given: --width 24 --epochs 40. Public data: see here.py.
 """
 
 import argparse
+import contextlib
 import time
 from typing import Any
 
 from benchmarks.here import add_params, given, test_data
 from benchmarks.one_training import trained
 
-# name -> (recipe, folder and zip of the public data, params that differ from the recipe's own)
+# name -> (recipe, folder and zip (or pattern of several files) of the public data, params that differ from the recipe's own)
 SETS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "camvid": ("image_segmenter", "camvid_240x180/camvid_240x180.zip", {"ignore": ["11"], "class_weights": "balanced"}),
     "bccd": ("object_detector", "bccd_blood_cells/bccd_blood_cells.zip", {}),
+    "mnist-vae": ("image_vae", "mnist/*ubyte.gz", {}),
+    "mnist-diffusion": ("image_diffusion", "mnist/*ubyte.gz", {}),
+    "mnist-gan": ("image_gan", "mnist/*ubyte.gz", {}),
+    "faces-vae": ("image_vae", "orl_faces/orl_faces.zip", {"image_size": 64}),
+    "cifar-diffusion": ("image_diffusion", "cifar10_jpg_subset/cifar10_jpg_subset.zip", {"flip": "horizontal"}),
 }
 
 
@@ -44,8 +51,9 @@ def main() -> None:
 
     folder, _, file = place.partition("/")
     params = validate_params(spec.train_params, defaults | told)
-    upload = test_data(folder) / file
-    with upload.open("rb") as opened, trained(title, spec, params, [(upload.name, opened)], adjust=adjust) as made:
+    with contextlib.ExitStack() as opened:
+        uploads = [(path.name, opened.enter_context(path.open("rb"))) for path in sorted(test_data(folder).glob(file))]
+        made = opened.enter_context(trained(title, spec, params, uploads, adjust=adjust))
         made.say()
         for output in made.report.outputs:
             if output.kind == "table":

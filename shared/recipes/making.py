@@ -49,3 +49,11 @@ def check_pictures(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
         message = f"has {count}; needs {FEWEST} at least, and some hundreds to make others like them"
         return [Problem(field="inputs.data", message=message)]
     return []
+
+
+CLASSES: Any = Field(
+    default="auto",
+    description="auto: pictures are made of the class asked for, where every picture of the dataset lies in one of two folders or"
+    " more; none: classes are left out.",
+    json_schema_extra=MODEL,
+)

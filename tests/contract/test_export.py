@@ -26,14 +26,11 @@ from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
 from tests.support.recipe_cases import CASES
-from tests.support.taken_away import ALONE, put_pictures, run_job
+from tests.support.taken_away import ALONE, put_pictures, run_job, some_inputs
 from tests.support.tiny_bases import put_base
-from tests.support.tiny_pictures import tiny_pictures
 from worker.context import Context
 from worker.families.boxes.detecting import Detecting
 from worker.families.identities.networks import vectors_model
-from worker.families.images.exporting import resize
-from worker.families.images.pixels import to_pixels
 from worker.families.making.drawing import standard_normal
 from worker.families.making.vae_using import drawn_pictures
 from worker.families.recommending.vectors import factor_vectors
@@ -53,6 +50,8 @@ TRAINED = {
     "image_matcher": {},
     "image_segmenter": {"image_size": 40},
     "image_to_image": {"task": "super_resolution"},
+    "image_diffusion": {},
+    "image_gan": {},
     "image_vae": {},
     "object_detector": {},
     "text_classifier": {},
@@ -116,6 +115,11 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"mode": "reconstruct", "images": [file_id for _, file_id in pictures]}
             _, _, service, artifacts = run_job(volume, recipe, "generate", model, wanted, warm)
+        elif recipe in ("image_diffusion", "image_gan"):
+            seed = 5 if recipe == "image_gan" else 6  # examples name their files after it
+            asked[str(unpacked)] = ["bee", "3", str(seed)]
+            wanted = {"label": "bee", "count": 3, "seed": seed}
+            _, _, service, artifacts = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "text_classifier":
             asked[str(unpacked)] = TEXTS
             wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
@@ -155,7 +159,7 @@ def taken(tmp_path_factory):
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(done.stdout)
     for one in made.values():
-        one.said = said[str(one.folder)]
+        one.said, one.away = said[str(one.folder)], away
     return made
 
 
@@ -263,6 +267,21 @@ def test_boxes_in_pictures_of_any_size_are_those_of_the_service(taken):
     assert compared >= 10
 
 
+@pytest.mark.parametrize(("recipe", "more"), [("image_diffusion", (2, 1.0)), ("image_gan", ())])
+def test_pictures_of_a_class_and_seed_are_those_of_the_service(taken, recipe, more):
+    one = taken[recipe]
+    mine = one.said.split()
+    with zipfile.ZipFile(one.artifacts / "pictures.zip") as archive:
+        assert archive.namelist() == ["bee/0001.png", "bee/0002.png", "bee/0003.png"] and len(mine) == 3
+        for path, name in zip(mine, archive.namelist(), strict=True):
+            with Image.open(one.away / path) as a, Image.open(io.BytesIO(archive.read(name))) as b:
+                assert np.abs(np.asarray(a).astype(int) - np.asarray(b).astype(int)).max() <= 1
+    loaded: Any = tf.saved_model.load(str(one.folder / "saved_model"))  # held: its variables go with it
+    assert loaded.make("", 5, 0, *more).shape[0] == 5
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no such class"):
+        loaded.make("dog", 1, 0, *more)
+
+
 @pytest.mark.parametrize("name", ["text_classifier", "text_classifier upon an encoder"])
 def test_texts_long_and_strange_are_labelled_as_the_service_does(taken, name):
     lines = [line.split("\t") for line in taken[name].said.splitlines()]
@@ -333,28 +352,11 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         told = again({"user": people, "item": items})[:, 0]
         np.testing.assert_allclose(told, vectors.scores(people)[np.arange(3), items], atol=1e-5)
         return
-    if recipe == "image_classifier":
-        x = tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
-    elif recipe == "image_vae":
-        x = tf.constant(held.assets.arrays["shown"].astype(np.float32))
-    elif recipe == "image_segmenter":
-        x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["tile"], 3)), tf.float32)
-    elif recipe == "image_matcher":
+    if recipe == "image_matcher":
         pixels = tf.constant(held.assets.arrays["held"][:4], tf.float32)
         np.testing.assert_allclose(again(pixels), vectors_model(held.model)(pixels), atol=1e-5)
         return
-    elif recipe == "image_to_image":
-        x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, 14, 19, 3)), tf.float32)
-    elif recipe == "object_detector":
-        x = tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["shape"])), tf.float32)
-    elif recipe == "forecaster":
-        x = {name: tf.constant(held.assets.arrays[f"shown_{name}"]) for name in again.input}
-    elif recipe == "tabular":
-        shown = {name.removeprefix("shown_"): array for name, array in held.assets.arrays.items() if "shown_" in name}
-        x = {name: tf.constant(shown[name].astype("f4" if name == "numbers" else "i4")) for name in again.input}
-    else:
-        length = held.assets.json.get("length", 6)
-        x = tf.constant(np.arange(2 * length).reshape(2, length) % 20, tf.int32)
+    x = some_inputs(recipe, held, again)
     np.testing.assert_allclose(again(x, training=False), held.model(x, training=False), atol=1e-5)
 
 
@@ -382,19 +384,3 @@ def test_the_card_says_what_it_is_and_what_it_is_worth(taken, name):
         "## Examples by part", f"{one.result['metrics'][criterion]:.6g}",
     ):  # fmt: skip
         assert said in card, said
-
-
-SIZES = [(12, 12), (5, 30), (64, 64), (49, 200), (300, 301), (97, 33), (131, 64), (1, 1), (13, 700)]
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_pictures_are_scaled_to_the_same_numbers_as_by_the_service(mode):
-    rng = np.random.default_rng(0)
-    for height, width in SIZES:
-        pixels = rng.integers(0, 256, (height, width, len(mode)), dtype=np.uint8)
-        picture = Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
-        for size in ((28, 28), (12, 40)):
-            scaled = resize(tf.constant(pixels[None], tf.float64), size)[0].numpy()
-            np.testing.assert_array_equal(
-                scaled, to_pixels(picture, (*size, len(mode))), f"{height} x {width} to {size}"
-            )

@@ -189,6 +189,7 @@ def test_its_series_rises_in_steps_and_has_the_criterion_at_every_evaluation(nam
     assert metric in rows[-1]
     if issubclass(made.spec.train_params, TrainParams):
         assert all(row["loss"] > 0 and row["learning_rate"] >= 0 for row in rows)
+    if issubclass(made.spec.train_params, TrainParams) and not made.case.noisy:
         assert rows[-1]["loss"] < rows[0]["loss"]
     else:  # its losses need not fall, or it has none
         first, *later = [row[metric] for row in rows if metric in row]

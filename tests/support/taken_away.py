@@ -4,13 +4,14 @@ import io
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from shared.ids import new_id
 from shared.jobs.job import InputRef, Job, State, utc_now
 from shared.outputs import load_outputs
 from shared.volume.files import save_file
 from shared.volume.volume import Volume
-from tests.support.tiny_pictures import png
+from tests.support.tiny_pictures import png, tiny_pictures
 from worker.context import Context
 from worker.generation.generator import run_generate
 from worker.training.trainer import run_train
@@ -61,3 +62,33 @@ def put_pictures(volume: Volume) -> list[Any]:
         path.write_bytes(body)
         found.append((str(path), save_file(volume, path.name, io.BytesIO(body), owner="local", max_bytes=10**6).id))
     return found
+
+
+def some_inputs(recipe: str, held: Any, network: Any) -> Any:
+    """What a network of this recipe can be asked, the same each time. held: the loaded model; network: its Keras model."""
+    if recipe == "image_classifier":
+        return tf.constant(tiny_pictures(4)[0].astype(np.float32)[..., : held.assets["shape"][2]])
+    if recipe == "image_diffusion":
+        assert held.model.classes == 3
+        return [
+            tf.random.stateless_normal((2, *held.model.shape), (0, 0)),
+            tf.constant([0.1, 0.9]),
+            tf.constant([0, 3]),
+        ]
+    if recipe == "image_gan":
+        return [tf.random.stateless_normal((2, 3), (0, 0)), tf.constant([0, 2])]
+    if recipe == "image_vae":
+        return tf.constant(held.assets.arrays["shown"].astype(np.float32))
+    if recipe == "image_segmenter":
+        return tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["tile"], 3)), tf.float32)
+    if recipe == "image_to_image":
+        return tf.constant(np.random.default_rng(0).uniform(0, 255, (2, 14, 19, 3)), tf.float32)
+    if recipe == "object_detector":
+        return tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["shape"])), tf.float32)
+    if recipe == "forecaster":
+        return {name: tf.constant(held.assets.arrays[f"shown_{name}"]) for name in network.input}
+    if recipe == "tabular":
+        shown = {name.removeprefix("shown_"): array for name, array in held.assets.arrays.items() if "shown_" in name}
+        return {name: tf.constant(shown[name].astype("f4" if name == "numbers" else "i4")) for name in network.input}
+    length = held.assets.json.get("length", 6)
+    return tf.constant(np.arange(2 * length).reshape(2, length) % 20, tf.int32)

@@ -36,6 +36,7 @@ class MakingData(Data):
         self, pictures: PictureList, pixels: Pixels, params: Any, *, auto: tuple[int, int, int], by_class: bool = False
     ):
         self._params, self.pixels, self.seed = params, pixels, params.seed
+        self.judging: dict[str, Any] = {}  # by part: judging.py
         self.names = pictures.names
         known = len(pictures.classes) > 1 and None not in pictures.labels
         self.classes = pictures.classes if known else []
