@@ -90,7 +90,7 @@ def test_weights_in_half_precision_are_taken_as_they_are(tmp_path: Path) -> None
 
 def test_no_two_matrices_begin_alike(tmp_path: Path) -> None:
     base = import_base(Volume(tmp_path / "volume"), files_of("llama3"), name="tiny", source="a test")
-    model = Decoder(base.decoder.model_copy(update={"kv_heads": base.config.heads}))
+    model = Decoder(base.decoder.model_copy(update={"kv_heads": base.decoder.heads}))
     model.build()
     named = variables_by_name(model).items()
     beginnings = [np.asarray(v).ravel()[:8].tobytes() for name, v in named if name.endswith(("kernel", "table"))]
