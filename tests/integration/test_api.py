@@ -114,7 +114,7 @@ BAD_SUBMITS = {
     "missing dataset": ({"inputs": {}}, 422, "inputs.data"),
     "unknown dataset": ({"inputs": {"data": "0" * 32}}, 422, "no dataset"),
     "dataset id with a path": ({"inputs": {"data": "../../jobs"}}, 422, "no dataset"),
-    "unknown role": ({"inputs": {"data": "0" * 32, "dta": "x"}}, 422, "no input of this job; known are data, start_from"),
+    "unknown role": ({"inputs": {"data": "0" * 32, "dta": "x"}}, 422, "no input of this job; known are data, base, start_from"),
     "a role of a generation": ({"inputs": {"model": UNKNOWN}}, 422, "inputs.model"),
     "an input that is a number": ({"inputs": {"data": 7}}, 422, "must be an id"),
     "an input that names nothing": ({"inputs": {"data": {}}}, 422, "not nothing"),

@@ -148,7 +148,7 @@ def test_roles_that_are_unknown_or_given_twice_are_all_named_before_anything_is_
     words = ["--input", f"data={pictures}", "--dataset", "other", "--input", "stile=x"]
     code, _, err = trainyard("submit", "train", "image_classifier", *words)
     assert code == 2
-    assert "inputs.stile" in err and "known are data, start_from" in err
+    assert "inputs.stile" in err and "known are data, base, start_from" in err
     assert "inputs.data: is given twice" in err
     assert stack.client.get("/datasets")["datasets"] == before
 
