@@ -132,3 +132,14 @@ def test_many_small_variables_learn_what_each_would_learn_alone(kind, jit, monke
     for expected, found in zip(alone, at_once, strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-7)
     assert (fewer < operations) == (kind != "sgd")
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_under_xla_each_variable_is_updated_alone(xla):
+    """In a loop of steps XLA takes the length of the one vector for dynamic and parts it no more."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    code: Any = SimpleNamespace(compile_args=lambda params, assets: {"loss": "mse"})
+    assets: Any = None
+    compile_model(code, model, _params(), assets, 10, xla=xla)
+    optimizer: Any = model.optimizer
+    assert optimizer.together is not xla

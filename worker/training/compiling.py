@@ -20,7 +20,7 @@ def compile_model(
         if not xla and model.jit_compile:
             model.jit_compile = False
     else:
-        optimizer = make_optimizer(params, total_steps, model.trainable_variables)
+        optimizer = make_optimizer(params, total_steps, model.trainable_variables, together=not xla)
         if model.dtype_policy.name == "mixed_float16":
             optimizer = LossScale(optimizer, name="loss_scale_optimizer")
         model.compile(

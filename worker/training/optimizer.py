@@ -85,6 +85,7 @@ def _penalised(base: type[Any]) -> type[Any]:
     class Penalised(base):
         l1 = 0.0
         l2 = 0.0
+        together = True
         shares: Sequence[float] = ()  # of the learning rate, by the place of a variable
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -110,7 +111,7 @@ def _penalised(base: type[Any]) -> type[Any]:
             return gradient
 
         def _distributed_tf_update_step(self, distribution: Any, grads_and_vars: Any, learning_rate: Any) -> None:
-            alone = isinstance(self, keras.optimizers.Adam) and distribution.num_replicas_in_sync == 1
+            alone = self.together and isinstance(self, keras.optimizers.Adam) and distribution.num_replicas_in_sync == 1
             small, others = small_ones(grads_and_vars) if alone else ([], grads_and_vars)
             if small:
                 self._update_small(small, learning_rate)
@@ -143,10 +144,13 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
         return super().check_finite([g.values if isinstance(g, tf.IndexedSlices) else g for g in grads])
 
 
-def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    params: Any, total_steps: int, trainable: Sequence[Any], *, together: bool = True
+) -> keras.optimizers.Optimizer:
     """Make the optimizer params ask for. trainable: the model's trainable variables, to tell matrices from the rest; one that
     has an attribute step_share learns at the learning rate times this.
 
+    together: many small variables are updated as one vector; not under XLA, which in a loop of steps takes its length for dynamic.
     In float16 its gradients come scaled: see LossScale.
     """
     common: dict[str, Any] = {
@@ -161,6 +165,7 @@ def make_optimizer(params: Any, total_steps: int, trainable: Sequence[Any]) -> k
     else:
         optimizer = _penalised(keras.optimizers.AdamW)(beta_2=beta_2, weight_decay=decay, **common)
         optimizer.exclude_from_weight_decay(var_list=[v for v in trainable if not is_matrix(v)])
+    optimizer.together = together
     optimizer.l1 = asked(params, "l1")
     optimizer.l2 = decay if kind != "adamw" else 0.0
     optimizer.shares = tuple(getattr(variable, "step_share", 1.0) for variable in trainable)

@@ -40,8 +40,7 @@ class Flat:
 
     def of(self, tensors: Sequence[Any]) -> Any:
         """(total,) of tensors of the variables' shapes."""
-        pairs = zip(tensors, self._sizes, strict=True)  # sizes, not -1: XLA parts nothing whose length it takes for dynamic
-        return tf.concat([tf.reshape(tensor, (size,)) for tensor, size in pairs], 0)
+        return tf.concat([tf.reshape(tensor, (-1,)) for tensor in tensors], 0)
 
     def read(self) -> Any:
         return self.of(self.variables)
