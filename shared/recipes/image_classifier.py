@@ -24,8 +24,8 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
+from shared.recipes.picture_params import AUGMENT, HeldOut, Part, Rotation, Zoom
 
-_AUGMENT: dict[str, Any] = {"group": "Augmentation"}
 MAX_IMAGES = 32  # of one generation; more belong into a dataset
 
 
@@ -100,41 +100,22 @@ class ImageClassifierTrain(_Base):
         description="Side to which pictures are scaled. 0: as they are, at most 96; upon a backbone 128, or its own where smaller.",
         json_schema_extra={"group": "Data", "unit": "pixels"},
     )
-    validation_fraction: float = Field(
-        default=0.1,
-        ge=0,
-        le=0.5,
-        description="Share of the training part held out to watch progress, unless the dataset"
-        " brings a val folder. 0: the test folder is watched instead.",
-        json_schema_extra={"group": "Data"},
-    )
+    validation_fraction: HeldOut = 0.1
 
     flip: Literal["auto", "none", "horizontal", "both"] = Field(
         default="auto",
         description="Random mirroring. auto: horizontal for colour pictures, none for grey ones.",
-        json_schema_extra=_AUGMENT,
+        json_schema_extra=AUGMENT,
     )
-    rotation: float = Field(
-        default=10,
-        ge=0,
-        le=180,
-        description="Random rotation up to this angle either way.",
-        json_schema_extra=_AUGMENT | {"unit": "degrees"},
-    )
+    rotation: Rotation = 10
     translation: float = Field(
         default=0.1,
         ge=0,
         le=0.5,
         description="Random shift (crop of the padded picture) up to this share of the side.",
-        json_schema_extra=_AUGMENT,
+        json_schema_extra=AUGMENT,
     )
-    zoom: float = Field(
-        default=0.1,
-        ge=0,
-        le=0.5,
-        description="Random scaling up to this share larger or smaller.",
-        json_schema_extra=_AUGMENT,
-    )
+    zoom: Zoom = 0.1
 
 
 class ImageClassifierGenerate(Params):
@@ -150,7 +131,7 @@ class ImageClassifierGenerate(Params):
 class ImageClassifierBatch(BatchParams):
     """Which pictures of a dataset to label."""
 
-    part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
+    part: Part = "all"
     top_k: int = Field(default=5, ge=1, le=1_000, description="How many labels are given with their probability.")
 
 

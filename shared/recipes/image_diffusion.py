@@ -16,11 +16,11 @@ from shared.recipes.making import (
     MODEL,
     MOST_SAMPLES,
     PICTURES,
-    VALIDATION_FRACTION,
     Flip,
     MakingParams,
     check_pictures,
 )
+from shared.recipes.picture_params import HeldOut
 
 
 class ImageDiffusionTrain(MakingParams):
@@ -75,7 +75,7 @@ class ImageDiffusionTrain(MakingParams):
     )
     classes: Literal["auto", "none"] = CLASSES
     image_size: int = IMAGE_SIZE
-    validation_fraction: float = VALIDATION_FRACTION
+    validation_fraction: HeldOut = 0.1
     flip: Flip = FLIP
 
 

@@ -16,10 +16,10 @@ from shared.recipes.making import (
     MODEL,
     MOST_SAMPLES,
     PICTURES,
-    VALIDATION_FRACTION,
     Flip,
     check_pictures,
 )
+from shared.recipes.picture_params import HeldOut
 
 
 class ImageGanTrain(SharedParams):
@@ -77,7 +77,7 @@ class ImageGanTrain(SharedParams):
     )
     classes: Literal["auto", "none"] = CLASSES
     image_size: int = IMAGE_SIZE
-    validation_fraction: float = VALIDATION_FRACTION
+    validation_fraction: HeldOut = 0.1
     flip: Flip = FLIP
 
 

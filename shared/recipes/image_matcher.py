@@ -22,13 +22,12 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
+from shared.recipes.picture_params import AUGMENT, DATA, Part, Rotation, Zoom
 
 MAX_IMAGES = 32  # of one generation; more belong into a dataset
 LEAST_PEOPLE = 3  # to learn from: what tells two apart need not tell a third
 
 _MODEL: dict[str, Any] = {"group": "Model"}
-_DATA: dict[str, Any] = {"group": "Data"}
-_AUGMENT: dict[str, Any] = {"group": "Augmentation"}
 _Base = with_defaults(
     TrainParams,
     batch_size=(64, "Pictures per step."),
@@ -102,39 +101,27 @@ class ImageMatcherTrain(_Base):
         ge=0,
         le=512,
         description="Side that pictures are scaled to; 0: as they are when all are alike and small, else 96 at most.",
-        json_schema_extra=_DATA | {"unit": "pixels"},
+        json_schema_extra=DATA | {"unit": "pixels"},
     )
     validation_fraction: float = Field(
         default=0.2,
         ge=0,
         le=0.5,
         description="Share of the people held out, all their pictures, to watch progress and choose the threshold by.",
-        json_schema_extra=_DATA,
+        json_schema_extra=DATA,
     )
     flip: Literal["horizontal", "none", "both"] = Field(
-        default="horizontal", description="Random mirroring.", json_schema_extra=_AUGMENT
+        default="horizontal", description="Random mirroring.", json_schema_extra=AUGMENT
     )
-    rotation: float = Field(
-        default=8,
-        ge=0,
-        le=180,
-        description="Random rotation up to this angle either way.",
-        json_schema_extra=_AUGMENT | {"unit": "degrees"},
-    )
+    rotation: Rotation = 8
     translation: float = Field(
         default=0.06,
         ge=0,
         le=0.5,
         description="Random shift up to this share of the side.",
-        json_schema_extra=_AUGMENT,
+        json_schema_extra=AUGMENT,
     )
-    zoom: float = Field(
-        default=0.1,
-        ge=0,
-        le=0.5,
-        description="Random scaling up to this share larger or smaller.",
-        json_schema_extra=_AUGMENT,
-    )
+    zoom: Zoom = 0.1
 
 
 class ImageMatcherIdentify(Params):
@@ -169,7 +156,7 @@ class ImageMatcherVerify(Params):
 class ImageMatcherBatch(BatchParams):
     """Whom to look for."""
 
-    part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
+    part: Part = "all"
     threshold: float | None = Field(
         default=None,
         ge=-1,

@@ -24,12 +24,11 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
+from shared.recipes.picture_params import AUGMENT, DATA, Colour, HeldOut, Part, Rotation, Zoom
 
 MAX_IMAGES = 16  # of one generation; more belong into a dataset
 
 _MODEL: dict[str, Any] = {"group": "Model"}
-_DATA: dict[str, Any] = {"group": "Data"}
-_AUGMENT: dict[str, Any] = {"group": "Augmentation"}
 _Base = with_defaults(TrainParams, batch_size=(8, "Crops per step."), **BY_EPOCHS)
 
 
@@ -76,60 +75,35 @@ class ImageSegmenterTrain(_Base):
     class_weights: Literal["none", "balanced"] = Field(
         default="none",
         description="balanced: pixels of rare classes weigh more in the cross-entropy.",
-        json_schema_extra=_DATA,
+        json_schema_extra=DATA,
     )
     ignore: list[str] = Field(
         default=[],
         max_length=100,
         description="Classes that are neither learnt nor counted, such as void or unlabelled.",
-        json_schema_extra=_DATA,
+        json_schema_extra=DATA,
     )
     image_size: int = Field(
         default=0,
         ge=0,
         le=8_192,
         description="Longer side to which larger pictures are scaled down, 0: 1,024. Small things need a large one.",
-        json_schema_extra=_DATA | {"unit": "pixels"},
+        json_schema_extra=DATA | {"unit": "pixels"},
     )
     tile: int = Field(
         default=0,
         ge=0,
         le=1_024,
         description="Side of the crops that are learnt from and of the tiles a large picture is answered in, 0: 256.",
-        json_schema_extra=_DATA | {"unit": "pixels"},
+        json_schema_extra=DATA | {"unit": "pixels"},
     )
-    validation_fraction: float = Field(
-        default=0.1,
-        ge=0,
-        le=0.5,
-        description="Share of the training part held out to watch progress, unless the dataset brings a val part."
-        " 0: the test part is watched instead.",
-        json_schema_extra=_DATA,
-    )
+    validation_fraction: HeldOut = 0.1
     flip: Literal["horizontal", "none", "both"] = Field(
-        default="horizontal", description="Random mirroring of picture and mask.", json_schema_extra=_AUGMENT
+        default="horizontal", description="Random mirroring of picture and mask.", json_schema_extra=AUGMENT
     )
-    rotation: float = Field(
-        default=5,
-        ge=0,
-        le=180,
-        description="Random rotation up to this angle either way.",
-        json_schema_extra=_AUGMENT | {"unit": "degrees"},
-    )
-    zoom: float = Field(
-        default=0.25,
-        ge=0,
-        le=0.5,
-        description="Random scaling up to this share larger or smaller.",
-        json_schema_extra=_AUGMENT,
-    )
-    colour: float = Field(
-        default=0.2,
-        ge=0,
-        le=0.9,
-        description="Random change of brightness, contrast and saturation up to this share.",
-        json_schema_extra=_AUGMENT,
-    )
+    rotation: Rotation = 5
+    zoom: Zoom = 0.25
+    colour: Colour = 0.2
 
 
 class ImageSegmenterGenerate(Params):
@@ -141,7 +115,7 @@ class ImageSegmenterGenerate(Params):
 class ImageSegmenterBatch(BatchParams):
     """Which pictures of a dataset to look at."""
 
-    part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
+    part: Part = "all"
     masks: bool = Field(default=True, description="Also a zip of the masks, a PNG for each picture.")
 
 

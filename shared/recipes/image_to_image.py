@@ -22,13 +22,13 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
+from shared.recipes.picture_params import DATA, HeldOut, Part
 
 MAX_IMAGES = 16  # of one generation; more belong into a dataset
 MOST_TIMES = 4  # how many times as large an answer may be as what is given
 
 _MODEL: dict[str, Any] = {"group": "Model"}
 _DAMAGE: dict[str, Any] = {"group": "Damage"}
-_DATA: dict[str, Any] = {"group": "Data"}
 _Base = with_defaults(
     TrainParams,
     batch_size=(8, "Pieces of pictures per step."),
@@ -108,14 +108,14 @@ class ImageToImageTrain(_Base):
         le=8_192,
         description="Longer side to which larger clean pictures are made smaller, which also takes the traces of JPEG away."
         " 0: as they are.",
-        json_schema_extra=_DATA | {"unit": "pixels"},
+        json_schema_extra=DATA | {"unit": "pixels"},
     )
     patch: int = Field(
         default=0,
         ge=0,
         le=512,
         description="Side of the pieces that are learnt from. 0: 40, of a unet 96.",
-        json_schema_extra=_DATA | {"unit": "pixels"},
+        json_schema_extra=DATA | {"unit": "pixels"},
     )
     tile: int = Field(
         default=0,
@@ -127,16 +127,9 @@ class ImageToImageTrain(_Base):
     turn: Literal["all", "horizontal", "none"] = Field(
         default="all",
         description="Pieces are mirrored at random, or left as they are. all: and turned by quarters.",
-        json_schema_extra=_DATA,
+        json_schema_extra=DATA,
     )
-    validation_fraction: float = Field(
-        default=0.1,
-        ge=0,
-        le=0.5,
-        description="Share of the training part held out to watch progress, unless the dataset brings a val part."
-        " 0: the test part is watched instead.",
-        json_schema_extra=_DATA,
-    )
+    validation_fraction: HeldOut = 0.1
 
 
 class ImageToImageGenerate(Params):
@@ -157,7 +150,7 @@ class ImageToImageGenerate(Params):
 class ImageToImageBatch(BatchParams):
     """Which pictures of a dataset to make better."""
 
-    part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
+    part: Part = "all"
 
 
 def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:

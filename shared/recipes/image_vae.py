@@ -15,11 +15,11 @@ from shared.recipes.making import (
     MODEL,
     MOST_SAMPLES,
     PICTURES,
-    VALIDATION_FRACTION,
     Flip,
     MakingParams,
     check_pictures,
 )
+from shared.recipes.picture_params import HeldOut, Part
 
 MAX_IMAGES = 16  # of one generation; more belong into a dataset
 
@@ -70,7 +70,7 @@ class ImageVaeTrain(MakingParams):
         json_schema_extra=advanced("Model"),
     )
     image_size: int = IMAGE_SIZE
-    validation_fraction: float = VALIDATION_FRACTION
+    validation_fraction: HeldOut = 0.1
     flip: Flip = FLIP
 
 
@@ -125,7 +125,7 @@ class ImageVaeGenerate(Params):
 class ImageVaeBatch(BatchParams):
     """Which pictures of a dataset to turn into numbers."""
 
-    part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
+    part: Part = "all"
     pictures: bool = Field(default=False, description="Also a zip of the pictures as the model draws them.")
 
 

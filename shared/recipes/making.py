@@ -7,11 +7,11 @@ from pydantic import Field
 
 from shared.errors import Problem
 from shared.recipes.base import BY_EPOCHS, Input, TrainParams, with_defaults
+from shared.recipes.picture_params import AUGMENT, DATA
 
 MOST_SAMPLES = 1_024  # of one generation
 FEWEST = 2  # pictures: one to learn from, and one to see whether more than that one was learnt
 
-DATA: dict[str, Any] = {"group": "Data"}
 MODEL: dict[str, Any] = {"group": "Model"}
 PICTURES = Input("data", "Pictures", "With or without class folders.", formats=("pictures", "idx"))
 
@@ -22,18 +22,10 @@ IMAGE_SIZE: Any = Field(
     description="Side to which pictures are scaled, 0: as they are, at most 96. Time grows with its square.",
     json_schema_extra=DATA | {"unit": "pixels"},
 )
-VALIDATION_FRACTION: Any = Field(
-    default=0.1,
-    ge=0,
-    le=0.5,
-    description="Share of the training part held out to watch progress, unless the dataset brings a val folder."
-    " 0: the test folder is watched instead.",
-    json_schema_extra=DATA,
-)
 FLIP: Any = Field(
     default="none",
     description="horizontal: half of the pictures are mirrored at random. What is made is mirrored then, too.",
-    json_schema_extra={"group": "Augmentation"},
+    json_schema_extra=AUGMENT,
 )
 Flip = Literal["none", "horizontal"]
 MakingParams: Any = with_defaults(

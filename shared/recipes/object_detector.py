@@ -24,12 +24,11 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
+from shared.recipes.picture_params import AUGMENT, DATA, Colour, HeldOut, Part
 
 MAX_IMAGES = 16  # of one generation; more belong into a dataset
 
 _MODEL: dict[str, Any] = {"group": "Model"}
-_DATA: dict[str, Any] = {"group": "Data"}
-_AUGMENT: dict[str, Any] = {"group": "Augmentation"}
 _Base = with_defaults(TrainParams, batch_size=(8, "Pictures per step."), **BY_EPOCHS | {"clip_norm": 10.0})
 
 
@@ -54,7 +53,7 @@ class ObjectDetectorTrain(_Base):
         default=[],
         max_length=100,
         description="Classes that are neither learnt nor counted.",
-        json_schema_extra=_DATA,
+        json_schema_extra=DATA,
     )
     image_size: int = Field(
         default=0,
@@ -62,42 +61,29 @@ class ObjectDetectorTrain(_Base):
         le=2_048,
         description="Longer side to which pictures are brought, rounded up to a multiple of 32; 0: 320, or less for small pictures."
         " Small things need a large one.",
-        json_schema_extra=_DATA | {"unit": "pixels"},
+        json_schema_extra=DATA | {"unit": "pixels"},
     )
-    validation_fraction: float = Field(
-        default=0.1,
-        ge=0,
-        le=0.5,
-        description="Share of the training part held out to watch progress, unless the dataset brings a val part."
-        " 0: the test part is watched instead.",
-        json_schema_extra=_DATA,
-    )
+    validation_fraction: HeldOut = 0.1
     mosaic: float = Field(
         default=0.5,
         ge=0,
         le=1,
         description="Share of pictures made of pieces of four, until the last sixth of the steps. Helps where pictures are few.",
-        json_schema_extra=_AUGMENT,
+        json_schema_extra=AUGMENT,
     )
     flip: Literal["horizontal", "none", "both"] = Field(
         default="horizontal",
         description="Random mirroring of picture and boxes.",
-        json_schema_extra=_AUGMENT,
+        json_schema_extra=AUGMENT,
     )
     zoom: float = Field(
         default=0.4,
         ge=0,
         le=0.8,
         description="Random scaling up to this share larger or smaller, and cuts at a random place.",
-        json_schema_extra=_AUGMENT,
+        json_schema_extra=AUGMENT,
     )
-    colour: float = Field(
-        default=0.2,
-        ge=0,
-        le=0.9,
-        description="Random change of brightness, contrast and saturation up to this share.",
-        json_schema_extra=_AUGMENT,
-    )
+    colour: Colour = 0.2
 
 
 class _Sure(Params):
@@ -128,7 +114,7 @@ class ObjectDetectorGenerate(_Sure):
 class ObjectDetectorBatch(BatchParams, _Sure):
     """Which pictures of a dataset to look at."""
 
-    part: Literal["all", "train", "val", "test"] = Field(default="all", description="Which part of the dataset.")
+    part: Part = "all"
     pictures: bool = Field(default=True, description="Also a zip of the pictures with the boxes drawn in.")
 
 
