@@ -1,6 +1,6 @@
 """Uploaded files that params name: POST /files puts one here, a job that names it keeps it, alone it expires.
 
-files/<id>/content, manifest.json      id = 32 hex digits of owner and content: the same upload is stored once per owner
+files/<id>/content, manifest.json      id = 32 hex digits of owner, name and content: the same upload is stored once
 files/<id>/pins/<job id>               an empty file for each job that names it, as long as the job's files live
 
 Their bytes count into what an owner's jobs keep (shared/jobs/disk_usage.py): unlike datasets they go by themselves.
@@ -43,23 +43,24 @@ class FileInfo(BaseModel):
 def save_file(volume: Volume, name: str, stream: IO[bytes], *, owner: str, max_bytes: int) -> FileInfo:
     """Take a stream in. Raises TooLarge beyond max_bytes, VolumeFull; nothing is left behind then.
 
-    The same bytes of the same owner are the same file, under the name they were first given, and young again.
+    The same bytes under the same name of the same owner are the same file, and young again.
     """
     parent = volume.root / "files"
     parent.mkdir(parents=True, exist_ok=True)
+    name = _plain(name)
     with volume.stage(parent) as stage:
-        owned, digest, size, head = hashlib.sha256(f"{owner}\n".encode()), hashlib.sha256(), 0, b""
+        owned, digest, size, head = hashlib.sha256(f"{owner}\n{name}\n".encode()), hashlib.sha256(), 0, b""
         with (stage.path / _CONTENT).open("wb") as file:
             while chunk := stream.read(_CHUNK_BYTES):
                 size += len(chunk)
                 if size > max_bytes:
-                    raise TooLarge(f"{_plain(name)} is larger than {max_bytes:,} bytes, the most a file may have")
+                    raise TooLarge(f"{name} is larger than {max_bytes:,} bytes, the most a file may have")
                 head = head if len(head) >= HEAD_BYTES else (head + chunk)[:HEAD_BYTES]
                 owned.update(chunk)
                 digest.update(chunk)
                 file.write(chunk)
         file_id = owned.hexdigest()[:32]
-        info = FileInfo(id=file_id, name=_plain(name), owner=owner, media_type=media_type(head), bytes=size)
+        info = FileInfo(id=file_id, name=name, owner=owner, media_type=media_type(head), bytes=size)
         if there := _renew(volume, file_id):
             return there
         try:

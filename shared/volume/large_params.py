@@ -1,10 +1,10 @@
 """Params too large for a record, a prompt as long as a book say: they lie on the volume as an uploaded file that the record names.
 
-So they are stored once per owner and content, pinned by each job that has them, in every backup, looked over for damage, and gone
-after the last of these jobs (shared/volume/files.py). Set aside before a request is recorded; brought back where params are read.
+So they are stored once per owner and content (all have one name), pinned by each job that has them, in every backup, looked over
+for damage, and gone after the last of these jobs (shared/volume/files.py). Set aside before a request is recorded; brought back
+where params are read.
 """
 
-import hashlib
 import io
 import json
 
@@ -13,7 +13,7 @@ from shared.errors import NotFound
 from shared.jobs import record
 from shared.jobs.job import Job, JobRequest
 from shared.volume.files import get_file, save_file
-from shared.volume.volume import Volume
+from shared.volume.volume import Volume, staging
 
 MOST_BYTES = 1_000  # as JSON; every job that is kept has them in memory
 _NAME = "params.json"
@@ -34,11 +34,9 @@ def with_params(volume: Volume, job: Job) -> Job:
     """The job with the params that were set aside. Raises NotFound when they are gone or damaged."""
     if not job.params_file or job.params:
         return job
-    info, path = get_file(volume, job.params_file)
+    _, path = get_file(volume, job.params_file)
     try:
-        data = path.read_bytes()
-        same = hashlib.sha256(f"{info.owner}\n".encode() + data).hexdigest()[:32] == job.params_file
-        params = json.loads(data) if same else None
+        params = json.loads(path.read_bytes()) if staging.verify(path.parent) else None
     except (OSError, ValueError):
         params = None
     if not isinstance(params, dict):

@@ -34,8 +34,10 @@ def test_a_file_of_a_form_and_as_a_whole_body_is_the_same_file(call):
     assert sent.status_code == 201
     assert sent.json == {"id": sent.json["id"], "name": "猫.png", "media_type": "image/png", "bytes": len(PNG)}
     assert call("GET", sent.headers["Location"]).json == sent.json
-    raw = call("POST", "/api/v1/files?name=other.png", data=PNG, headers={"Content-Type": "application/octet-stream"})
-    assert raw.status_code == 201 and raw.json == sent.json, "the same bytes of the same owner, stored once"
+    whole = {"data": PNG, "headers": {"Content-Type": "application/octet-stream"}}
+    raw = call("POST", "/api/v1/files?name=猫.png", **whole)
+    assert raw.status_code == 201 and raw.json == sent.json, "the same bytes under the same name, stored once"
+    assert call("POST", "/api/v1/files?name=other.png", **whole).json["name"] == "other.png", "never under another name"
     untyped = call("POST", "/api/v1/files?name=x", data=b"{", headers={"Content-Type": "application/json"})
     assert untyped.status_code == 201, "a body that is a file is not read as JSON"
 

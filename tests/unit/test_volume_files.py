@@ -37,14 +37,16 @@ def nobody(job_ids):
     return set()
 
 
-def test_a_file_comes_back_byte_for_byte_and_is_stored_once_for_each_owner(volume):
-    first, again, bobs = save(volume), save(volume, name="other.png"), save(volume, owner="bob")
+def test_a_file_comes_back_byte_for_byte_and_is_stored_once_for_each_owner_and_name(volume):
+    first, again, bobs = save(volume), save(volume, name="a folder/cat.png"), save(volume, owner="bob")
     assert first == again and first.name == "cat.png" and bobs.id != first.id
     info, path = get_file(volume, first.id)
     assert path.read_bytes() == PNG
     assert (info, info.media_type, info.bytes, info.owner) == (first, "image/png", len(PNG), "ann")
     assert len(list((volume.root / "files").iterdir())) == 2
     assert files.bytes_by_owner(volume) == {"ann": len(PNG), "bob": len(PNG)}
+    other = save(volume, name="other.png")
+    assert other.id != first.id and other.name == "other.png", "who sends it as another name finds it under that name"
     assert save(volume, b"").bytes == 0
 
 

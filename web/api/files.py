@@ -36,7 +36,7 @@ class NameQuery(Query):
     "/files",
     summary="Upload a file",
     description="multipart/form-data with one part `file`, or the bytes as the body and their name as ?name=. What it holds is "
-    "told from its bytes. The same content of the same owner is stored once. A file that no job names expires.",
+    "told from its bytes. The same content under the same name is stored once per owner. A file that no job names expires.",
     responses={"201": FileShape, **documented(409, 413, 415, 507)},
     openapi_extensions=_UPLOAD,
 )

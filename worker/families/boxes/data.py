@@ -1,6 +1,5 @@
 """Turns pictures with boxes into the batches of a training, each a function of the seed and its step alone."""
 
-import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from worker.context import Context
 from worker.families.boxes.augment import Moves, Source, mosaic, piece
 from worker.families.boxes.pictures import Boxed, prepare_boxes
 from worker.families.images.augment import recoloured
-from worker.families.images.data import plain, shuffle
+from worker.families.images.epochs import READERS_OF_LARGE, batches_by_epoch
 from worker.families.images.splitting import split_pictures
 from worker.recipe import Assets, Data, Inputs
 
@@ -20,7 +19,6 @@ EVALUATIONS = 40  # of a training, at most: each finds the boxes of the whole va
 SHOWN = 6  # validation pictures kept in the assets to show predictions on
 MOST_BOXES = 300  # of a picture that are learnt from, the largest ones
 _WITHOUT_MOSAIC = 6  # the last one of so many parts of a training sees pictures as they are
-_READERS = min(os.cpu_count() or 1, 4)  # batches made side by side
 
 
 class BoxData(Data):
@@ -113,25 +111,25 @@ class BoxData(Data):
         return pixels, found
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        seed, batch, steps = self._params.seed, self.batch_size, self.steps_per_epoch
-        indices, colour = tf.constant(self.places["train"]), self._params.colour
+        seed, batch = self._params.seed, self.batch_size
+        colour = self._params.colour
 
-        @plain
-        def epoch(number: Any) -> tf.data.Dataset:
-            order = shuffle(indices, seed=tf.stack([seed, number]))
-            return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch], (steps, batch)))
-
-        @plain
         def make(step: Any, chosen: Any) -> Any:
             x, y = tf.numpy_function(self.made, [step, chosen], (tf.uint8, tf.float32))
             x = tf.cast(tf.ensure_shape(x, (batch, *self.shape)), tf.float32)
             x = recoloured(x, tf.stack([seed + 1, step]), colour) if colour else x
             return x, tf.ensure_shape(y, (batch, self.room, 5))
 
-        first, skipped = divmod(start_step, steps)
-        epochs = tf.data.Dataset.range(first, self.total_steps // steps)
-        batches = epochs.flat_map(epoch).skip(skipped).enumerate(start_step)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches_by_epoch(
+            self.places["train"],
+            make,
+            batch=batch,
+            steps=self.steps_per_epoch,
+            total_steps=self.total_steps,
+            seed=seed,
+            start_step=start_step,
+            readers=READERS_OF_LARGE,
+        )
 
     def validation(self) -> tf.data.Dataset | None:
         """Nothing: finding boxes is no pass of Keras' own. See measuring.evaluate_boxes."""

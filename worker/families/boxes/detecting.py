@@ -11,7 +11,7 @@ import pyarrow as pa
 import tensorflow as tf
 from PIL import Image
 
-from shared.datasets.pictures.decoding import Levels, Unreadable, opened_picture, upright
+from shared.datasets.pictures.decoding import Levels
 from shared.errors import RecipeFailed
 from shared.outputs import Cell, Output, Table
 from shared.recipes.object_detector import ObjectDetectorBatch, ObjectDetectorGenerate
@@ -25,6 +25,7 @@ from worker.families.boxes.measuring import LEAST_MEASURED, measured
 from worker.families.going import Going
 from worker.families.images.drawing import drawable
 from worker.families.images.pixels import AT_ONCE
+from worker.families.images.uploads import uploaded_pictures
 from worker.families.row_table import RowTable, row_table
 from worker.recipe import Assets, Inputs, Report
 
@@ -70,26 +71,14 @@ class Detector:
 
         Raises RecipeFailed naming all that cannot be read, InputMissing.
         """
-        found, wrong = [], []
-        for file_id in params.images:
-            context.check()
-            info, path = context.file(file_id)
-            found.append((info.name, file_id, path))
-            try:
-                with opened_picture(path) as image:
-                    image.load()
-            except Unreadable as err:
-                wrong.append(f"{info.name}: {err}")
-        if wrong:
-            raise RecipeFailed("; ".join(wrong), code="unreadable_picture")
+        found = uploaded_pictures(params.images, self._by.levels, context)
         going, outputs, each = Going(context, "generating", len(found)), list[Output](), Counter[str]()
         with row_table(files, _COLUMNS[:-1], types=_TYPES) as table:
-            for name, file_id, path in found:
-                with opened_picture(path) as image:
-                    picture = upright(image, self._by.levels)
+            for one in found:
+                picture = one.open()
                 boxes = self._by.of_picture(picture, params.least_score, params.overlap)
-                outputs.append(boxes_output(name, f"file:{file_id}", picture.size, boxes, self._by.names))
-                _add(table, name, boxes, self._by.names, ())
+                outputs.append(boxes_output(one.name, f"file:{one.file_id}", picture.size, boxes, self._by.names))
+                _add(table, one.name, boxes, self._by.names, ())
                 each.update(self._by.names[int(number)] for number in boxes[:, 5])
                 going.done(1)
         going.end()

@@ -3,7 +3,6 @@
 A batch is drawn by its step alone: so many people, of each so many pictures, one with few pictures several times.
 """
 
-import os
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,13 @@ from shared.recipes.image_matcher import LEAST_PEOPLE
 from worker.context import Context
 from worker.families.images.augment import Augmentation, augment
 from worker.families.images.baselines import spread
-from worker.families.images.data import plain
+from worker.families.images.epochs import READERS_OF_LARGE, plain
 from worker.families.images.pixels import Pixels, prepare
 from worker.recipe import Assets, Data, Inputs
 
 AUTO_EVALUATIONS = 20
 HELD = 240  # pictures of people held out that go with a model: its threshold is chosen on them
 MEASURED = 1_000  # pictures of a part that are compared with each other: half a million pairs
-_READERS = min(os.cpu_count() or 1, 4)
 
 
 class IdentityData(Data):
@@ -114,7 +112,11 @@ class IdentityData(Data):
             x = augment(x, tf.stack([tf.constant(seed + 1, tf.int64), step]), self.augmentation)
             return tf.ensure_shape(x, (count, *self.pixels.shape)), tf.ensure_shape(y, (count,))
 
-        return tf.data.Dataset.range(start_step, self.total_steps).map(make, _READERS, deterministic=True).prefetch(2)
+        return (
+            tf.data.Dataset.range(start_step, self.total_steps)
+            .map(make, READERS_OF_LARGE, deterministic=True)
+            .prefetch(2)
+        )
 
     def validation(self) -> None:
         """None: how well people are told apart is no mean over batches; worker/families/identities/reporting.py measures it."""

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shared.datasets.pictures.decoding import Unreadable, opened_picture, upright
 from shared.datasets.pictures.reading import PictureList, open_pictures
 from shared.errors import DatasetInvalid, RecipeFailed
 from shared.outputs import Cell, Output, Score, Scores
@@ -18,6 +17,7 @@ from worker.families.identities.networks import vectors_model
 from worker.families.identities.reporting import AT_ONCE, beside, threshold_of, vectors_of
 from worker.families.images.pixels import AT_ONCE as READERS
 from worker.families.images.pixels import to_pixels
+from worker.families.images.uploads import uploaded_pixels
 from worker.families.row_table import row_table
 from worker.recipe import Assets, Inputs, OpenInput, Report
 
@@ -57,7 +57,7 @@ class Matcher:
 
     def generate(self, params: ImageMatcherIdentify, inputs: Inputs, context: Context, files: Files) -> Report:
         """Rank the people of a dataset for each uploaded picture. Raises RecipeFailed, InputMissing."""
-        names, pixels = self._uploaded(params.images, context)
+        names, pixels = uploaded_pixels(params.images, self._shape, self._levels, context)
         people = self._people(inputs["data"], context)
         least = self._threshold if params.threshold is None else params.threshold
         outputs = list[Output]()
@@ -80,7 +80,7 @@ class Matcher:
         """Compare the first uploaded picture with each further one. Raises RecipeFailed, InputMissing."""
         if len(params.images) < 2:
             raise RecipeFailed("one picture only: two are compared", code="one_picture")
-        names, pixels = self._uploaded(params.images, context)
+        names, pixels = uploaded_pixels(params.images, self._shape, self._levels, context)
         vectors = self._of(pixels, context)
         least = self._threshold if params.threshold is None else params.threshold
         outputs = list[Output]()
@@ -146,22 +146,6 @@ class Matcher:
 
     def _shown(self, people: People, number: int) -> np.ndarray:
         return to_pixels(people.pictures.open(number), self._shape)
-
-    def _uploaded(self, ids: list[str], context: Context) -> tuple[list[str], np.ndarray]:
-        """Names and pixels uint8 (n, height, width, channels). Raises RecipeFailed naming all that cannot be read."""
-        names, found, wrong = [], [], []
-        for file_id in ids:
-            context.check()
-            info, path = context.file(file_id)
-            names.append(info.name)
-            try:
-                with opened_picture(path) as image:
-                    found.append(to_pixels(upright(image, self._levels), self._shape))
-            except Unreadable as err:
-                wrong.append(f"{info.name}: {err}")
-        if wrong:
-            raise RecipeFailed("; ".join(wrong), code="unreadable_picture")
-        return names, np.stack(found)
 
     def _read(self, pictures: PictureList, i: int) -> np.ndarray | str:
         try:

@@ -3,7 +3,6 @@
 Pixels are read as they are needed; in memory are a label, a digest and two sums of each picture, and a few batches.
 """
 
-import os
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from shared.errors import DatasetInvalid, Problem
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
 from worker.families.images.augment import Augmentation, augment
+from worker.families.images.epochs import READERS, batches_by_epoch, plain
 from worker.families.images.pixels import Pixels, prepare
 from worker.families.images.splitting import split_pictures
 from worker.recipe import Assets, Data, Inputs, OpenInput
@@ -22,9 +22,6 @@ AUTO_STEPS, AUTO_EPOCHS = 1_500, (5, 100)  # guess: what small networks here nee
 AUTO_UPON_BACKBONE = 300, (3, 30)  # guess: what has learnt to see already needs less
 SIDE_UPON_BACKBONE = 128  # pixels at most, where none are asked for. A guess at what a CPU bears
 EVALUATION_BATCH = 256
-_READERS = min(os.cpu_count() or 1, 8)  # batches made side by side; each holds its pixels
-shuffle = tf.random.experimental.stateless_shuffle  # pyright: ignore[reportAttributeAccessIssue]
-plain = tf.autograph.experimental.do_not_convert  # AutoGraph leaves files behind in a process that is killed
 SHOWN = 12  # validation pictures kept in the assets to show predictions on
 
 
@@ -76,17 +73,11 @@ class PictureData(Data):
         return tf.cast(tf.ensure_shape(x, (None, *self.pixels.shape)), tf.float32)
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        seed, batch, steps = self._params.seed, self.batch_size, self.steps_per_epoch
-        indices, all_labels = tf.constant(self.places["train"]), tf.constant(self.labels)
+        seed, batch = self._params.seed, self.batch_size
+        all_labels = tf.constant(self.labels)
         classes, smoothing = len(self.classes), self._params.label_smoothing
         weights = None if self._weights is None else tf.constant(self._weights, tf.float32)
 
-        @plain
-        def epoch(number: Any) -> tf.data.Dataset:
-            order = shuffle(indices, seed=tf.stack([seed, number]))
-            return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch], (steps, batch)))
-
-        @plain
         def make(step: Any, chosen: Any) -> Any:
             x = augment(self._read(chosen), tf.stack([seed + 1, step]), self.augmentation)
             labels = tf.gather(all_labels, chosen)
@@ -94,10 +85,15 @@ class PictureData(Data):
             x = tf.ensure_shape(x, (batch, *self.pixels.shape))
             return (x, y) if weights is None else (x, y, tf.gather(weights, labels))
 
-        first, skipped = divmod(start_step, steps)
-        epochs = tf.data.Dataset.range(first, self.total_steps // steps)
-        batches = epochs.flat_map(epoch).skip(skipped).enumerate(start_step)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches_by_epoch(
+            self.places["train"],
+            make,
+            batch=batch,
+            steps=self.steps_per_epoch,
+            total_steps=self.total_steps,
+            seed=seed,
+            start_step=start_step,
+        )
 
     def validation(self) -> tf.data.Dataset | None:
         chosen = self.places["val"]
@@ -110,7 +106,7 @@ class PictureData(Data):
             return self._read(part), tf.one_hot(tf.gather(all_labels, part), classes)
 
         batches = tf.data.Dataset.from_tensor_slices(chosen).batch(EVALUATION_BATCH)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches.map(make, READERS, deterministic=True)
 
 
 def augmentation_of(params: Any, *, colour: bool) -> Augmentation:

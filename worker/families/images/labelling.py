@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from shared.datasets.pictures.decoding import Levels, Unreadable, opened_picture, upright
 from shared.datasets.pictures.reading import PictureList, open_pictures
 from shared.errors import DatasetInvalid, RecipeFailed
 from shared.outputs import Cell, Output, Picture, Score, Scores
@@ -20,6 +19,7 @@ from worker.context import Context
 from worker.families.going import Going
 from worker.families.images.drawing import activation_map
 from worker.families.images.pixels import AT_ONCE, Pixels, to_pixels
+from worker.families.images.uploads import uploaded_pixels
 from worker.families.row_table import row_table
 from worker.recipe import Assets, Inputs, Report
 
@@ -59,28 +59,6 @@ def _padded(pixels: np.ndarray) -> Any:
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def uploaded_pixels(
-    ids: Sequence[str], shape: Sequence[int], levels: Levels | None, context: Context
-) -> tuple[list[str], np.ndarray]:
-    """Names and pixels, uint8 (n, height, width, channels), of uploaded pictures, scaled to shape.
-
-    levels: of the dataset that the model learnt from. Raises RecipeFailed naming all that cannot be read, InputMissing.
-    """
-    names, found, wrong = [], [], []
-    for file_id in ids:
-        context.check()
-        info, path = context.file(file_id)
-        names.append(info.name)
-        try:
-            with opened_picture(path) as image:
-                found.append(to_pixels(upright(image, levels), shape))
-        except Unreadable as err:
-            wrong.append(f"{info.name}: {err}")
-    if wrong:
-        raise RecipeFailed("; ".join(wrong), code="unreadable_picture")
-    return names, np.stack(found)
 
 
 @dataclass(frozen=True)

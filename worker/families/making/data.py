@@ -3,7 +3,6 @@
 Pixels are read as they are needed; see worker/families/images/pixels.py.
 """
 
-import os
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from shared.datasets.pictures.reading import PictureList
 from shared.errors import DatasetInvalid, Problem
 from shared.recipes.making import FEWEST
 from worker.context import Context
+from worker.families.images.epochs import READERS, batches_by_epoch, plain
 from worker.families.images.pixels import Pixels, prepare
 from worker.families.images.splitting import split_pictures
 from worker.recipe import Assets, Data, Inputs
@@ -20,9 +20,6 @@ from worker.recipe import Assets, Data, Inputs
 EVALUATION_BATCH = 256
 MOST_EVALUATIONS = 50  # of a training that has more epochs
 SHOWN = 64  # pictures held out that the assets keep, to show and to order latent numbers by
-_READERS = min(os.cpu_count() or 1, 8)
-shuffle = tf.random.experimental.stateless_shuffle  # pyright: ignore[reportAttributeAccessIssue]
-plain = tf.autograph.experimental.do_not_convert  # AutoGraph leaves files behind in a process that is killed
 
 
 class MakingData(Data):
@@ -76,15 +73,9 @@ class MakingData(Data):
         return (x, tf.cast(tf.gather(tf.constant(self.labels), chosen), tf.int32)) if self.by_class else (x,)
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        seed, batch, steps = self._params.seed, self.batch_size, self.steps_per_epoch
-        indices, mirrored = tf.constant(self.places["train"]), self._params.flip == "horizontal"
+        seed, batch = self._params.seed, self.batch_size
+        mirrored = self._params.flip == "horizontal"
 
-        @plain
-        def epoch(number: Any) -> tf.data.Dataset:
-            order = shuffle(indices, seed=tf.stack([seed, number]))
-            return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch], (steps, batch)))
-
-        @plain
         def make(step: Any, chosen: Any) -> Any:
             x = tf.ensure_shape(self._read(chosen), (batch, *self.pixels.shape))
             if mirrored:
@@ -92,10 +83,15 @@ class MakingData(Data):
                 x = tf.where(draws < 0.5, tf.reverse(x, [2]), x)
             return self._element(x, chosen)
 
-        first, skipped = divmod(start_step, steps)
-        epochs = tf.data.Dataset.range(first, self.total_steps // steps)
-        batches = epochs.flat_map(epoch).skip(skipped).enumerate(start_step)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches_by_epoch(
+            self.places["train"],
+            make,
+            batch=batch,
+            steps=self.steps_per_epoch,
+            total_steps=self.total_steps,
+            seed=seed,
+            start_step=start_step,
+        )
 
     def validation(self) -> tf.data.Dataset | None:
         chosen = self.places["val"]
@@ -107,7 +103,7 @@ class MakingData(Data):
             return self._element(self._read(part), part)
 
         batches = tf.data.Dataset.from_tensor_slices(chosen).batch(EVALUATION_BATCH)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches.map(make, READERS, deterministic=True)
 
 
 def load_making(inputs: Inputs, params: Any, context: Context, **how: Any) -> MakingData:

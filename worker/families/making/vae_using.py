@@ -16,8 +16,8 @@ from shared.recipes.image_vae import ImageVaeBatch, ImageVaeGenerate
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
-from worker.families.images.labelling import uploaded_pixels
 from worker.families.images.pixels import to_pixels
+from worker.families.images.uploads import uploaded_pixels
 from worker.families.making.drawing import standard_normal
 from worker.families.making.grid import PictureZip, above_each_other, as_bytes, numbered, shown_grid, zipped
 from worker.families.making.vae import Vae

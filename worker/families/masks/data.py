@@ -3,7 +3,6 @@
 A batch is crops at drawn places. Validation looks at every pixel once: a picture that is larger than a crop is cut into several.
 """
 
-import os
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from shared.datasets.pairs.storing import NOTHING
 from shared.errors import DatasetInvalid, Problem
 from worker.context import Context
 from worker.families.images.augment import Augmentation
-from worker.families.images.data import plain, shuffle
+from worker.families.images.epochs import READERS_OF_LARGE, batches_by_epoch, plain
 from worker.families.images.splitting import split_pictures
 from worker.families.masks.augment import augment_pairs
 from worker.families.masks.networks import STEM_FROM, multiple_of
@@ -25,7 +24,6 @@ TILE = 256  # pixels of a crop's side when tile is 0
 EVALUATION_BATCH = 8
 SHOWN = 6  # validation pictures kept in the assets to show predictions on
 _SHOWN_SIDE = 512  # pixels: of larger ones the middle is kept
-_READERS = min(os.cpu_count() or 1, 4)  # batches made side by side; each holds its pixels
 
 
 class MaskData(Data):
@@ -102,15 +100,9 @@ class MaskData(Data):
         return tf.cast(x, tf.float32), y
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        seed, batch, steps = self._params.seed, self.batch_size, self.steps_per_epoch
-        indices, sizes = tf.constant(self.places["train"]), tf.constant(self.pairs.sizes)
+        seed, batch = self._params.seed, self.batch_size
+        sizes = tf.constant(self.pairs.sizes)
 
-        @plain
-        def epoch(number: Any) -> tf.data.Dataset:
-            order = shuffle(indices, seed=tf.stack([seed, number]))
-            return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch], (steps, batch)))
-
-        @plain
         def make(step: Any, chosen: Any) -> Any:
             draws: Any = tf.random.stateless_uniform((2, batch), tf.stack([seed + 2, step]))
             room = tf.maximum(tf.gather(sizes, chosen) - tf.constant(self.tile, tf.int64), 0) + 1
@@ -119,10 +111,16 @@ class MaskData(Data):
             x, y = augment_pairs(x, y, tf.stack([seed + 1, step]), self.augmentation, self._params.colour)
             return tf.ensure_shape(x, (batch, *self.tile, self.pairs.channels)), tf.ensure_shape(y, (batch, *self.tile))
 
-        first, skipped = divmod(start_step, steps)
-        epochs = tf.data.Dataset.range(first, self.total_steps // steps)
-        batches = epochs.flat_map(epoch).skip(skipped).enumerate(start_step)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches_by_epoch(
+            self.places["train"],
+            make,
+            batch=batch,
+            steps=self.steps_per_epoch,
+            total_steps=self.total_steps,
+            seed=seed,
+            start_step=start_step,
+            readers=READERS_OF_LARGE,
+        )
 
     def validation(self) -> tf.data.Dataset | None:
         chosen = self.places["val"]
@@ -143,7 +141,7 @@ class MaskData(Data):
             return self._read(part[:, 0], part[:, 1], part[:, 2])
 
         batches = tf.data.Dataset.from_tensor_slices(places).batch(EVALUATION_BATCH)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches.map(make, READERS_OF_LARGE, deterministic=True)
 
 
 def tile_of(params: Any, sizes: np.ndarray) -> tuple[tuple[int, int], bool]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import tensorflow as tf
 from PIL import Image
 
-from shared.datasets.pictures.decoding import Levels, Unreadable, opened_picture, upright
+from shared.datasets.pictures.decoding import Levels
 from shared.errors import RecipeFailed
 from shared.outputs import Cell, Output, Table
 from shared.recipes.image_segmenter import ImageSegmenterBatch, ImageSegmenterGenerate
@@ -18,6 +18,7 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
 from worker.families.images.pixels import AT_ONCE
+from worker.families.images.uploads import uploaded_pictures
 from worker.families.masks.answered import SegmentedPictures
 from worker.families.masks.drawing import mask_output, mask_png, shares_of
 from worker.families.masks.measuring import mask_metrics
@@ -72,25 +73,12 @@ class Segmenter:
 
     def generate(self, params: ImageSegmenterGenerate, context: Context, files: Files) -> Report:
         """A mask for each uploaded picture. Raises RecipeFailed naming all that cannot be read, InputMissing."""
-        found, wrong = [], []
-        for file_id in params.images:
-            context.check()
-            info, path = context.file(file_id)
-            found.append((info.name, file_id, path))
-            try:
-                with opened_picture(path) as image:
-                    image.load()
-            except Unreadable as err:
-                wrong.append(f"{info.name}: {err}")
-        if wrong:
-            raise RecipeFailed("; ".join(wrong), code="unreadable_picture")
+        found = uploaded_pictures(params.images, self._by.levels, context)
         going, outputs = Going(context, "generating", len(found)), list[Output]()
-        for number, (name, file_id, path) in enumerate(found, 1):
-            with opened_picture(path) as image:
-                picture = upright(image, self._by.levels)
-            said = self._by.of_picture(picture)
+        for number, one in enumerate(found, 1):
+            said = self._by.of_picture(one.open())
             mask = files.write(f"mask_{number}.png", mask_png(said, self._by.colours))
-            outputs.append(mask_output(name, f"file:{file_id}", mask, said, self._by.names, self._by.colours))
+            outputs.append(mask_output(one.name, f"file:{one.file_id}", mask, said, self._by.names, self._by.colours))
             going.done(1)
         going.end()
         return Report(outputs=outputs)

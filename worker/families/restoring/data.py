@@ -3,7 +3,6 @@
 A batch is pieces at drawn places, turned and mirrored, each damaged as it is drawn, with what it looked like before.
 """
 
-import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from worker.context import Context
 from worker.families.images.baselines import spread
-from worker.families.images.data import plain
+from worker.families.images.epochs import READERS_OF_LARGE, plain
 from worker.families.images.splitting import split_pictures
 from worker.families.restoring.damage import drawn_hole, noisy, smaller, with_hole
 from worker.families.restoring.networks import multiple_of
@@ -26,7 +25,6 @@ MEASURED_SIDE = 1_024  # pixels of a wanted picture that is measured whole; of l
 _SHOWN_SIDE = 256
 _VALIDATED = 64  # pieces of the validation part, so that an evaluation's time is bounded
 _EVALUATION_BATCH = 8
-_READERS = min(os.cpu_count() or 1, 4)
 
 
 class RestoringData(Data):
@@ -145,7 +143,7 @@ class RestoringData(Data):
             return self._shaped(x, y, self._params.batch_size)
 
         steps = tf.data.Dataset.range(start_step, self.total_steps)
-        return steps.map(make, _READERS, deterministic=True).prefetch(2)
+        return steps.map(make, READERS_OF_LARGE, deterministic=True).prefetch(2)
 
     def validation(self) -> tf.data.Dataset | None:
         """Pieces spread evenly over all of the part's pictures."""
@@ -171,7 +169,7 @@ class RestoringData(Data):
             return self._shaped(x, y, None)
 
         batches = tf.data.Dataset.from_tensor_slices(chosen).batch(_EVALUATION_BATCH)
-        return batches.map(make, _READERS, deterministic=True)
+        return batches.map(make, READERS_OF_LARGE, deterministic=True)
 
 
 def network_of(params: Any) -> str:
