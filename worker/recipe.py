@@ -81,6 +81,7 @@ class Data:
     eval_every: steps between two evaluations; 0: once an epoch. An evaluation always follows the last step.
     split: examples by part ("train", "val", "test"), kept with the model.
     notes: sentences for the user ("3 duplicate images dropped").
+    steering: lets evaluations change the batches that follow them; None: nothing does.
     """
 
     assets: Assets
@@ -89,13 +90,14 @@ class Data:
     eval_every: int = 0
     split: dict[str, int]
     notes: list[str]
+    steering: "Steering | None" = None
 
     def train(self, start_step: int) -> "tf.data.Dataset":
         """Return the batches of steps start_step, start_step + 1, ... up to at least total_steps.
 
         Elements are (x, y) or (x, y, sample_weight), all of one static shape (else XLA compiles each anew).
-        Batch number s must depend on (seed, s) alone, augmentation included (stateless seeds): a training resumed
-        at step s then sees exactly what an uninterrupted one does. 0 <= start_step < total_steps.
+        Batch number s must depend on (seed, s) and the state of steering alone, augmentation included (stateless seeds): a
+        training resumed at step s then sees exactly what an uninterrupted one does. 0 <= start_step < total_steps.
         Functions given to Dataset.map and tf.function are kept from AutoGraph (tf.autograph.experimental.do_not_convert,
         autograph=False): it writes source files into the temporary folder, which a killed process leaves behind.
         """
@@ -104,6 +106,28 @@ class Data:
     def validation(self) -> "tf.data.Dataset | None":
         """Return one full pass over the validation part, the same every time; None when there is none."""
         raise NotImplementedError
+
+
+class Steering(Protocol):
+    """What evaluations change in the batches that follow them, such as how far pictures are varied.
+
+    state: JSON-able; checkpoints hold it, and it is set anew where a training begins (to start) or goes on. most: the state of
+    which a preview is made. shown: by the name of its series.
+    """
+
+    start: Any
+    most: Any
+    state: Any
+
+    @property
+    def shown(self) -> Mapping[str, float]: ...
+
+    def take(self, metrics: Mapping[str, float]) -> bool:
+        """Take note of the newest metrics, just after an evaluation.
+
+        Returns whether other batches follow: then train() is called anew.
+        """
+        ...
 
 
 class Lazily(Sequence[Data]):
@@ -145,12 +169,13 @@ class Baseline:
     """A trivial or classical answer to the same task, measured on the same part, with the names of metrics the report uses.
 
     name: as it stands in a sentence ("always 'no'", "gradient boosting"). predictions: as Report.predictions, None where the model
-    is not to be compared with it.
+    is not to be compared with it. seconds: that it took to learn, where that is worth telling beside the model's own.
     """
 
     name: str
     metrics: dict[str, float]
     predictions: Any = None
+    seconds: float | None = None
 
 
 class Generator(Protocol):
@@ -193,6 +218,8 @@ class RecipeCode(Protocol):
       fixed(model) -> list of variables                   those that build() restores by itself from an input: no checkpoint holds
                                                           them; the input's hash is kept and compared on resume
       baselines(data, params, context) -> list[Baseline]
+      preview(batch, assets, files) -> list[Output]        what is learnt from, varied as far as it may be, shown before the first
+                                                          step. batch: the first of data.train(0), its NumPy arrays
       open_base(opened) -> Generator                      a base model as it came, of a kind that spec.bases names, for its uses
       export(model, params, assets, folder) -> keras.Model   writes saved_model/, preprocessing inside where TensorFlow can
                                                           express it, example.py that answers with it where this project is not,

@@ -24,7 +24,7 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
-from shared.recipes.picture_params import AUGMENT, HeldOut, Part, Rotation, Zoom
+from shared.recipes.picture_params import AUGMENT, HeldOut, Part, Rotation, Strength, Zoom
 
 MAX_IMAGES = 32  # of one generation; more belong into a dataset
 
@@ -44,7 +44,7 @@ class ImageClassifierTrain(_Base):
         default=0,
         ge=0,
         le=10_000,
-        description="Passes over the training part. 0: as many as make 1,500 steps, 5 to 100; upon a backbone 300, 3 to 30.",
+        description="Passes over the training part. 0: as many as make 3,000 steps, 8 to 100; upon a backbone 300, 3 to 30.",
     )
 
     architecture: Literal["resnet", "vgg", "inception"] = Field(
@@ -107,6 +107,7 @@ class ImageClassifierTrain(_Base):
         description="Random mirroring. auto: horizontal for colour pictures, none for grey ones.",
         json_schema_extra=AUGMENT,
     )
+    augmentation: Strength = "auto"
     rotation: Rotation = 10
     translation: float = Field(
         default=0.1,

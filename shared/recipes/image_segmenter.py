@@ -24,7 +24,7 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
-from shared.recipes.picture_params import AUGMENT, DATA, Colour, HeldOut, Part, Rotation, Zoom
+from shared.recipes.picture_params import AUGMENT, DATA, Colour, HeldOut, Part, Rotation, Strength, Zoom
 
 MAX_IMAGES = 16  # of one generation; more belong into a dataset
 
@@ -101,6 +101,7 @@ class ImageSegmenterTrain(_Base):
     flip: Literal["horizontal", "none", "both"] = Field(
         default="horizontal", description="Random mirroring of picture and mask.", json_schema_extra=AUGMENT
     )
+    augmentation: Strength = "full"
     rotation: Rotation = 5
     zoom: Zoom = 0.25
     colour: Colour = 0.2

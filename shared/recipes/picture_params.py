@@ -29,6 +29,14 @@ Colour = Annotated[
         json_schema_extra=AUGMENT,
     ),
 ]
+Strength = Annotated[
+    Literal["auto", "full"],
+    Field(
+        description="How much of it. auto: none at first, a quarter more after each evaluation that finds the network better at the"
+        " pictures it learns from than at those held out, a quarter less where it is worse; full: all of it all the time.",
+        json_schema_extra=AUGMENT,
+    ),
+]
 HeldOut = Annotated[
     float,
     Field(

@@ -150,8 +150,8 @@ def test_what_is_told_is_true_and_complete(data, volume):
     rows = series(volume, job)
     assert [row["step"] for row in rows] == list(range(1, 17))
     assert [row["step"] for row in rows if "val_loss" in row] == [4, 8, 12, 16]
-    assert [s.step for s in samples(volume, job)] == [4, 8, 12, 16]
-    assert [data["step"] for kind, data in context.events if kind == "sample"] == [4, 8, 12, 16]
+    assert [s.step for s in samples(volume, job)] == [0, 4, 8, 12, 16], "the first: what is learnt from"
+    assert [data["step"] for kind, data in context.events if kind == "sample"] == [0, 4, 8, 12, 16]
     assert outcome.checkpoint is not None and outcome.checkpoint.step == 16
     assert outcome.device_s > 0
     left = [info.ref.step for info in volume.checkpoints(job)]

@@ -211,8 +211,9 @@ def test_simple_answers_are_measured_on_the_same_pictures_as_the_model_and_compa
         outputs += report.outputs
     simple = image_classifier.baselines(data, PARAMS, Context())
     assert [one.name for one in simple] == [
-        f"always {data.classes[0]!r}", "nearest class mean on pixels", "5-NN on pixels",
+        f"always {data.classes[0]!r}", "nearest class mean on pixels", "5-NN on pixels", "plain network of 20,547 weights",
     ]  # fmt: skip
+    assert [one.seconds is not None for one in simple] == [False, False, False, True]
     assert report.rows == 12 and report.judge is not None
     everything = np.arange(report.rows)
     assert report.judge.score(report.predictions, everything) == report.metrics["test_accuracy"]

@@ -75,6 +75,20 @@ PICTURES: dict[str, Case] = {
             [(name, grey_png(np.zeros((24, 32), "u1")) if "masks" in name else body) for name, body in tiny_pairs(4)],
         ],
     ),
+    "image_segmenter of dilated convolutions": Case(
+        recipe="image_segmenter",
+        put=put_as("picture_pairs"),
+        data=lambda: tiny_pairs(24),
+        params={
+            "architecture": "deeplab", "width": 4, "depth": 1, "epochs": 4, "batch_size": 4, "dropout": 0.3, "loss": "focal",
+            "ignore": ["void"], "tile": 16, "augmentation": "auto", "colour": 0.5, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=_one_picture,
+        carries={"tile": 64, "image_size": 64},
+        bad_params=[{"depth": 9}, {"augmentation": "half"}],
+        bad_generate=[{}],
+        bad_data=[[(name, grey_png(np.zeros((24, 32), "u1")) if "masks" in name else body) for name, body in tiny_pairs(4)]],
+    ),
     "image_matcher": Case(
         recipe="image_matcher",
         put=put_as("pictures"),

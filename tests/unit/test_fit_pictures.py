@@ -120,7 +120,7 @@ def test_batches_from_the_middle_are_those_of_the_whole_run(tmp_path):
 
 def test_streamed_batches_are_those_of_all_pictures_in_memory(tmp_path):
     inputs = imported(tmp_path, folder_files(40, channels=3), "pictures")
-    params = ImageClassifierTrain(batch_size=8, epochs=2, label_smoothing=0.1, seed=3)
+    params = ImageClassifierTrain(batch_size=8, epochs=2, label_smoothing=0.1, augmentation="full", seed=3)
     pictures, pixels = prepare(inputs["data"], 0, Context())
     everything, labels = _all(pictures, pixels), np.array(pictures.labels)
     split = _split(pictures, pixels, params.validation_fraction, params.seed)

@@ -12,9 +12,9 @@ from worker.families.images.baselines import nearest, spread  # noqa: E402
 def test_large_pictures_become_means_over_areas():
     picture = np.zeros((1, 33, 40, 3), np.uint8)
     picture[:, :, 20:] = 255
-    small = baselines._small(picture).reshape(16, 16, 3)
-    assert small[:, :8].max() == 0 and small[:, 8:].min() == 1
-    assert baselines._small(np.full((2, 8, 8, 1), 51, np.uint8)).shape == (2, 64)
+    small = baselines._area_means(picture, 16)
+    assert small.shape == (1, 16, 16, 3) and small[0, :, :8].max() == 0 and small[0, :, 8:].min() == 255
+    assert baselines._area_means(np.full((2, 8, 8, 1), 51, np.uint8), 16).shape == (2, 8, 8, 1)
 
 
 def test_the_majority_of_the_nearest_wins_and_no_class_has_probability_0():

@@ -22,6 +22,7 @@ from worker.families.images.drawing import legend_of, picture_png, prediction_gr
 from worker.families.images.exporting import export_classifier
 from worker.families.images.labelling import Labeller, probabilities_of, probabilities_over
 from worker.families.images.networks import classifier
+from worker.families.images.preview import class_preview
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # measured: see benchmarks/RESULTS.md, image_classifier
@@ -60,6 +61,10 @@ def compile_args(params: ImageClassifierTrain, assets: Assets) -> dict[str, Any]
         "loss": keras.losses.CategoricalCrossentropy(from_logits=True),
         "metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
     }
+
+
+def preview(batch: Any, assets: Assets, files: Files) -> list[Output]:
+    return class_preview(batch[0], batch[1].argmax(1), assets["classes"], files)
 
 
 def sample(

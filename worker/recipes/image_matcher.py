@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from shared.outputs import Output
 from shared.recipes.image_matcher import ImageMatcherTrain
@@ -23,6 +24,7 @@ from worker.families.identities.reporting import (
     shown_pairs,
 )
 from worker.families.identities.using import Matcher
+from worker.families.images.preview import class_preview
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess, as measured for the image classifier: benchmarks/RESULTS.md
@@ -53,6 +55,11 @@ def compile_args(params: ImageMatcherTrain, assets: Assets) -> dict[str, Any]:
 
 def evaluate(model: Any, data: IdentityData, look: Callable[[int], None]) -> dict[str, float] | None:
     return evaluate_identities(model, data, look)
+
+
+def preview(batch: Any, assets: Assets, files: Files) -> list[Output]:
+    people, numbers = np.unique(batch[1], return_inverse=True)
+    return class_preview(batch[0], numbers, [f"person {number + 1}" for number in range(len(people))], files)
 
 
 def sample(

@@ -17,7 +17,7 @@ from worker.families.masks.data import MaskData, load_masks
 from worker.families.masks.exporting import export_segmenter
 from worker.families.masks.losses import MaskLoss, MeanIou
 from worker.families.masks.networks import segmenter
-from worker.families.masks.reporting import report_masks, shown_masks
+from worker.families.masks.reporting import mask_preview, report_masks, shown_masks
 from worker.families.masks.segmenting import Segmenter
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
@@ -48,6 +48,10 @@ def compile_args(params: ImageSegmenterTrain, assets: Assets) -> dict[str, Any]:
         "loss": MaskLoss(params.loss, assets["class_weights"]),
         "metrics": [MeanIou(len(assets["classes"]))],
     }
+
+
+def preview(batch: Any, assets: Assets, files: Files) -> list[Output]:
+    return mask_preview(batch[0], batch[1], assets, files)
 
 
 def sample(

@@ -17,7 +17,7 @@ from worker.families.restoring.data import RestoringData, load_restoring, networ
 from worker.families.restoring.exporting import export_restorer
 from worker.families.restoring.losses import Charbonnier, Psnr
 from worker.families.restoring.networks import restorer
-from worker.families.restoring.reporting import report_restored, shown_restored
+from worker.families.restoring.reporting import pair_preview, report_restored, shown_restored
 from worker.families.restoring.using import Restorer
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
@@ -42,6 +42,10 @@ def build(params: ImageToImageTrain, assets: Assets, inputs: Inputs) -> keras.Mo
 
 def compile_args(params: ImageToImageTrain, assets: Assets) -> dict[str, Any]:
     return {"loss": Charbonnier(), "metrics": [Psnr()]}
+
+
+def preview(batch: Any, assets: Assets, files: Files) -> list[Output]:
+    return pair_preview(batch[0], batch[1], assets, files)
 
 
 def sample(

@@ -20,7 +20,7 @@ from worker.families.boxes.evaluating import evaluate_boxes
 from worker.families.boxes.exporting import export_detector
 from worker.families.boxes.losses import BoxLoss
 from worker.families.boxes.networks import detector
-from worker.families.boxes.reporting import report_boxes, shown_boxes
+from worker.families.boxes.reporting import box_preview, report_boxes, shown_boxes
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess, as measured for the image classifier: benchmarks/RESULTS.md
@@ -48,6 +48,10 @@ def compile_args(params: ObjectDetectorTrain, assets: Assets) -> dict[str, Any]:
 
 def evaluate(model: Any, data: BoxData, look: Callable[[int], None]) -> dict[str, float] | None:
     return evaluate_boxes(model, data, look)
+
+
+def preview(batch: Any, assets: Assets, files: Files) -> list[Output]:
+    return box_preview(batch[0], batch[1], assets, files)
 
 
 def sample(

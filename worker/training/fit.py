@@ -28,7 +28,7 @@ from worker.training.evaluation import evaluate, finite, judged, refuse_unkept
 from worker.training.loop_state import Borders, LoopState
 from worker.training.optimizer import schedule_of
 from worker.training.reporting import Telling
-from worker.training.samples import publish_samples
+from worker.training.samples import publish_preview, publish_samples
 from worker.training.stages import Stages
 from worker.training.steps import StepRunner
 from worker.training.strategy import scope, training_strategy, use_xla
@@ -129,6 +129,7 @@ class _Run:
         self.xla = use_xla(self.params, self.code.XLA, self.strategy)
         if resume is None:
             self._open_stage(0)
+            publish_preview(self.code, self.data, self.assets, self.context)
         else:
             stored = self.keeper.look_at(resume)
             state = LoopState.from_json(stored["loop"])
@@ -179,6 +180,8 @@ class _Run:
     def _train_stage(self) -> None:
         """Step to the end of the stage. Every halt is at a step border, where a checkpoint is exact."""
         state, total = self.state, self.data.total_steps
+        if (steering := self.data.steering) is not None:
+            steering.state = steering.start if state.steering is None else state.steering
         if state.pending_row is not None:  # stopped in the middle of an evaluation
             self._evaluate()
         if self.local_step >= total or state.stopped_early:
@@ -189,7 +192,9 @@ class _Run:
         while self.local_step < total and not state.stopped_early:
             self._some_steps(batches)
             if self.borders.is_row(self.local_step):
-                self._close_interval()
+                others_follow = self._close_interval()
+                if others_follow and self.local_step < total:
+                    batches = self.runner.iterator(self.data.train(self.local_step))
             self.telling.going_on(state)
             self.keeper.save_if_due(state)
             self.context.check()
@@ -214,10 +219,12 @@ class _Run:
             self.keeper.refuse_changed()
             self.checked = True
 
-    def _close_interval(self) -> None:
-        """End an interval of the series: its row, and the evaluation that may be due."""
+    def _close_interval(self) -> bool:
+        """End an interval of the series: its row, and the evaluation that may be due. Returns whether other batches follow."""
         state, step = self.state, self.local_step
         values = finite(self.runner.results())
+        if self.data.steering is not None:
+            values |= self.data.steering.shown
         if self.rate is not None:
             values["learning_rate"] = self.rate.at(step - 1)
         self.model.reset_metrics()
@@ -230,18 +237,18 @@ class _Run:
             **values,
         }
         if self.borders.is_evaluation(step):
-            self._evaluate()
-        else:
-            self._write_row()
+            return self._evaluate()
+        self._write_row()
+        return False
 
     def _write_row(self) -> None:
         row, self.state.pending_row = self.state.pending_row, None
         if row is not None:
             self.context.series_row(row)
 
-    def _evaluate(self) -> None:
-        """Evaluate in full, write the row, keep the best, take samples."""
-        state, better = self.state, False
+    def _evaluate(self) -> bool:
+        """Evaluate in full, write the row, keep the best, take samples. Returns whether it steers to other batches."""
+        state, better, others_follow = self.state, False, False
         self.telling.phase("evaluating", state)
         values = evaluate(self.code, self.model, self.data, self.runner, self._look)
         if values is not None:
@@ -249,11 +256,15 @@ class _Run:
             values = judged(values, self.spec.criterion, state.step, self.params)
             state.pending_row = (state.pending_row or {}) | values
             better = state.take_evaluation(values, self.spec.criterion, self.patience)
+            if self.data.steering is not None:
+                others_follow = self.data.steering.take(state.metrics)
+                state.steering = self.data.steering.state
         self._write_row()
         if better:
             self.keeper.remember_best(state)
         self.telling.phase("sampling", state)
         publish_samples(self.code, self.model, self.params, self.assets, state.step, self.context)
+        return others_follow
 
     def _look(self, batches: int) -> None:
         self.telling.evaluating(self.state, batches)

@@ -17,6 +17,7 @@ class LoopState:
     best_value, best_step, best_metrics: the best value of the criterion in this stage, where that was, all that was measured there.
     evaluations_without_better: for early stopping.
     stopped_early: early stopping has ended this stage.
+    steering: of this stage's data; None where it has none, or nothing has steered yet.
     device_s: seconds the training has held its devices, times their number, over all attempts.
     """
 
@@ -32,6 +33,7 @@ class LoopState:
     best_metrics: dict[str, float] = field(default_factory=dict)
     evaluations_without_better: int = 0
     stopped_early: bool = False
+    steering: Any = None
     device_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:

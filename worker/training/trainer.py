@@ -69,7 +69,7 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         if compare:
             context.enter("baselines")
         baselines = list(compare(outcome.data, params, context)) if compare else []
-        outputs += _beside(spec.title, metrics, baselines)
+        outputs += _beside(Baseline(spec.title, metrics, seconds=outcome.device_s), baselines)
         verdict = _verdict(report, baselines, params, context)
         written = files.names()
     result = {
@@ -110,21 +110,25 @@ def _verdict(report: Report, baselines: list[Baseline], params: Any, context: Co
     )
 
 
-def _beside(title: str, own: dict[str, float], baselines: list[Baseline]) -> list[Output]:
-    """The model's own figures above those of its baselines, by the metrics that they were measured with."""
+def _beside(own: Baseline, baselines: list[Baseline]) -> list[Output]:
+    """The model's own figures above those of its baselines, by the metrics that they were measured with.
+
+    How long each has learnt stands in the last column where a baseline tells it.
+    """
     names = list(dict.fromkeys(name for each in baselines for name in each.metrics))
     if not names:
         return []
-    rows = [[title, *(_cell(own.get(name)) for name in names)]]
-    rows += [[each.name, *(_cell(each.metrics.get(name)) for name in names)] for each in baselines]
-    return [
-        Table(
-            title=BESIDE,
-            columns=["", *(name.replace("_", " ") for name in names)],
-            rows=rows[:MOST_ROWS],
-            count=len(rows),
-        )
+    timed = any(each.seconds is not None for each in baselines)
+    rows = [
+        [each.name, *(_cell(each.metrics.get(name)) for name in names), *([_seconds(each.seconds)] if timed else [])]
+        for each in [own, *baselines]
     ]
+    columns = ["", *(name.replace("_", " ") for name in names), *(["learnt for (s)"] if timed else [])]
+    return [Table(title=BESIDE, columns=columns, rows=rows[:MOST_ROWS], count=len(rows))]
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 def _cell(value: float | None) -> float | None:

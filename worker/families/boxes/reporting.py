@@ -17,6 +17,7 @@ from worker.families.boxes.finding import finder
 from worker.families.boxes.letterbox import scales
 from worker.families.boxes.measuring import Matches, Measured, box_judge, measured
 from worker.families.images.drawing import picture_png
+from worker.families.images.preview import FEW, TITLE, in_bytes
 from worker.recipe import Assets, Report
 
 WORST = 4  # pictures shown, each as said and as true
@@ -24,6 +25,16 @@ LEAST_SHOWN = 0.25  # score of a box in a picture, as where nobody asks for anot
 _MOST_PNG = 1_000_000  # pixels; larger pictures are shown as JPEG, a tenth of the size
 _MOST_LINES = 10  # classes with a curve of their own, the most frequent ones
 _PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
+
+
+def box_preview(pixels: np.ndarray, boxes: np.ndarray, assets: Assets, files: Files) -> list[Output]:
+    """Pictures of a batch with their boxes. pixels: float (batch, height, width, channels). boxes: as BoxData has them."""
+    found = list[Output]()
+    for number in range(min(FEW, len(pixels))):
+        picture, true = in_bytes(pixels[number]), boxes[number][boxes[number, :, -1] >= 0]
+        file = files.write(f"learnt_from_{number + 1}.png", picture_png(picture))
+        found.append(boxes_output(TITLE, file, (picture.shape[1], picture.shape[0]), true, assets["classes"]))
+    return found
 
 
 def shown_boxes(model: Any, assets: Assets, context: Context, files: Files) -> list[Output]:

@@ -5,7 +5,7 @@ from a stateless seed, so batch s of a training is the same however often it is 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +23,11 @@ class Augmentation:
     rotation: float = 0.0
     translation: float = 0.0
     zoom: float = 0.0
+
+    def scaled(self, share: float) -> "Augmentation":
+        """A share 0..1 of how far pictures are turned, shifted and zoomed. Mirroring is no matter of how far, and stays."""
+        turned, shifted, zoomed = (value * share for value in (self.rotation, self.translation, self.zoom))
+        return replace(self, rotation=turned, translation=shifted, zoom=zoomed)
 
     @property
     def nothing(self) -> bool:

@@ -1,6 +1,6 @@
-"""Simple answers beside an image classifier: the commonest class, the nearest class mean and the nearest pictures, on pixels.
+"""Simple answers beside an image classifier: the commonest class, the nearest class mean, the nearest pictures, a plain network.
 
-Pictures are scaled down to SIDE by means of areas: what stands in a small area counts, not the single pixel.
+Pictures are scaled down by means of areas: what stands in a small area counts, not the single pixel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,14 @@ from worker.context import Context
 from worker.families.evaluation.classes import class_metrics
 from worker.families.images.data import PictureData
 from worker.families.images.pixels import Pixels
+from worker.families.images.plain_network import MOST_BYTES, plain_network
+from worker.families.images.plain_network import SIDE as PLAIN_SIDE
 from worker.recipe import Baseline
 
 LEARNT = 5_000  # pictures that means and neighbours are taken from: with JUDGED a second of one core (measured)
 JUDGED = 10_000  # pictures compared on, so that memory and time are bounded
 NEIGHBOURS = 5
-SIDE = 16  # pixels
+SIDE = 16  # pixels that means and neighbours are taken over
 _CHUNK = 256
 _SAID_ONLY = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # of an answer without probabilities
 
@@ -44,7 +46,7 @@ def spread(count: int, most: int) -> np.ndarray:
 
 
 def picture_baselines(data: PictureData, seed: int, context: Context) -> list[Baseline]:
-    """Measure the three on the part that is compared on. Predictions: probabilities float32 (pictures, classes)."""
+    """Measure the four on the part that is compared on. Predictions: probabilities float32 (pictures, classes)."""
     part, judged = compared_on(data)
     if not part:
         return []
@@ -61,10 +63,34 @@ def picture_baselines(data: PictureData, seed: int, context: Context) -> list[Ba
         (f"nearest class mean on pixels{bounded}", _nearest_mean(known, known_labels, classes, asked), _SAID_ONLY),
         (f"{NEIGHBOURS}-NN on pixels{bounded}", nearest(known, known_labels, classes, asked, context), ()),
     ]
-    return [
+    beside = [
         Baseline(name, _figures(part, labels, probabilities, only), probabilities)
         for name, probabilities, only in found
     ]
+    return [*beside, _plain(data, part, judged, seed, context)]
+
+
+def _plain(data: PictureData, part: str, judged: np.ndarray, seed: int, context: Context) -> Baseline:
+    """A plain network that has seen as many pictures as the model at most."""
+    train = data.places["train"]
+    height, width, channels = data.pixels.shape
+    bytes_each = min(height, PLAIN_SIDE) * min(width, PLAIN_SIDE) * channels
+    learnt = train[spread(len(train), MOST_BYTES // bytes_each)]
+    known, asked = (_in_bytes(data.pixels, numbers, context) for numbers in (learnt, judged))
+    seen, classes = data.total_steps * data.batch_size, len(data.classes)
+    made = plain_network(known, data.labels[learnt], classes, asked, most_seen=seen, seed=seed, context=context)
+    name = f"plain network of {made.weights:,} weights{_bounded(data, part, len(learnt), len(judged))}"
+    return Baseline(name, _figures(part, data.labels[judged], made.probabilities, ()), made.probabilities, made.seconds)
+
+
+def _in_bytes(pixels: Pixels, numbers: np.ndarray, context: Context) -> np.ndarray:
+    """uint8 (n, height, width, channels): pictures by number, each at most PLAIN_SIDE by PLAIN_SIDE."""
+    found = []
+    for start in range(0, len(numbers), _CHUNK):
+        context.check()
+        pictures = _area_means(pixels.rows(numbers[start : start + _CHUNK]), PLAIN_SIDE)
+        found.append(np.rint(pictures).astype(np.uint8))
+    return np.concatenate(found)
 
 
 def _bounded(data: PictureData, part: str, learnt: int, judged: int) -> str:
@@ -87,22 +113,23 @@ def _scaled(pixels: Pixels, numbers: np.ndarray, context: Context) -> np.ndarray
     found = []
     for start in range(0, len(numbers), _CHUNK):
         context.check()
-        found.append(_small(pixels.rows(numbers[start : start + _CHUNK])))
+        pictures = _area_means(pixels.rows(numbers[start : start + _CHUNK]), SIDE)
+        found.append(pictures.reshape(len(pictures), -1) / 255)
     return np.concatenate(found)
 
 
-def _small(pictures: np.ndarray) -> np.ndarray:
-    """Means over areas: uint8 (n, height, width, channels) to float32 (n, features), 0..1."""
-    rows = pictures.astype(np.float32) / 255
+def _area_means(pictures: np.ndarray, most: int) -> np.ndarray:
+    """uint8 (n, height, width, channels) to float32 of at most `most` by `most` pixels, 0..255."""
+    rows = pictures.astype(np.float32)
     for axis in (1, 2):
         length = rows.shape[axis]
-        if length > SIDE:
-            borders = np.arange(SIDE) * length // SIDE
+        if length > most:
+            borders = np.arange(most) * length // most
             shape = [1, 1, 1, 1]
-            shape[axis] = SIDE
+            shape[axis] = most
             sizes = np.diff(np.append(borders, length)).astype(np.float32)
             rows = np.add.reduceat(rows, borders, axis=axis) / sizes.reshape(shape)
-    return rows.reshape(len(rows), -1)
+    return rows
 
 
 def _nearest_mean(known: np.ndarray, labels: np.ndarray, classes: int, asked: np.ndarray) -> np.ndarray:

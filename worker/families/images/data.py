@@ -16,9 +16,10 @@ from worker.families.images.augment import Augmentation, augment
 from worker.families.images.epochs import READERS, batches_by_epoch, plain
 from worker.families.images.pixels import Pixels, prepare
 from worker.families.images.splitting import split_pictures
+from worker.families.images.strength import Strength
 from worker.recipe import Assets, Data, Inputs, OpenInput
 
-AUTO_STEPS, AUTO_EPOCHS = 1_500, (5, 100)  # guess: what small networks here need to settle
+AUTO_STEPS, AUTO_EPOCHS = 3_000, (8, 100)  # benchmarks/RESULTS.md, image_classifier
 AUTO_UPON_BACKBONE = 300, (3, 30)  # guess: what has learnt to see already needs less
 SIDE_UPON_BACKBONE = 128  # pixels at most, where none are asked for. A guess at what a CPU bears
 EVALUATION_BATCH = 256
@@ -50,6 +51,7 @@ class PictureData(Data):
             self.notes.append("the test part is also watched during training; its final figure is slightly optimistic")
         self._weights = balanced_class_weights(counts.tolist()) if params.class_weights == "balanced" else None
         self.augmentation = augmentation_of(params, colour=pixels.shape[-1] == 3)
+        self.steering = self._strength = Strength(params.augmentation, "accuracy", watched=len(self.places["val"]) > 0)
         self.assets = self._assets()
 
     def _assets(self) -> Assets:
@@ -77,9 +79,10 @@ class PictureData(Data):
         all_labels = tf.constant(self.labels)
         classes, smoothing = len(self.classes), self._params.label_smoothing
         weights = None if self._weights is None else tf.constant(self._weights, tf.float32)
+        augmentation = self.augmentation.scaled(self._strength.share)
 
         def make(step: Any, chosen: Any) -> Any:
-            x = augment(self._read(chosen), tf.stack([seed + 1, step]), self.augmentation)
+            x = augment(self._read(chosen), tf.stack([seed + 1, step]), augmentation)
             labels = tf.gather(all_labels, chosen)
             y = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
             x = tf.ensure_shape(x, (batch, *self.pixels.shape))

@@ -67,6 +67,20 @@ def prediction_grid(
     return png_bytes(grid)
 
 
+def captioned_grid(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> bytes:
+    """Draw pictures, uint8 (height, width, 1 or 3), four abreast with a few words below each. Returns a PNG."""
+    font = ImageFont.load_default(12)
+    columns = min(4, len(pictures))
+    rows = -(-len(pictures) // columns)
+    grid = Image.new("RGB", (columns * (TILE + 8) + 8, rows * (TILE + 24) + 8), "white")
+    draw = ImageDraw.Draw(grid)
+    for i, (pixels, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x, y = 8 + i % columns * (TILE + 8), 8 + i // columns * (TILE + 24)
+        grid.paste(_shown(pixels, TILE), (x, y))
+        draw.text((x, y + TILE + 2), caption[:16], "black", font)
+    return png_bytes(grid)
+
+
 def _ink(right: bool) -> str:
     return "#14692e" if right else "#b22222"
 

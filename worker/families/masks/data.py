@@ -14,6 +14,7 @@ from worker.context import Context
 from worker.families.images.augment import Augmentation
 from worker.families.images.epochs import READERS_OF_LARGE, batches_by_epoch, plain
 from worker.families.images.splitting import split_pictures
+from worker.families.images.strength import Strength
 from worker.families.masks.augment import augment_pairs
 from worker.families.masks.networks import STEM_FROM, multiple_of
 from worker.families.masks.pairs import MaskPairs, prepare_pairs
@@ -60,6 +61,7 @@ class MaskData(Data):
             rotation=params.rotation,
             zoom=params.zoom,
         )
+        self.steering = self._strength = Strength(params.augmentation, "mean_iou", watched=len(self.places["val"]) > 0)
         self.assets = self._assets(class_weights(totals) if params.class_weights == "balanced" else None)
 
     def _assets(self, weights: np.ndarray | None) -> Assets:
@@ -102,13 +104,15 @@ class MaskData(Data):
     def train(self, start_step: int) -> tf.data.Dataset:
         seed, batch = self._params.seed, self.batch_size
         sizes = tf.constant(self.pairs.sizes)
+        share = self._strength.share
+        augmentation, colour = self.augmentation.scaled(share), self._params.colour * share
 
         def make(step: Any, chosen: Any) -> Any:
             draws: Any = tf.random.stateless_uniform((2, batch), tf.stack([seed + 2, step]))
             room = tf.maximum(tf.gather(sizes, chosen) - tf.constant(self.tile, tf.int64), 0) + 1
             tops, lefts = (tf.cast(draws[i] * tf.cast(room[:, i], tf.float32), tf.int64) for i in (0, 1))
             x, y = self._read(chosen, tops, lefts)
-            x, y = augment_pairs(x, y, tf.stack([seed + 1, step]), self.augmentation, self._params.colour)
+            x, y = augment_pairs(x, y, tf.stack([seed + 1, step]), augmentation, colour)
             return tf.ensure_shape(x, (batch, *self.tile, self.pairs.channels)), tf.ensure_shape(y, (batch, *self.tile))
 
         return batches_by_epoch(

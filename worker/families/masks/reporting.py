@@ -7,6 +7,7 @@ import numpy as np
 from shared.outputs import Output
 from worker.artifacts import Files
 from worker.context import Context
+from worker.families.images.preview import FEW, TITLE, in_bytes
 from worker.families.masks.baselines import compared_on
 from worker.families.masks.data import MaskData
 from worker.families.masks.drawing import drawn_mask
@@ -16,6 +17,15 @@ from worker.recipe import Assets, Report
 
 WORST = 4  # pictures shown, each as said and as true
 _PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
+
+
+def mask_preview(pixels: np.ndarray, masks: np.ndarray, assets: Assets, files: Files) -> list[Output]:
+    """Crops of a batch with their masks. pixels: float (batch, height, width, channels). masks: uint8 (batch, height, width)."""
+    names, colours = assets["classes"], assets["colours"]
+    return [
+        drawn_mask(TITLE, f"learnt_from_{number + 1}", in_bytes(pixels[number]), masks[number], names, colours, files)
+        for number in range(min(FEW, len(pixels)))
+    ]
 
 
 def shown_masks(model: Any, assets: Assets, context: Context, files: Files) -> list[Output]:

@@ -8,7 +8,8 @@ from shared.outputs import Cell, Output, Picture, Table
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.images.baselines import spread
-from worker.families.images.drawing import picture_png
+from worker.families.images.drawing import captioned_grid, picture_png
+from worker.families.images.preview import FEW, TITLE, in_bytes
 from worker.families.restoring.baselines import JUDGED, as_given, compared_on, figures_of, measured
 from worker.families.restoring.data import RestoringData
 from worker.families.restoring.measuring import compared, psnr_judge
@@ -19,6 +20,15 @@ WORST = 4  # pictures of the measured part that are shown
 _SHOWN_SIDE = 384
 _GAP = 6  # white pixels between pictures
 _PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
+
+
+def pair_preview(given: np.ndarray, wanted: np.ndarray, assets: Assets, files: Files) -> list[Output]:
+    """Pieces of a batch as they are given and as they are wanted, each float (batch, height, width, channels and more)."""
+    channels, pictures = assets["channels"], list[np.ndarray]()
+    for number in range(min(FEW, len(given))):
+        pictures += [in_bytes(given[number, ..., :channels]), in_bytes(wanted[number, ..., :channels])]
+    grid = captioned_grid(pictures, ["given", "wanted"] * (len(pictures) // 2))
+    return [Picture(title=TITLE, file=files.write("learnt_from.png", grid))]
 
 
 def shown_restored(model: Any, assets: Assets, context: Context, files: Files) -> list[Output]:
