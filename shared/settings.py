@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     max_job_bytes_per_owner: int = Field(
         1024**4, ge=1, description="Most bytes of checkpoints and artifacts an owner may keep and still submit."
     )
+    openai_wait_s: float = Field(
+        55,
+        ge=1,
+        le=600,
+        description="How long a request under /v1 waits for its job. Below what a proxy in front waits, 60 s with many.",
+    )
     api_key: SecretStr = Field(SecretStr(""), description="The command line's API key.")
 
     # worker

@@ -12,7 +12,7 @@ from shared.errors import InvalidParams, Problem
 from shared.jobs.store import JobStore
 from shared.settings import Settings, load_settings
 from shared.volume.volume import Volume
-from web import access, api, bodies, docs_page, headers, identity, pages, problems, rates
+from web import access, api, bodies, docs_page, headers, identity, openai_api, pages, problems, rates
 from web.docs_page import DocumentedApp
 from web.job_request import problems_of_params
 from web.pages.guard import refuse_cross_site
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
             title="Trainyard",
             version="1",
             description="Submit trainings and generations, watch them, use every checkpoint. "
-            "Errors are RFC 9457 problem+json.",
+            "Errors are RFC 9457 problem+json; under /v1, which speaks as OpenAI does, theirs.",
         ),
         security_schemes={"key": {"type": "http", "scheme": "bearer", "description": "An API key, ty_..."}},
         doc_prefix="/openapi",
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> DocumentedApp:
     docs_page.register(app)
     app.after_request(headers.add_headers)
     api.register(app)
+    openai_api.register(app)
     pages.register(app)
 
     @app.get("/openapi.json", doc_ui=False)

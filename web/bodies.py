@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from shared.errors import ClientError, InvalidParams, Problem
 from shared.settings import Settings
 from shared.volume.cache import make_room
+from web import areas
 from web.connections import PatientSocket
 from web.packed import unpack
 from web.services import services
@@ -59,7 +60,7 @@ def register(app: Flask, settings: Settings) -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
         unpack(request)
-        in_api = request.path.startswith("/api/")
+        in_api = areas.takes_json(request.path)
         upload = _takes_files(request)
         request.max_content_length = (
             _most_bytes(request, settings) + _FORM_SLACK_BYTES if upload else settings.max_body_bytes

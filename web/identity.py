@@ -11,7 +11,7 @@ from flask import Flask, Response, g, redirect, request, url_for
 
 from shared.api_keys import SCOPES, ApiKey, Scope, find_key, read_key
 from shared.errors import ClientError
-from web import sessions
+from web import areas, sessions
 from web.services import Services, services
 
 LOCAL_OWNER = "local"  # of all there is while nobody has to say who they are
@@ -107,7 +107,7 @@ def _identify() -> Any:
     if request.path.startswith(_OPEN):
         return None
     if g.identity is None:
-        if _is_page() and request.method in ("GET", "HEAD"):
+        if areas.is_page(request.path) and request.method in ("GET", "HEAD"):
             return redirect(url_for("pages.sign_in_form", next=request.full_path.rstrip("?")))
         identity()
     if request.method not in ("GET", "HEAD", "OPTIONS") and request.endpoint != "pages.sign_out":
@@ -132,10 +132,6 @@ def _name_of(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _is_page() -> bool:
-    return not request.path.startswith(("/api/", "/openapi", "/healthz", "/readyz", "/metrics"))
 
 
 def _from_header() -> Identity | None:

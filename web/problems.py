@@ -29,6 +29,7 @@ from shared.errors import (
     VolumeFull,
 )
 from shared.wrong_values import in_words
+from web import areas, openai_error
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ _TITLES = {
     429: "Too many",
     500: "An error on the server",
     503: "Out of reach for the moment",
+    504: "Not ready in time",
     507: "The volume is full",
 }
 
@@ -87,11 +89,15 @@ def answer(
     headers: dict[str, str] | None = None,
     choices: list[Choice] | None = None,
 ) -> Response:
-    """Build the response for an error: problem+json, or a page when a browser asked for one."""
+    """Build the response for an error: problem+json, OpenAI's form under /v1, or a page when a browser asked for one."""
     title = _TITLES.get(status, "Error")
     problems = problems or []
-    wants_page = not request.path.startswith(("/api/", "/openapi", "/healthz", "/readyz", "/metrics"))
-    if wants_page and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+    if areas.speaks_openai(request.path):
+        return openai_error.answer(status, code, detail, problems, headers)
+    if (
+        areas.is_page(request.path)
+        and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+    ):
         body = render_template("error.html", status=status, title=title, detail=detail, problems=problems, back=_back())
         response = make_response(body, status)
     else:

@@ -47,12 +47,17 @@ def wait_for_change(
 
 def wait_for_end(here: Services, job: Job, timeout_s: float) -> Job:
     """Return the job once it is terminal or paused, or as it is after timeout_s."""
-    give_up_at = time.monotonic() + timeout_s
     with here.seats.taken() as seated:
-        while seated and not job.state.terminal and job.state != State.paused and not here.seats.closing:
-            left_s = give_up_at - time.monotonic()
-            if left_s <= 0:
-                break
-            if here.store.wait(job.id, after=job.revision or "0", timeout_s=min(left_s, SLICE_S)):
-                job = here.store.get(job.id)
+        return wait_seated(here, job, timeout_s) if seated else job
+
+
+def wait_seated(here: Services, job: Job, timeout_s: float) -> Job:
+    """The same for who holds a seat already."""
+    give_up_at = time.monotonic() + timeout_s
+    while not job.state.terminal and job.state != State.paused and not here.seats.closing:
+        left_s = give_up_at - time.monotonic()
+        if left_s <= 0:
+            break
+        if here.store.wait(job.id, after=job.revision or "0", timeout_s=min(left_s, SLICE_S)):
+            job = here.store.get(job.id)
     return job

@@ -151,10 +151,24 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Makes:
+    """That a use makes pictures, each a PNG of its own in a zip, of a class where its model knows any.
+
+    label, count, seed: params that say the class, how many, and of which draw. file: the zip, in order. The assets of a model say
+    under classes their names, [] where there are none, and under shape (height, width, channels) of a picture.
+    """
+
+    label: str = "label"
+    count: str = "count"
+    seed: str = "seed"
+    file: str = "pictures.zip"
+
+
+@dataclass(frozen=True)
 class Use:
     """Something to do with a trained model. verb: on the button ("Classify"). inputs: beside the model itself.
 
-    streams: it publishes "output" events as it goes.
+    streams: it publishes "output" events as it goes. makes: pictures, so that it answers OpenAI's Images API (web/openai_api).
     """
 
     params: type[Params]
@@ -162,6 +176,7 @@ class Use:
     inputs: tuple[Input, ...] = ()
     streams: bool = False
     help: str = ""
+    makes: Makes | None = None
 
 
 class BatchParams(Params):

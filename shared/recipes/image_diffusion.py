@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.recipes.base import ExportParams, Params, RecipeSpec, Use, advanced
+from shared.recipes.base import ExportParams, Makes, Params, RecipeSpec, Use, advanced
 from shared.recipes.fields import DrawnSeed
 from shared.recipes.making import (
     CLASSES,
@@ -120,7 +120,7 @@ SPEC = RecipeSpec(
     train_params=ImageDiffusionTrain,
     inputs=(PICTURES,),
     uses={
-        "generate": Use(ImageDiffusionGenerate, "Make pictures"),
+        "generate": Use(ImageDiffusionGenerate, "Make pictures", makes=Makes()),
         "export": Use(
             ExportParams,
             "Export",

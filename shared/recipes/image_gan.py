@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.recipes.base import Criterion, ExportParams, Params, RecipeSpec, SharedParams, Use, advanced
+from shared.recipes.base import Criterion, ExportParams, Makes, Params, RecipeSpec, SharedParams, Use, advanced
 from shared.recipes.fields import DrawnSeed
 from shared.recipes.making import (
     CLASSES,
@@ -115,7 +115,7 @@ SPEC = RecipeSpec(
     train_params=ImageGanTrain,
     inputs=(PICTURES,),
     uses={
-        "generate": Use(ImageGanGenerate, "Make pictures"),
+        "generate": Use(ImageGanGenerate, "Make pictures", makes=Makes()),
         "export": Use(
             ExportParams,
             "Export",

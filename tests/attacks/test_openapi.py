@@ -11,7 +11,7 @@ from schemathesis.checks import positive_data_acceptance
 from schemathesis.specs.openapi.checks import ignored_auth
 
 # The document cannot say which ids there are, nor which of two fields a body needs: a well-formed body may be refused.
-JUDGED_BY_WHAT_IS_THERE = re.compile(r"/(jobs|datasets|files|models|bases|keys)(/|$)")
+JUDGED_BY_WHAT_IS_THERE = re.compile(r"/(jobs|datasets|files|models|bases|keys|images)(/|$)")
 OPEN = ("/healthz", "/readyz")  # to everybody, as probes must
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example)
 EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "20"))  # of each operation

@@ -16,9 +16,10 @@ from safetensors.numpy import save_file
 
 from shared.errors import CheckpointCorrupt, Conflict
 from shared.volume import staging
+from shared.volume.assets import JSON
 from worker.recipe import Assets
 
-JSON, ARRAYS = "assets.json", "arrays.safetensors"
+ARRAYS = "arrays.safetensors"
 
 
 def settled(assets: Assets) -> Assets:

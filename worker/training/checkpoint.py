@@ -27,6 +27,7 @@ from safetensors.numpy import save_file
 
 from shared.errors import CheckpointCorrupt
 from shared.jobs.job import InputRef
+from shared.volume.assets import STATE
 from worker.context import Context
 from worker.inputs import open_input
 from worker.recipe import Assets, OpenInput, RecipeCode, build_model, recipe_code
@@ -34,7 +35,7 @@ from worker.training.assets import read_assets
 from worker.training.variables import fixed_variables, variables_of
 
 FORMAT = 2
-TENSORS, STATE = "state.safetensors", "state.json"
+TENSORS = "state.safetensors"
 
 
 @dataclass
