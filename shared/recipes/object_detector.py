@@ -49,6 +49,12 @@ class ObjectDetectorTrain(_Base):
         json_schema_extra=_MODEL | {"unit": "channels"},
     )
     depth: int = Field(default=1, ge=1, le=8, description="Residual blocks of each stage.", json_schema_extra=_MODEL)
+    head: Literal["one_stage", "two_stage"] = Field(
+        default="one_stage",
+        description="one_stage: each place of the picture says a box and its class at once, as YOLO does; two_stage: the surest"
+        " boxes are looked at once more, as Faster R-CNN does: slower, at times surer of the class.",
+        json_schema_extra=_MODEL,
+    )
     ignore: list[str] = Field(
         default=[],
         max_length=100,
@@ -122,6 +128,9 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     """Problems that show only when params and dataset are known together."""
     report = datasets["data"].report
     problems = []
+    if params.head == "two_stage" and params.xla == "on":
+        message = "cannot be on with head two_stage: choosing the surest boxes is nothing XLA compiles"
+        problems.append(Problem(field="params.xla", message=message))
     if report.rows < 2:
         problems.append(Problem(field="inputs.data", message="has one picture; needs two at least"))
     for name in params.ignore:
@@ -159,10 +168,10 @@ SPEC = RecipeSpec(
     source="Without anchors, decoupled head: YOLOX, Ge et al. 2021, arXiv:2107.08430; task-aligned assignment: TOOD, Feng et al. "
     "2021, arXiv:2108.07755; distribution focal loss: Li et al. 2020, arXiv:2006.04388; complete IoU: Zheng et al. 2020, "
     "arXiv:1911.08287; CSPNet: Wang et al. 2020, arXiv:1911.11929; PANet: Liu et al. 2018, arXiv:1803.01534; mosaic: YOLOv4, "
-    "Bochkovskiy et al. 2020, arXiv:2004.10934",
+    "Bochkovskiy et al. 2020, arXiv:2004.10934; two stages: Faster R-CNN, Ren et al. 2015, arXiv:1506.01497",
     limits="It finds what looks like the classes it was trained with, and sees pictures at the size it was trained with: what is "
     "smaller than about 8 pixels there is lost unless image_size is large.",
     criterion=Criterion("val_map50", "max"),
-    shape=("width", "depth"),
+    shape=("width", "depth", "head"),
     check=check,
 )

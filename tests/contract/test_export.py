@@ -54,6 +54,7 @@ TRAINED = {
     "image_gan": {},
     "image_vae": {},
     "object_detector": {},
+    "object_detector of two stages": {"epochs": 2},
     "text_classifier": {},
     "recommender_mf": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
@@ -243,9 +244,10 @@ def test_pictures_of_any_size_are_given_back_as_by_the_service_and_samples_are_t
     assert np.abs(loaded.sample(7, 5).numpy().astype(int) - theirs.astype(int)).max() <= 1
 
 
-def test_boxes_in_pictures_of_any_size_are_those_of_the_service(taken):
+@pytest.mark.parametrize("name", ["object_detector", "object_detector of two stages"])
+def test_boxes_in_pictures_of_any_size_are_those_of_the_service(taken, name):
     """Down to very small scores: a detector that has hardly learnt is sure of nothing."""
-    one = taken["object_detector"]
+    one = taken[name]
     lines = [line.split("\t") for line in one.said.splitlines()]
     *answers, _ = one.service
     assert len(answers) == 5 and len(lines) == sum(len(answer.boxes) for answer in answers)

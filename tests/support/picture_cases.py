@@ -153,6 +153,17 @@ PICTURES: dict[str, Case] = {
         bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "least_score": 0}],
         bad_data=[folder_files(4), [("a.png", png(tiny_things(1)[0])), ("a.json", coco({"b.png": tiny_things(1)}))]],
     ),
+    "object_detector of two stages": Case(
+        recipe="object_detector",
+        put=put_as("boxes"),
+        data=lambda: tiny_boxes(24),
+        params={"head": "two_stage", "width": 4, "epochs": 10, "batch_size": 4, "warmup_steps": 0, "learning_rate": 5e-3},
+        generate=_one_picture,
+        carries={"image_size": 64, "width": 8, "depth": 2},
+        bad_params=[{"head": "three_stage"}],
+        bad_generate=[{}],
+        bad_data=[folder_files(4)],
+    ),
     "image_diffusion": Case(
         recipe="image_diffusion",
         noisy=True,

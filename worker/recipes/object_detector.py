@@ -18,7 +18,7 @@ from worker.families.boxes.data import BoxData, load_boxes
 from worker.families.boxes.detecting import Detector
 from worker.families.boxes.evaluating import evaluate_boxes
 from worker.families.boxes.exporting import export_detector
-from worker.families.boxes.losses import BoxLoss
+from worker.families.boxes.heads import loss_of
 from worker.families.boxes.networks import detector
 from worker.families.boxes.reporting import box_preview, report_boxes, shown_boxes
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
@@ -39,11 +39,12 @@ def build(params: ObjectDetectorTrain, assets: Assets, inputs: Inputs) -> keras.
         depth=params.depth,
         mean=assets["mean"],
         std=assets["std"],
+        two_stage=params.head == "two_stage",
     )
 
 
 def compile_args(params: ObjectDetectorTrain, assets: Assets) -> dict[str, Any]:
-    return {"loss": BoxLoss(assets["shape"])}
+    return {"loss": loss_of(assets)}
 
 
 def evaluate(model: Any, data: BoxData, look: Callable[[int], None]) -> dict[str, float] | None:

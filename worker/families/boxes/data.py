@@ -77,6 +77,7 @@ class BoxData(Data):
         json = {
             "classes": self.classes,
             "shape": list(self.shape),
+            "head": self._params.head,
             "mean": mean,
             "std": std,
             "shown": [self.boxed.names[number] for number in shown.tolist()],

@@ -19,7 +19,7 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.boxes.answered import DetectedPictures
 from worker.families.boxes.drawing import boxes_output, drawn, jpeg_bytes
-from worker.families.boxes.finding import finder
+from worker.families.boxes.heads import finder
 from worker.families.boxes.letterbox import letterboxed, scales
 from worker.families.boxes.measuring import LEAST_MEASURED, measured
 from worker.families.going import Going
@@ -47,7 +47,7 @@ class Detecting:
             input_signature=[tf.TensorSpec((1, *self._shape), tf.float32)],
             autograph=False,
         )
-        self._find = finder(run, self._shape)
+        self._find = finder(run, assets)
 
     def of_picture(self, image: Image.Image, least: float, overlap: float) -> np.ndarray:
         """float64 (k, 6): boxes in pixels of an upright picture, score, number of the class; the surest first."""

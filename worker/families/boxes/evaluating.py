@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from worker.families.boxes.data import BoxData
-from worker.families.boxes.finding import finder
-from worker.families.boxes.losses import BoxLoss
+from worker.families.boxes.heads import finder, loss_of
 from worker.families.boxes.measuring import LEAST_MEASURED, measured
 
 OVERLAP = 0.6  # of boxes of a class, above which one goes, where nobody asks for another
@@ -45,7 +44,7 @@ def found_in(
             take(logits, numbers[len(kept) : len(kept) + len(pixels)])
         return logits
 
-    search = finder(run, data.shape)
+    search = finder(run, data.assets)
     for start in range(0, len(numbers), _BATCH):
         kept += search(data.boxed.pixels.rows(numbers[start : start + _BATCH]), LEAST_MEASURED, OVERLAP)
         look(len(kept))
@@ -56,7 +55,7 @@ def evaluate_boxes(model: Any, data: BoxData, look: Callable[[int], None]) -> di
     """val_map50, val_map50_95 and val_loss of the validation part; None where it has no box."""
     if not data.watched:
         return None
-    numbers, losses, loss = data.places["val"], list[float](), BoxLoss(data.shape)
+    numbers, losses, loss = data.places["val"], list[float](), loss_of(data.assets)
     room = max(len(data.boxed.boxes[number]) for number in numbers.tolist())
 
     def take(logits: np.ndarray, some: np.ndarray) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from worker.families.boxes.finding import find
+from worker.families.boxes.heads import head_of
 from worker.families.boxes.letterbox import GREY
 from worker.families.images.exporting import colours_of, own_layer, resize
 from worker.recipe import Assets
@@ -49,7 +49,7 @@ class _Detector(tf.Module):
         super().__init__()
         self._held = [variable.value for variable in model.variables]  # what is not held is not saved
         names, (height, width, channels) = tf.constant(assets["classes"]), assets["shape"]
-        number = tf.TensorSpec((), tf.float32)
+        number, search = tf.TensorSpec((), tf.float32), head_of(assets).find
 
         @tf.function(
             input_signature=[tf.TensorSpec((None, None, None), tf.uint8, "picture"), number, number], autograph=False
@@ -64,7 +64,9 @@ class _Detector(tf.Module):
             rest = [[0, 0], [0, height - down], [0, width - across], [0, 0]]
             pixels = tf.pad(tf.cast(pixels, tf.float32), rest, constant_values=float(GREY))
             logits = model(tf.ensure_shape(pixels, (1, height, width, channels)), training=False)
-            boxes, scores, classes, counts = find(logits, (height, width), least_score, overlap)
+            boxes, scores, classes, counts = search(
+                logits, (height, width), len(assets["classes"]), least_score, overlap
+            )
             count, times = counts[0], tf.cast(tf.tile(tf.reverse(size / taken, [0]), [2]), tf.float32)
             edge = tf.cast(tf.tile(tf.reverse(size, [0]), [2]), tf.float32)
             return {

@@ -1,7 +1,6 @@
 """From a network's logits to boxes: the surest ones, of those of a class that lie on each other one alone. TensorFlow."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,34 +25,6 @@ def find(logits: Any, shape: Sequence[int], least: Any, overlap: Any) -> tuple[A
     boxes = tf.clip_by_value(boxes, 0.0, edge)
     return tf.image.combined_non_max_suppression(
         boxes[:, :, None], tf.sigmoid(logits[..., 4 * BINS :]), MOST_FOUND, MOST_FOUND, overlap, least, clip_boxes=False
-    )
-
-
-def finder(run: Callable[[Any], Any], shape: Sequence[int]) -> Callable[..., list[np.ndarray]]:
-    """A function (pixels, least, overlap) -> for each picture float32 (k, 6): a box, its score and the number of its class.
-
-    run: pixels float32 (batch, *shape) -> logits. shape: (height, width, channels).
-    """
-    search = _search((int(shape[0]), int(shape[1])))
-
-    def found(pixels: np.ndarray, least: float, overlap: float) -> list[np.ndarray]:
-        logits = run(pixels.astype(np.float32))
-        parts = search(tf.convert_to_tensor(logits), tf.constant(least, tf.float32), tf.constant(overlap, tf.float32))
-        return listed(*(part.numpy() for part in parts))
-
-    return found
-
-
-@cache
-def _search(shape: tuple[int, int]) -> Callable[..., Any]:
-    """find() as a graph, one for all models of a shape: it has no variables."""
-    signature = [
-        tf.TensorSpec((None, None, None), tf.float32),
-        tf.TensorSpec((), tf.float32),
-        tf.TensorSpec((), tf.float32),
-    ]
-    return tf.function(
-        lambda logits, least, overlap: find(logits, shape, least, overlap), input_signature=signature, autograph=False
     )
 
 

@@ -1,4 +1,4 @@
-"""A single-stage network from a picture to boxes, without anchors: cross-stage partial stages, a path up and down, two heads.
+"""A network from a picture to boxes, without anchors: cross-stage partial stages, a path up and down, two heads.
 
 From pixels 0..255, float32 (batch, height, width, channels), sides multiples of 32, to logits (batch, places, 4 * BINS + classes):
 of each place (geometry.places) the distances to the sides of a box, and the score of each class. Smaller than YOLOv8's smallest,
@@ -14,6 +14,7 @@ import keras
 from keras import layers
 
 from worker.families.boxes.geometry import BINS
+from worker.families.boxes.two_stage import second_stage
 from worker.families.images.networks import FusedBatchNorm
 
 _MOMENTUM = 0.97  # batches are small: a moving average of about 30 of them
@@ -30,8 +31,11 @@ def detector(
     depth: int,
     mean: Sequence[float],
     std: Sequence[float],
+    two_stage: bool = False,
 ) -> keras.Model:
-    """width: channels of the first stage, doubled at each of four further ones. depth: residual blocks of a stage.
+    """Build it. two_stage: it says what two_stage.py tells of, instead.
+
+    width: channels of the first stage, doubled at each of four further ones. depth: residual blocks of a stage.
 
     mean, std: of the pixels, per channel, in 0..1.
     """
@@ -48,8 +52,11 @@ def detector(
     middle = _partial(_joined(_conv(fine, 4 * width, 3, 2), up), 8 * width, depth, False)
     coarse = _partial(_joined(_conv(middle, 8 * width, 3, 2), coarse), 16 * width, depth, False)
     channels = max(3 * width, 32)
-    said = [_head(x, channels, classes) for x in (fine, middle, coarse)]
-    outputs = layers.Concatenate(axis=1, dtype="float32", name="said")(said)
+    maps = (fine, middle, coarse)
+    said = [_head(x, channels, 1 if two_stage else classes) for x in maps]
+    outputs = layers.Concatenate(axis=1, dtype="float32", name="something" if two_stage else "said")(said)
+    if two_stage:
+        outputs = second_stage(outputs, maps, input_shape, classes, channels)
     return keras.Model(inputs, outputs)
 
 

@@ -13,7 +13,7 @@ from worker.families.boxes.baselines import compared_on
 from worker.families.boxes.data import BoxData
 from worker.families.boxes.drawing import boxes_output, jpeg_bytes
 from worker.families.boxes.evaluating import OVERLAP, batched, found_in
-from worker.families.boxes.finding import finder
+from worker.families.boxes.heads import finder
 from worker.families.boxes.letterbox import scales
 from worker.families.boxes.measuring import Matches, Measured, box_judge, measured
 from worker.families.images.drawing import picture_png
@@ -41,7 +41,7 @@ def shown_boxes(model: Any, assets: Assets, context: Context, files: Files) -> l
     """The validation pictures in the assets with what the model finds in them now."""
     if not assets["shown"]:
         return []
-    search, found = finder(batched(model.predict_on_batch), assets["shape"]), list[Output]()
+    search, found = finder(batched(model.predict_on_batch), assets), list[Output]()
     pixels = assets.arrays["shown_pixels"]
     for number, boxes in enumerate(search(pixels, LEAST_SHOWN, OVERLAP)):
         context.check()
