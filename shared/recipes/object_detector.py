@@ -55,6 +55,13 @@ class ObjectDetectorTrain(_Base):
         " boxes are looked at once more, as Faster R-CNN does: slower, at times surer of the class.",
         json_schema_extra=_MODEL,
     )
+    average: float = Field(
+        default=0.998,
+        ge=0,
+        lt=1,
+        description="How much of the running average of the weights, which is what answers, stays at each step. 0: no average.",
+        json_schema_extra=advanced("Model"),
+    )
     ignore: list[str] = Field(
         default=[],
         max_length=100,

@@ -13,6 +13,7 @@ from shared.outputs import Output
 from shared.recipes.object_detector import ObjectDetectorTrain
 from worker.artifacts import Files
 from worker.context import Context
+from worker.families.averaging import Averaged, answering
 from worker.families.boxes.baselines import box_baselines
 from worker.families.boxes.data import BoxData, load_boxes
 from worker.families.boxes.detecting import Detector
@@ -32,15 +33,18 @@ def load(inputs: Inputs, params: ObjectDetectorTrain, context: Context) -> BoxDa
 
 
 def build(params: ObjectDetectorTrain, assets: Assets, inputs: Inputs) -> keras.Model:
-    return detector(
-        tuple(assets["shape"]),
-        len(assets["classes"]),
-        width=params.width,
-        depth=params.depth,
-        mean=assets["mean"],
-        std=assets["std"],
-        two_stage=params.head == "two_stage",
-    )
+    def network() -> keras.Model:
+        return detector(
+            tuple(assets["shape"]),
+            len(assets["classes"]),
+            width=params.width,
+            depth=params.depth,
+            mean=assets["mean"],
+            std=assets["std"],
+            two_stage=params.head == "two_stage",
+        )
+
+    return Averaged(network(), network(), params.average) if params.average else network()
 
 
 def compile_args(params: ObjectDetectorTrain, assets: Assets) -> dict[str, Any]:
@@ -77,7 +81,7 @@ def baselines(data: BoxData, params: ObjectDetectorTrain, context: Context) -> l
 
 
 def export(model: Any, params: ObjectDetectorTrain, assets: Assets, folder: Path) -> keras.Model:
-    return export_detector(model, assets, folder)
+    return export_detector(answering(model), assets, folder)
 
 
 def open_generator(model: Any, params: ObjectDetectorTrain, assets: Assets) -> Detector:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from worker.families.making.averaging import averaged_copy, keep_average
+from worker.families.averaging import averaged_copy, keep_average
 from worker.families.making.grid import as_bytes
 
 FORGOTTEN = (

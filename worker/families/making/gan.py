@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from worker.families.averaging import averaged_copy, keep_average
 from worker.families.images.networks import FusedBatchNorm
-from worker.families.making.averaging import averaged_copy, keep_average
 from worker.families.making.grid import as_bytes
 from worker.families.making.vae import channels_of, cropped, sides
 

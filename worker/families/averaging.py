@@ -1,4 +1,4 @@
-"""A running average of a network's weights, which makes better pictures than the weights of any one step.
+"""A running average of a network's weights, which answers better than the weights of any one step.
 
 Held by the model as weights of its own that no gradient reaches: they are in every checkpoint, so that a resume is exact, and it is
 they that samples, evaluations and uses go by. Source: Polyak, Juditsky 1992; of makers of pictures: Yazıcı et al. 2019,
@@ -29,3 +29,29 @@ def keep_average(average: keras.Model, network: keras.Model, step: Any, momentum
             kept.assign(kept.value * share + tf.cast(now.value, kept.dtype) * (1.0 - share))
         else:
             kept.assign(now.value)
+
+
+class Averaged(keras.Model):
+    """A network that learns, and the average of its weights, which is what answers.
+
+    again: of the same kind. momentum: of the average, per step.
+    """
+
+    def __init__(self, network: keras.Model, again: keras.Model, momentum: float):
+        super().__init__(name="averaged")
+        self.network, self.average, self.momentum = network, averaged_copy(network, again), momentum
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self.network(inputs, training=True) if training else self.average(inputs, training=False)
+
+    def train_step(self, data: Any) -> Any:
+        logs = super().train_step(data)
+        taken: Any = self.optimizer
+        keep_average(self.average, self.network, tf.convert_to_tensor(taken.iterations), self.momentum)
+        return logs
+
+
+def answering(model: keras.Model) -> keras.Model:
+    """The network that answers."""
+    return model.average if isinstance(model, Averaged) else model
