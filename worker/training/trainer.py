@@ -113,17 +113,17 @@ def _verdict(report: Report, baselines: list[Baseline], params: Any, context: Co
 def _beside(own: Baseline, baselines: list[Baseline]) -> list[Output]:
     """The model's own figures above those of its baselines, by the metrics that they were measured with.
 
-    How long each has learnt stands in the last column where a baseline tells it.
+    How long each has learnt stands before them where a baseline tells it.
     """
     names = list(dict.fromkeys(name for each in baselines for name in each.metrics))
     if not names:
         return []
     timed = any(each.seconds is not None for each in baselines)
     rows = [
-        [each.name, *(_cell(each.metrics.get(name)) for name in names), *([_seconds(each.seconds)] if timed else [])]
+        [each.name, *([_seconds(each.seconds)] if timed else []), *(_cell(each.metrics.get(name)) for name in names)]
         for each in [own, *baselines]
     ]
-    columns = ["", *(name.replace("_", " ") for name in names), *(["learnt for (s)"] if timed else [])]
+    columns = ["", *(["learnt for (s)"] if timed else []), *(name.replace("_", " ") for name in names)]
     return [Table(title=BESIDE, columns=columns, rows=rows[:MOST_ROWS], count=len(rows))]
 
 
