@@ -46,6 +46,7 @@ def Files(
     default: Any = ...,
     paints: str = "",
     when: dict[str, Any] | None = None,
+    needed: bool = False,
 ) -> Any:
     """A param that holds uploaded files, list[FileId]. accepts: media types, "image/*" among them. most: how many.
 

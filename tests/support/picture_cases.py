@@ -1,6 +1,7 @@
 """The cases of recipes that look at pictures (recipe_case.py)."""
 
 import io
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,30 @@ def _put_pictures(volume: Volume, files: list[tuple[str, bytes]]) -> DatasetMani
     """As pairs where names say that they are some."""
     pairs = any("masks/" in name or "clean/" in name for name, _ in files)
     return import_files(volume, files, "picture_pairs" if pairs else "pictures")
+
+
+def style_picture() -> bytes:
+    """A PNG of slanting stripes in three colours."""
+    down, across = np.indices((40, 48))
+    colours = np.array([[220, 40, 30], [250, 220, 60], [20, 40, 160]], np.uint8)
+    return png(colours[(down + across) // 5 % 3])
+
+
+def put_style(volume: Volume) -> str:
+    """Send it, or find it sent: the id is the same on every volume."""
+    return save_file(volume, "style.png", io.BytesIO(style_picture()), owner="local", max_bytes=10**6).id
+
+
+def _style_id() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        volume = Volume(folder)
+        volume.ensure()
+        return put_style(volume)
+
+
+def _put_beside_style(volume: Volume, files: list[tuple[str, bytes]]) -> DatasetManifest:
+    put_style(volume)
+    return import_files(volume, files, "pictures")
 
 
 _AB = ("ape", "bee")
@@ -121,6 +146,27 @@ PICTURES: dict[str, Case] = {
         ],
         bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "masks": "none"}],
         bad_data=[tiny_pairs(4), pair_files(4, lambda scene: scene // 2)],
+    ),
+    "style_transfer": Case(
+        recipe="style_transfer",
+        put=_put_beside_style,
+        data=lambda: clean_files(8, height=40, width=48),
+        weights="backbone",
+        params={
+            "style": [_style_id()], "width": 4, "depth": 1, "steps": 32, "eval_every": 8, "batch_size": 2, "image_size": 32,
+            "style_size": 48, "warmup_steps": 0, "learning_rate": 1e-2, "validation_fraction": 0.25,
+        },
+        generate=_one_picture,
+        carries={"image_size": 64, "style_size": 64},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"content_weight": 0}, {"unknown": 1}, {"style": "no id"},
+            {"style_weight": -1}, {"validation_fraction": 0.9}, {"seed": -1}, {"image_size": 31}, {"style_size": 10_000},
+            {"steps": 0},
+        ],
+        bad_generate=[
+            {}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "strength": 2}, {"images": ["0" * 32], "steps": 0},
+        ],
+        bad_data=[clean_files(1, height=40, width=48)],
     ),
     "image_vae": Case(
         recipe="image_vae",
