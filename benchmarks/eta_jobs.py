@@ -14,6 +14,7 @@ from shared.ids import new_id
 from shared.jobs.job import DATA, MODEL, CheckpointRef, InputRef, JobRequest
 from shared.recipes import RECIPES, get_recipe
 from shared.volume.volume import Volume
+from tests.support.picture_cases import put_style
 from tests.support.tiny_bases import put_base
 from tests.support.tiny_boxes import tiny_boxes
 from tests.support.tiny_chats import tiny_chats
@@ -63,8 +64,10 @@ class Data:
         self.bought = [self._put("table", [("b.csv", _bought(people))]) for people in (60, 300, 1_200)]
         self.boxes = [self._put("boxes", tiny_boxes(count)) for count in (24, 60)]
         self.masks = [self._put("picture_pairs", tiny_pairs(count, side=side)) for count, side in ((24, 24), (60, 48))]
+        self.style = put_style(volume)
         self.bases = [
-            get_base(volume, put_base(volume, name).base_id or "") for name in ("llama", "gpt2", "distilbert")
+            get_base(volume, put_base(volume, name).base_id or "")
+            for name in ("llama", "gpt2", "distilbert", "backbone")
         ]
 
     def _put(self, format: str, files: list[tuple[str, bytes]]) -> DatasetManifest:
@@ -221,6 +224,13 @@ def _image_vae(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str
     return {"width": width, "latent": rng.choice((4, 32)), "batch_size": batch, "epochs": min(epochs, 1_000)}, pictures
 
 
+def _style_transfer(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, side = rng.choice(data.pictures), rng.choice((4, 8)), rng.choice((32, 64))
+    step_s = 0.02 + 0.03 * (side / 64) ** 2 * (width / 8)
+    params = {"style": [data.style], "width": width, "depth": 1, "image_size": side, "style_size": 64}
+    return params | {"steps": min(max(round(seconds / step_s), 4), 5_000)}, pictures
+
+
 def _image_matcher(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
     pictures, width = rng.choice(data.faces), rng.choice((8, 16))
     step_s = 0.03 * (width / 8)
@@ -266,6 +276,7 @@ TRAINED: dict[str, Make] = {
     "image_to_image": _image_to_image,
     "image_vae": _image_vae,
     "image_matcher": _image_matcher,
+    "style_transfer": _style_transfer,
     "object_detector": _object_detector,
     "image_diffusion": _image_diffusion,
     "image_gan": _image_gan,

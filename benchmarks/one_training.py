@@ -75,12 +75,14 @@ def trained(
     uploads: Sequence[tuple[str, IO[bytes]]],
     *,
     base: Path | None = None,
+    files: Mapping[str, Sequence[Path]] | None = None,
     adjust: Callable[[Any, Any, Any], Any] = lambda code, params, data: params,
     **importing: Any,
 ) -> Iterator[Trained]:
     """Import and train. title: printed, and what the dataset is called.
 
-    base: a folder of open weights for the role "base". adjust: params once the data are loaded, from (code, params, data).
+    base: a folder of open weights for the role "base". files: what params that hold files are given, by their names.
+    adjust: params once the data are loaded, from (code, params, data).
     importing: of import_dataset, such as its format.
     """
     from shared.bases.importer import import_base
@@ -113,10 +115,12 @@ def trained(
         dataset = import_dataset(volume, Limits(), uploads, name=title, **importing)
         for note in [*dataset.notes, *(f"{warned.code}: {warned.message}" for warned in dataset.report.warnings)]:
             print(note)
+        sent = {name: [_sent(volume, path) for path in paths] for name, paths in (files or {}).items()}
+        params = params.model_copy(update=sent)
         refs = {"data": InputRef(dataset_id=dataset.id)}
         if base is not None:
-            files = {path.name: path for path in base.iterdir() if path.is_file()}
-            refs["base"] = InputRef(base_id=import_base(volume, files, name=base.name, source="a benchmark").id)
+            weights = {path.name: path for path in base.iterdir() if path.is_file()}
+            refs["base"] = InputRef(base_id=import_base(volume, weights, name=base.name, source="a benchmark").id)
         began, cpu = time.monotonic(), time.process_time()
 
         def spent() -> Cost:
@@ -133,3 +137,11 @@ def trained(
         with publishing(volume, Path(place) / "shown") as (made, _):
             report = code.report(outcome.model, outcome.data, params, context, made, outcome.stages)
             yield Trained(title, params, code, context, data, outcome, report, made, training, spent())
+
+
+def _sent(volume: Any, path: Path) -> str:
+    """The id of a file that was sent."""
+    from shared.volume.files import save_file
+
+    with path.open("rb") as stream:
+        return save_file(volume, path.name, stream, owner="local", max_bytes=1 << 26).id

@@ -51,9 +51,10 @@ def Files(
     """A param that holds uploaded files, list[FileId]. accepts: media types, "image/*" among them. most: how many.
 
     paints: of masks, the param with the pictures: a form offers a brush over them. when: params of a training; forms beside
-    other models do not ask for it.
+    other models do not ask for it. needed: as of a Column.
     """
     about: dict[str, Any] = {"widget": "files", "accepts": list(accepts), "short": short}
+    about |= {"needed": True} if needed else {}
     about |= {"paints": paints} if paints else {}
     about |= {"when": when} if when else {}
     if default is ...:

@@ -49,7 +49,7 @@ StyleSize = Annotated[
 
 _Base = with_defaults(
     TrainParams,
-    batch_size=(4, "Pictures per step."),
+    batch_size=(2, "Pictures per step."),
     learning_rate=2e-3,
     final_learning_rate=1e-5,
     warmup_steps=(50, "Steps over which the rate rises from zero; at most a tenth of the run."),
@@ -68,7 +68,7 @@ class StyleTransferTrain(_Base):
         needed=True,
     )
     steps: int = Field(
-        default=1_000, ge=1, le=1_000_000, description="Batches to learn from.", json_schema_extra={"unit": "steps"}
+        default=1_500, ge=1, le=1_000_000, description="Batches to learn from.", json_schema_extra={"unit": "steps"}
     )
     eval_every: int = Field(
         default=0,
@@ -96,7 +96,7 @@ class StyleTransferTrain(_Base):
         json_schema_extra={"group": "Model", "unit": "blocks"},
     )
     image_size: int = Field(
-        default=192,
+        default=160,
         ge=32,
         le=1_024,
         description="Side of the squares that the pictures are scaled to while it learns.",
@@ -143,10 +143,12 @@ class _Styled(Params):
     )
 
 
-class StyleTransferGenerate(_Styled):
-    """What to stylise. The params of optimisation count only where a style is given."""
-
+class _Uploaded(Params):
     images: list[FileId] = Files(f"Up to {MAX_IMAGES} pictures to stylise.", accepts=("image/*",), most=MAX_IMAGES)
+
+
+class StyleTransferGenerate(_Styled, _Uploaded):
+    """What to stylise. The params of optimisation count only where a style is given."""
 
 
 class StyleTransferBatch(_Styled, BatchParams):

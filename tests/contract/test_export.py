@@ -53,6 +53,7 @@ TRAINED = {
     "image_diffusion": {},
     "image_gan": {},
     "image_vae": {},
+    "style_transfer": {},
     "object_detector": {},
     "object_detector of two stages": {"epochs": 2},
     "text_classifier": {},
@@ -108,7 +109,7 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
             _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm, use="verify")
-        elif recipe in ("image_segmenter", "image_to_image", "object_detector"):
+        elif recipe in ("image_segmenter", "image_to_image", "object_detector", "style_transfer"):
             asked[str(unpacked)] = [path for path, _ in pictures]
             wanted = {"images": [file_id for _, file_id in pictures]}
             _, _, service, artifacts = run_job(volume, recipe, "generate", model, wanted, warm)
@@ -227,6 +228,14 @@ def test_pictures_of_any_size_become_what_the_service_makes_of_them(taken):
         with Image.open(f"{path}.restored.png") as mine, Image.open(one.artifacts / output.file) as theirs:
             assert [int(side) for side in line[1:3]] == [mine.height, mine.width]
             mine, theirs = (np.asarray(image.convert(theirs.mode)).astype(int) for image in (mine, theirs))
+        assert mine.shape == theirs.shape and np.abs(mine - theirs).max() <= 2, path
+
+
+def test_pictures_of_any_size_are_stylised_as_by_the_service(taken):
+    one = taken["style_transfer"]
+    for (path, _), output in zip(one.pictures, one.service[:-1:2], strict=True):
+        with Image.open(f"{path}.stylised.png") as mine, Image.open(one.artifacts / output.file) as theirs:
+            mine, theirs = (np.asarray(image.convert("RGB")).astype(int) for image in (mine, theirs))
         assert mine.shape == theirs.shape and np.abs(mine - theirs).max() <= 2, path
 
 

@@ -81,6 +81,8 @@ def some_inputs(recipe: str, held: Any, network: Any) -> Any:
         return tf.constant(held.assets.arrays["shown"].astype(np.float32))
     if recipe == "image_segmenter":
         return tf.constant(np.random.default_rng(0).uniform(0, 255, (2, *held.assets["tile"], 3)), tf.float32)
+    if recipe == "style_transfer":
+        return tf.constant(np.random.default_rng(0).uniform(0, 255, (2, 36, 44, 3)), tf.float32)
     if recipe == "image_to_image":
         return tf.constant(np.random.default_rng(0).uniform(0, 255, (2, 14, 19, 3)), tf.float32)
     if recipe == "object_detector":

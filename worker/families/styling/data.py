@@ -83,7 +83,11 @@ class StylingData(Data):
         def make(part: Any) -> Any:
             return self._shaped(tf.numpy_function(self.rows, [part], tf.uint8), None)
 
-        return tf.data.Dataset.from_tensor_slices(places).batch(_EVALUATION_BATCH).map(make, deterministic=True)
+        return (
+            tf.data.Dataset.from_tensor_slices(places)
+            .batch(_EVALUATION_BATCH)
+            .map(make, READERS_OF_LARGE, deterministic=True)
+        )
 
 
 def load_styling(inputs: Inputs, params: StyleTransferTrain, context: Context) -> StylingData:

@@ -49,7 +49,8 @@ def features_of(opened: OpenInput) -> Features:
     else:
         loaded = opened.load().model
         pixels = keras.Input((None, None, loaded.input_shape[-1]))
-        whole = keras.models.clone_model(loaded, input_tensors=pixels)  # of any size
+        bare = keras.Model(loaded.inputs, loaded.outputs)  # as it may be compiled
+        whole = keras.models.clone_model(bare, input_tensors=[pixels])  # of any size
         whole.set_weights(loaded.get_weights())
     return _tapped(whole)
 

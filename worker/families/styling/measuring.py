@@ -13,7 +13,7 @@ from worker.families.styling.losses import Style, Weights, losses_of
 from worker.recipe import Baseline
 from worker.verdict import Judge
 
-UNTOUCHED, COLOURS = "the picture as it is", "colours alone, moved as Reinhard et al. do"
+UNTOUCHED, COLOURS = "the picture as it is", "colour transfer (Reinhard et al. 2001)"
 PARTS = {"test": "test part", "val": "validation part", "train": "training part"}
 Answer = Callable[[np.ndarray], np.ndarray]
 
@@ -62,7 +62,7 @@ def figures_of(part: str, found: np.ndarray, weights: Weights) -> dict[str, floa
 
 def styling_judge() -> Judge:
     """Compares by both losses, weighed and added. Predictions: float (pictures,)."""
-    return Judge("of both losses, weighed", "min", lambda values, rows: float(values[rows].mean()))
+    return Judge("weighed loss", "min", lambda values, rows: float(values[rows].mean()))
 
 
 def styling_baselines(data: StylingData, weights: Weights, context: Context) -> list[Baseline]:

@@ -30,7 +30,10 @@ def styling_network(width: int, depth: int) -> keras.Model:
     for _ in range(depth):
         x = layers.Add()([x, _block(_block(x, 4 * width, 3), 4 * width, 3, relu=False)])
     for channels in (2 * width, width):
-        x = _block(layers.UpSampling2D(2)(x), channels, 3)
+        x = layers.AveragePooling2D(3, 1, "same")(
+            layers.UpSampling2D(2)(x)
+        )  # nearly bilinear, which Keras has not of any size
+        x = _block(x, channels, 3)
     x = layers.Conv2D(3, 5, kernel_initializer="zeros", dtype="float32", name="change")(_mirrored(x, 2))
     return keras.Model(
         pixels, layers.Add(dtype="float32")([pixels, layers.Rescaling(_UNIT, dtype="float32")(x)]), name="styler"
