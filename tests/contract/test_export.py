@@ -167,7 +167,7 @@ def taken(tmp_path_factory):
 
 exported = pytest.mark.parametrize("name", sorted(TRAINED))
 UPON_ENCODERS = {
-    name for name in TRAINED if CASES[name].weights
+    name for name in TRAINED if CASES[name].weights not in ("", "backbone")
 }  # nobody loads these with Keras: they have no model.keras
 
 
@@ -368,7 +368,12 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         np.testing.assert_allclose(again(pixels), vectors_model(held.model)(pixels), atol=1e-5)
         return
     x = some_inputs(recipe, held, again)
-    np.testing.assert_allclose(again(x, training=False), held.model(x, training=False), atol=1e-5)
+    network = (
+        held.model.network if recipe == "style_transfer" else held.model
+    )  # the archive has no loss, and clips nothing
+    np.testing.assert_allclose(
+        again(x, training=False), network(x, training=False), atol=1e-3 if network is not held.model else 1e-5
+    )
 
 
 @exported
