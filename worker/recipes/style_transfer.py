@@ -18,7 +18,7 @@ from worker.families.styling.features import features_of
 from worker.families.styling.losses import Style, Weights
 from worker.families.styling.measuring import styling_baselines
 from worker.families.styling.network import Styler, styling_network
-from worker.families.styling.reporting import report_styled, shown_styled
+from worker.families.styling.reporting import report_styled, shown_styled, style_preview
 from worker.families.styling.using import Stylist
 from worker.recipe import Assets, Baseline, Inputs, OpenInput, Report, XlaChoice
 
@@ -42,6 +42,10 @@ def fixed(model: Styler) -> list[Any]:
 def compile_args(params: StyleTransferTrain, assets: Assets) -> dict[str, Any]:
     """Nothing: the model makes its loss by itself."""
     return {}
+
+
+def preview(batch: Any, assets: Assets, files: Files) -> list[Output]:
+    return style_preview(batch, assets, files)
 
 
 def sample(

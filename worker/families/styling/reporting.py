@@ -6,7 +6,8 @@ import tensorflow as tf
 from shared.outputs import Output, Picture, Text
 from worker.artifacts import Files
 from worker.context import Context
-from worker.families.images.drawing import picture_png
+from worker.families.images.drawing import captioned_grid, picture_png
+from worker.families.images.preview import MOST, TITLE, in_bytes
 from worker.families.styling.colours import whole
 from worker.families.styling.data import StylingData
 from worker.families.styling.measuring import (
@@ -23,6 +24,22 @@ from worker.families.styling.network import Styler
 from worker.recipe import Assets, Report
 
 _GAP = 6  # white pixels between pictures
+
+
+def style_preview(pixels: np.ndarray, assets: Assets, files: Files) -> list[Output]:
+    """The pictures of a batch, float (batch, side, side, 3), and the style that they are to get."""
+    shown = in_bytes(pixels[:MOST])
+    grid = files.write("learnt_from.png", captioned_grid(list(shown), [""] * len(shown)))
+    return [Picture(title=TITLE, file=grid), *_styles(assets, files)]
+
+
+def _styles(assets: Assets, files: Files) -> list[Output]:
+    found = list[Output]()
+    for number in range(assets["styles"]):
+        title = "The style" if assets["styles"] == 1 else f"Style {number + 1}"
+        file = files.write(f"style_{number + 1}.png", picture_png(assets.arrays[f"painting_{number}"]))
+        found.append(Picture(title=title, file=file))
+    return found
 
 
 def shown_styled(model: Styler, assets: Assets, context: Context, files: Files) -> list[Output]:
@@ -60,9 +77,7 @@ def report_styled(model: Styler, data: StylingData, context: Context, files: Fil
     own, simple = measured(data, lambda given: styled(model, given), context), simple_answers(data, context)
     said = _said(*(found.mean(0) for found in (own, simple[UNTOUCHED], simple[COLOURS])))
     outputs: list[Output] = [Text(text=said), *shown_styled(model, data.assets, context, files)]
-    for number, painting in enumerate(data.styles, 1):
-        title = "The style" if len(data.styles) == 1 else f"Style {number}"
-        outputs.append(Picture(title=title, file=files.write(f"style_{number}.png", picture_png(painting))))
+    outputs += _styles(data.assets, files)
     metrics = figures_of(part, own, model.weighed)
     if part == "train":
         return Report(metrics, outputs)
