@@ -8,7 +8,7 @@ A backbone as it came makes a stylised picture of two pictures, too: no training
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.errors import Problem
 from shared.recipes.base import (
@@ -28,6 +28,9 @@ from shared.recipes.picture_params import DATA, HeldOut, Part
 MAX_IMAGES = 8  # of one generation; more belong into a dataset
 MAX_STYLES = 4
 AT_ONCE_SIDE, BY_STEPS_SIDE = 512, 256  # longer sides where `size` is 0: by a network, by optimisation
+MOST_BY_STEPS = (
+    1_024  # pixels of the longer side by optimisation: every map of the network is kept for the way back, some GB
+)
 
 _LOSS: dict[str, Any] = {"group": "Losses"}
 _BY_STEPS: dict[str, Any] = {"group": "By optimisation"}
@@ -127,7 +130,8 @@ class _Styled(Params):
         default=0,
         ge=0,
         le=2_048,
-        description=f"Longer side that pictures are made smaller to. 0: {AT_ONCE_SIDE}; by optimisation {BY_STEPS_SIDE}.",
+        description=f"Longer side that pictures are made smaller to. 0: {AT_ONCE_SIDE}; by optimisation {BY_STEPS_SIDE}, at most"
+        f" {MOST_BY_STEPS:,}.",
         json_schema_extra={"unit": "pixels"},
     )
     content_weight: ContentWeight = Field(default=1.0, json_schema_extra=_BY_STEPS)
@@ -141,6 +145,14 @@ class _Styled(Params):
         description="Steps in which a picture is changed.",
         json_schema_extra=_BY_STEPS | {"unit": "steps"},
     )
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> "_Styled":
+        if self.style and self.size > MOST_BY_STEPS:
+            raise ValueError(
+                f"size {self.size}: with a style it is by optimisation, of at most {MOST_BY_STEPS:,} pixels"
+            )
+        return self
 
 
 class _Uploaded(Params):

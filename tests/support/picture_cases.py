@@ -165,6 +165,7 @@ PICTURES: dict[str, Case] = {
         ],
         bad_generate=[
             {}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "strength": 2}, {"images": ["0" * 32], "steps": 0},
+            {"images": ["0" * 32], "style": ["0" * 32], "size": 1_025},
         ],
         bad_data=[clean_files(1, height=40, width=48)],
     ),
