@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.datasets.boxes.annotation import Annotation, BadAnnotation
 from shared.datasets.boxes.annotations import Program, read_annotations
+from shared.datasets.boxes.coco import outlines_things
 from shared.datasets.boxes.matching import PictureIndex, parts_of
 from shared.datasets.boxes.placing import Placed, place
 from shared.datasets.boxes.storing import BoxedPicture, write_boxes
@@ -57,6 +58,12 @@ def arrange_boxes(
     if lists and (unlisted := [name for name in left if stem(name) not in lists and parts[name] == "train"]):
         notes.append(f"{len(unlisted):,} pictures are in no list of a part: they are trained with ({unlisted[0]} ...)")
     notes += _notes(left, of, bad)
+    if read.program == "coco" and any(
+        outlines_things(upload / name) for name in read.used if name.lower().endswith(".json")
+    ):
+        notes.append(
+            "its annotations have outlines, too (segmentation): uploaded as pairs of pictures (picture_pairs) they become masks"
+        )
     if others := [name for name in found.others if name not in read.used]:
         notes.append(left_out_note(others, "file that is no annotation", "files that are no annotations"))
     kept = _kept(upload, left, parts, bad, len(others))

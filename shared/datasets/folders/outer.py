@@ -11,10 +11,17 @@ from shared.datasets.folders.layout import part_of
 
 def left_out_note(names: Sequence[str], one: str, many: str) -> str:
     """ "3 files that are no pictures left out (2 .txt, 1 .csv: README.txt ...)" """
-    endings = Counter(PurePosixPath(name).suffix.lower() or "without ending" for name in names)
+    endings = Counter(_ending(name) or "without ending" for name in names)
     kinds = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common(4))
     shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
     return f"{len(names):,} {one if len(names) == 1 else many} left out ({kinds}: {shown})"
+
+
+def _ending(name: str) -> str:
+    """As PurePosixPath has it, which takes ten times as long: names left out may be very many."""
+    bare = name.rpartition("/")[2]
+    dot = bare.rfind(".")
+    return bare[dot:].lower() if 0 < dot < len(bare) - 1 else ""
 
 
 def empty_folders(root: Path) -> list[str]:

@@ -2,9 +2,10 @@
 
     images/a.jpg masks/a.png      train/a.png trainannot/a.png      a_LR.png a_HR.png      noisy/a.png clean/a.png
 
-Masks are palettes, grey values or colours; a legend (classes.txt, legend.csv: number or colour, name) may lie beside them. Parts
-come from folders, or from lists (splits/train.txt). Stored as files/left/a.jpg, files/right/a.png and files/pairs.jsonl, one pair a
-line (shared/datasets/pairs/storing.py), for example
+Masks are palettes, grey values or colours; a legend (classes.txt, legend.csv: number or colour, name) may lie beside them. Or they
+are drawn from the outlines (polygons, RLE) in COCO's .json beside the pictures, where this format is chosen by hand. Parts come
+from folders, from lists (splits/train.txt), or from the name of a .json. Stored as files/left/a.jpg, files/right/a.png and
+files/pairs.jsonl, one pair a line (shared/datasets/pairs/storing.py), for example
 
     {"left": "left/a.jpg", "right": "right/a.png", "part": "train", "size": [480, 360], "right_size": [480, 360]}
 """
@@ -42,7 +43,9 @@ class PairOptions(Options):
         description="Pictures that cannot be read, have no partner or one of another size. drop: leave them out.",
     )
     kind: Kind = Field(
-        default="ask", description="What belongs to each picture: a mask, or the clean picture. ask: told from names."
+        default="ask",
+        description="What belongs to each picture: a mask, the clean picture, or outlines in a COCO .json, which become a mask."
+        " ask: told from names.",
     )
     right: str = Field(default="", max_length=200, description="The folder that holds the masks or the clean pictures.")
     unknown_values: Literal["refuse", "nothing"] = Field(
@@ -54,7 +57,8 @@ class PicturePairsFormat:
     name = "picture_pairs"
     title = "pairs of pictures"
     help = (
-        "a zip of pictures and their masks (images/ and masks/), or of degraded and clean pictures (a_LR.png, a_HR.png)"
+        "a zip of pictures and their masks (images/ and masks/), of degraded and clean pictures (a_LR.png, a_HR.png), or of "
+        "pictures and COCO's .json with outlines"
     )
     suffixes: tuple[str, ...] = (".zip",)
     examples: tuple[Example, ...] = ()

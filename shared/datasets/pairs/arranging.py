@@ -3,19 +3,18 @@
 Called by the format "picture_pairs".
 """
 
-import shutil
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
 
-from shared.datasets.folders.layout import PARTS
+from shared.datasets.boxes.coco import looks_like_coco, outlines_things
 from shared.datasets.folders.outer import left_out_note
 from shared.datasets.formats.base import Arranged, HasLimits, Received
 from shared.datasets.pairs.finding import FoundPairs, find_pairs, folders_that_match
+from shared.datasets.pairs.keeping import PairNames, kept_of, refusal, store
 from shared.datasets.pairs.legend import legend_files, read_legend
 from shared.datasets.pairs.masks import Reading, Values, values_of
-from shared.datasets.pairs.storing import MaskKind, Pair, write_pairs
+from shared.datasets.pairs.outlined import arrange_outlined
 from shared.datasets.pictures.annotated import stem
 from shared.datasets.pictures.checking import see_all
 from shared.datasets.pictures.decoding import Unreadable, opened_picture, transpose_of, upright_size
@@ -24,14 +23,12 @@ from shared.datasets.pictures.sorting import sort_out
 from shared.datasets.pictures.splits import is_split_list, part_in, read_split_lists
 from shared.datasets.problems import Problems, refuse
 from shared.datasets.receiving import put_all
-from shared.errors import Choice, DatasetInvalid
-from shared.volume.staging import sha256
+from shared.errors import Choice
 
 _UPLOAD = ".upload"  # below the target while it is sorted out; no file of an upload is hidden
-_NAMED = 100  # of what was left out
 _STORED, _UPRIGHT = "stored", "upright"
 
-Kind = Literal["ask", "mask", "picture"]
+Kind = Literal["ask", "mask", "picture", "outlines"]
 
 
 class Wishes(Protocol):
@@ -56,6 +53,8 @@ def arrange_pairs(received: Sequence[Received], target: Path, limits: HasLimits,
     names = sorted([*sorted_out.pictures, *sorted_out.unreadable])
     if not names:
         raise refuse(f"holds no pictures ({SAID_SUFFIXES})")
+    if outlining := outline_files(upload, names, sorted_out.others, options):
+        return arrange_outlined(target, upload, put.notes, sorted_out, outlining, drop=options.bad_rows == "drop")
     found = _found(names, options.right)
     kind = options.kind if options.kind != "ask" else found.kind
     bad: dict[str, str] = dict.fromkeys(found.lonely, "has no partner: nothing else is called like it") | found.twice
@@ -69,7 +68,7 @@ def arrange_pairs(received: Sequence[Received], target: Path, limits: HasLimits,
         bad |= see_all(upload, (name for pair in sizes for name in pair if name not in bad))[1]
     left = {pair: size for pair, size in sizes.items() if pair[0] not in bad and pair[1] not in bad}
     if (bad and options.bad_rows != "drop") or not left:
-        raise _refusal(bad, len(left))
+        raise refusal(bad, len(left))
     if bad:
         notes.append(left_out_note(list(bad), "picture that cannot be used", "pictures that cannot be used"))
     if found.neither:
@@ -79,14 +78,48 @@ def arrange_pairs(received: Sequence[Received], target: Path, limits: HasLimits,
         notes.append(left_out_note(others, "file that is no picture", "files that are no pictures"))
     listed = read_split_lists(upload, lists, (stem(pair[0]) for pair in left))
     parts = {pair: part_in(pair[0]) or part_in(pair[1]) or listed.get(stem(pair[0])) or "train" for pair in left}
-    kept = {"kind": kind} | _kept(upload, left, parts, bad, len(others) + len(found.neither))
-    _store(target, upload, left, parts, reading)
+    kept = {"kind": kind} | kept_of(upload, parts, bad, len(others) + len(found.neither))
+    writer = reading.writer() if reading else None
+
+    def put_right(pair: PairNames, place: Path) -> None:
+        if writer:
+            with opened_picture(upload / pair[0]) as image:
+                turn = transpose_of(image) if left[pair][2] == _STORED else None
+            writer.write(upload / pair[1], place, turn)
+        else:
+            (upload / pair[1]).rename(place)
+
+    sizes_left = {pair: (size, right_size) for pair, (size, right_size, _) in left.items()}
+    store(target, upload, parts, sizes_left, reading.classes if reading else (), put_right)
     return Arranged(notes=notes, kept=kept)
+
+
+def outline_files(upload: Path, names: Sequence[str], others: Sequence[str], options: Wishes) -> list[str]:
+    """COCO's files that the masks are to be drawn from: where that is wished, or no pictures pair up by their names.
+
+    Raises DatasetInvalid where it is wished, and there are none.
+    """
+    if options.kind not in ("ask", "outlines") or (
+        options.kind == "ask" and _are_pairs(find_pairs(names, options.right), options.right)
+    ):
+        return []
+    annotating = [name for name in sorted(others) if name.lower().endswith(".json") and looks_like_coco(upload / name)]
+    found = [name for name in annotating if outlines_things(upload / name)]
+    if annotating and not found:
+        said = "has boxes but no outlines (segmentation): they can be imported as pictures with boxes (format boxes)"
+        raise refuse(said, file=annotating[0])
+    if not found and options.kind == "outlines":
+        raise refuse("holds no COCO .json with outlines (segmentation) to draw masks from")
+    return found
+
+
+def _are_pairs(found: FoundPairs, right: str) -> bool:
+    return bool(found.pairs) and (bool(right) or 2 * len(found.pairs) >= len(found.lonely))
 
 
 def _found(names: Sequence[str], right: str) -> FoundPairs:
     found = find_pairs(names, right)
-    if found.pairs and (right or 2 * len(found.pairs) >= len(found.lonely)):
+    if _are_pairs(found, right):
         return found
     folders = folders_that_match(names)
     problems = Problems()
@@ -186,54 +219,3 @@ def _read_masks(
         for name, strange in reading.unknown.items():
             bad[name] = f"has values that the legend has not: {', '.join(strange[:5])}"
     return reading
-
-
-def _refusal(bad: Mapping[str, str], left: int) -> DatasetInvalid:
-    problems = Problems()
-    for name, wrong in bad.items():
-        problems.add(wrong, file=name)
-    if not left:
-        return problems.refusal() if bad else refuse("holds no pairs of pictures")
-    title = f"Leave out {len(bad):,} {'picture' if len(bad) == 1 else 'pictures'} and take the other {left:,} pairs"
-    return problems.refusal([Choice(option="bad_rows", value="drop", title=title)])
-
-
-def _kept(
-    upload: Path, left: _Sizes, parts: Mapping[tuple[str, str], str], bad: Mapping[str, str], others: int
-) -> dict[str, Any]:
-    alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for pair in left:
-        alike[sha256(upload / pair[0])].append(pair)
-    leakage = Counter(
-        " and ".join(part for part in PARTS if part in among)
-        for pairs in alike.values()
-        if len(among := {parts[pair] for pair in pairs}) > 1
-    )
-    named = [{"file": name, "why": why} for name, why in list(bad.items())[:_NAMED]]
-    dropped = {"broken": len(bad), "other": others, "named": named}
-    return {"dropped": dropped, "leakage": dict(leakage), "copies": len(left) - len(alike)}
-
-
-def _store(
-    target: Path, upload: Path, left: _Sizes, parts: Mapping[tuple[str, str], str], reading: Reading | None
-) -> None:
-    called = Counter(stem(pair[0]).lower() for pair in left)
-    writer = reading.writer() if reading else None
-    classes: Sequence[MaskKind] = reading.classes if reading else ()
-    stored = []
-    for folder in ("left", "right"):
-        (target / folder).mkdir()
-    for pair, (size, right_size, lies) in sorted(left.items()):
-        one, other = (PurePosixPath(name) for name in pair)
-        own = one.stem if called[one.stem.lower()] == 1 else "_".join([*one.parts[:-1], one.stem])
-        names = f"left/{own}{one.suffix}", f"right/{own}{'.png' if writer else other.suffix}"
-        if writer:
-            with opened_picture(upload / pair[0]) as image:
-                turn = transpose_of(image) if lies == _STORED else None
-            writer.write(upload / pair[1], target / names[1], turn)
-        else:
-            (upload / pair[1]).rename(target / names[1])
-        (upload / pair[0]).rename(target / names[0])
-        stored.append(Pair(*names, parts[pair], size, right_size))
-    shutil.rmtree(upload)
-    write_pairs(target, sorted(stored, key=lambda pair: pair.left), classes)

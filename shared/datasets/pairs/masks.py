@@ -14,7 +14,7 @@ _MOST_COLOURS = 64  # of all masks together; a drawing has fewer, a photograph o
 _MOST_GREYS = 64  # numbers without a legend, where they reach 255: smoothed edges have more
 _TRIES = 20_000  # for tables that tell all colours apart; the first does nearly always
 # Colours for classes that come as numbers: far apart, and readable on light and dark (Okabe, Ito 2008, continued by hand).
-_COLOURS = [
+COLOURS = [
     "#0072b2",
     "#e69f00",
     "#009e73",
@@ -130,7 +130,7 @@ class Reading:
         if value.startswith("#"):
             return value
         plain = len(set(shown.values())) < len(shown) or not shown
-        return _COLOURS[at % len(_COLOURS)] if plain else shown.get(value, _COLOURS[at % len(_COLOURS)])
+        return COLOURS[at % len(COLOURS)] if plain else shown.get(value, COLOURS[at % len(COLOURS)])
 
     def problem(self) -> str | None:
         """What is wrong with all masks together."""
@@ -163,13 +163,25 @@ def _palettes_agree(masks: Iterable[Values]) -> bool:
     return True
 
 
+def palette_of(classes: Sequence[MaskKind]) -> list[int]:
+    """Red, green and blue of each class, one after the other."""
+    return [int(kind.colour[at : at + 2], 16) for kind in classes for at in (1, 3, 5)]
+
+
+def save_mask(placed: Image.Image, palette: list[int], target: Path) -> None:
+    """Write places of classes, mode "L", in the one form (storing.py)."""
+    mask = Image.frombytes("P", placed.size, placed.tobytes())
+    mask.putpalette(palette + [0] * (768 - len(palette)))
+    mask.save(target, "PNG", transparency=NOTHING)
+
+
 class Writer:
     """Writes masks in the one form (storing.py)."""
 
     def __init__(self, reading: Reading):
         self._by_number = reading.by_number
         places = {value: at for at, value in enumerate(reading.order)}
-        self._palette = [int(kind.colour[at : at + 2], 16) for kind in reading.classes for at in (1, 3, 5)]
+        self._palette = palette_of(reading.classes)
         if self._by_number:
             self._final = [places.get(str(value), NOTHING) for value in range(256)]
         else:
@@ -189,9 +201,7 @@ class Writer:
                 placed = self._by_colour(image.convert("RGB"))
         if turn is not None:
             placed = placed.transpose(turn)
-        mask = Image.frombytes("P", placed.size, placed.tobytes())
-        mask.putpalette(self._palette + [0] * (768 - len(self._palette)))
-        mask.save(target, "PNG", transparency=NOTHING)
+        save_mask(placed, self._palette, target)
 
     def _by_colour(self, image: Image.Image) -> Image.Image:
         bands = [band.point(table) for band, table in zip(image.split(), self._tables, strict=True)]

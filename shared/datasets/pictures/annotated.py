@@ -20,8 +20,10 @@ _ENOUGH = 0.5  # of the .txt files must be called like a picture
 
 
 def stem(name: str) -> str:
-    """The name without folders and ending."""
-    return PurePosixPath(name).stem
+    """The name without folders and ending."""  # as PurePosixPath has it, which takes ten times as long
+    bare = name.rstrip("/").rpartition("/")[2]
+    dot = bare.rfind(".")
+    return bare[:dot] if 0 < dot < len(bare) - 1 else bare
 
 
 def annotations_among(pictures: Sequence[str], others: Sequence[str]) -> list[str]:
