@@ -75,3 +75,14 @@ def test_the_form_marks_what_a_fine_tuning_will_learn_from_and_says_so_anew(visi
     expect(told.locator("mark").first).to_contain_text("what colour is")
     page.get_by_label("Context", exact=True).fill("5000")
     expect(told.locator("mark")).to_have_count(0)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_what_a_base_as_it_came_can_do_is_offered_and_nothing_else(visit, site, script):
+    base = put_base(site.volume, "backbone").base_id
+    page = visit(f"/jobs/new?kind=generate&model={base}&recipe=style_transfer", script=script)
+    tabs = page.get_by_label("What to do with it").get_by_role("link")
+    assert tabs.all_inner_texts() == ["Stylise", "Stylise a dataset"]  # it has not been made here, and is not exported
+    tabs.nth(1).click()
+    assert page.get_by_role("button", name="Stylise a dataset").is_visible()
+    assert page.get_by_label("Style", exact=True).is_visible()

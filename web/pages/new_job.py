@@ -15,6 +15,7 @@ from shared.jobs.job import DATA, MODEL, Job
 from shared.jobs.queues import expected, queues
 from shared.outputs import Output
 from shared.recipes import RECIPES, get_recipe
+from shared.recipes.base import Use
 from shared.volume.files import FileInfo
 from web import access
 from web.forms import Form, build_form
@@ -106,9 +107,23 @@ def _form(draft: Draft, shown: list[Role]) -> Form:
             fill_cells(draft.spec, draft.keys[MODEL], item)
     if draft.keys.get(MODEL):
         without_what_means_nothing(draft.keys[MODEL], form)
-    if MODEL in draft.keys and names_a_base(choice_of(draft.keys[MODEL])):
+    if _upon_base(draft):
         form.leave_out(lambda item: item.trained)
     return form
+
+
+def _upon_base(draft: Draft) -> bool:
+    return MODEL in draft.keys and names_a_base(choice_of(draft.keys[MODEL]))
+
+
+def _offered(draft: Draft) -> dict[str, Use]:
+    """What can be done with the model that is chosen; with a base as it came not all."""
+    found = draft.spec.uses
+    return {
+        name: use
+        for name, use in found.items()
+        if not _upon_base(draft) or draft.spec.inputs_of("generate", name)[0].bases
+    }
 
 
 def find_file(file_id: str) -> FileInfo | None:
@@ -130,6 +145,7 @@ def _show(draft: Draft) -> str:
         active="jobs",
         draft=draft,
         recipe=draft.spec,
+        uses=_offered(draft),
         roles=shown,
         form=form,
         problems=draft.problems,

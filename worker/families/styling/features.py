@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from shared.bases.backbone import BackboneConfig
 from shared.errors import RecipeFailed
 from worker.families.images.backbone import Backbone
 from worker.recipe import OpenInput
@@ -42,7 +41,7 @@ class Features:
 def features_of(opened: OpenInput) -> Features:
     """The features of a backbone, or of an image classifier trained here. Raises RecipeFailed for a network without depths."""
     if opened.base is not None:
-        made = Backbone(BackboneConfig.model_validate(opened.base.config))
+        made = Backbone(opened.base.backbone)
         pixels = keras.Input((None, None, 3))
         whole = keras.Model(pixels, made.features(pixels))
         made.assign(opened.folder)
