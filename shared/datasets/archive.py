@@ -27,6 +27,7 @@ _IGNORED = re.compile(
 # control characters, marks that turn the writing direction, halves of characters
 UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _CHUNK = 1 << 20
+_UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CLASHES = "clashes with another name in the archive: rename one of them and pack it again"
 
 
@@ -63,6 +64,23 @@ def unpack(
             _make(target / folder, f"{name}/{folder}")
     notes = [f"{name}: {len(hidden)} hidden files ignored ({hidden[0]} ...)"] if hidden else []
     return [inner for _, inner in wanted], archive.notes + notes
+
+
+def head_inside(path: Path, name: str, inner: str, size: int, *, max_files: int) -> bytes:
+    """The first bytes of what an archive holds under a name; nothing of what unpack() refuses to unpack at all.
+
+    Raises DatasetInvalid for a damaged archive, TooLarge for one with too many entries.
+    """
+    with opened(path, name, max_files=max_files) as archive:
+        entry = next((entry for entry in archive.filelist if entry.filename == inner), None)
+        if entry is None or entry.flag_bits & 1 or entry.compress_type not in _UNPACKED:
+            return b""
+        found = b""
+        for chunk in _contents(archive, entry, f"{name}/{inner}"):
+            found += chunk
+            if len(found) >= size:
+                break
+        return found[:size]
 
 
 def is_hidden(name: str) -> bool:
@@ -180,7 +198,7 @@ def _refuse_bad_entries(wanted: list[tuple[zipfile.ZipInfo, str]], archive: str)
             problems.add("is a link or device, not a file: pack the file it stands for", file=where)
         elif entry.flag_bits & 1:
             problems.add("is encrypted; upload it without a password", file=where)
-        elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        elif entry.compress_type not in _UNPACKED:
             problems.add("is packed by an unusual method; pack it again as an ordinary zip (deflate)", file=where)
         elif inner in seen:
             problems.add("appears twice in the archive: take one of them out", file=where)

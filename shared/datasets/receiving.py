@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from shared.datasets.archive import MOST_FOLDERS, MOST_RATIO, UNFIT, folders_of, opened, unpack
+from shared.datasets.archive import MOST_FOLDERS, MOST_RATIO, UNFIT, folders_of, head_inside, opened, unpack
 from shared.datasets.formats.base import HasLimits, Received
 from shared.datasets.problems import refuse
 from shared.errors import TooLarge
@@ -70,7 +70,10 @@ class Look:
         self._limits = limits
         self._inside: dict[str, list[str] | None] = {}
 
-    def head(self, name: str, size: int = 4096) -> bytes:
+    def head(self, name: str, size: int = 4096, *, inner: str | None = None) -> bytes:
+        """Raises DatasetInvalid for a damaged zip."""
+        if inner is not None:
+            return head_inside(self._paths[name], name, inner, size, max_files=self._limits.max_files)
         with self._paths[name].open("rb") as file:
             return file.read(size)
 

@@ -2,6 +2,7 @@
 
 from shared.datasets.formats.base import Format
 from shared.datasets.formats.boxes import BoxesFormat
+from shared.datasets.formats.captioned_pictures import CaptionedPicturesFormat
 from shared.datasets.formats.chats import ChatsFormat
 from shared.datasets.formats.idx import IdxFormat
 from shared.datasets.formats.picture_pairs import PicturePairsFormat
@@ -16,6 +17,7 @@ _ALL: tuple[Format, ...] = (  # where two are equally sure of an upload, the ear
     TextFormat(),
     IdxFormat(),
     BoxesFormat(),
+    CaptionedPicturesFormat(),
     PicturePairsFormat(),
     PicturesFormat(),
     SquadFormat(),

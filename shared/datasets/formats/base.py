@@ -72,8 +72,8 @@ class HasLimits(Protocol):
 class Peek(Protocol):
     """A look into an upload before it is arranged."""
 
-    def head(self, name: str, size: int = 4096) -> bytes:
-        """The first bytes of an uploaded file."""
+    def head(self, name: str, size: int = 4096, *, inner: str | None = None) -> bytes:
+        """The first bytes of an uploaded file, or of what an uploaded zip holds under the name `inner`."""
         ...
 
     def inside(self, name: str) -> list[str] | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from shared.datasets.captions.storing import read_captions
 from shared.datasets.folders.layout import Layout
 from shared.datasets.pictures.decoding import (
     BROKEN,
@@ -72,17 +73,21 @@ class PictureList:
 
 
 def open_pictures(folder: Path, manifest: "DatasetManifest") -> PictureList:
-    """The pictures of a dataset of format "pictures" or "idx". folder: the one that holds files/ and manifest.json.
+    """The pictures of a dataset of format "pictures", "captioned_pictures" or "idx".
 
-    Raises DatasetInvalid where its files are gone.
+    folder: the one that holds files/ and manifest.json. Raises DatasetInvalid where its files are gone.
     """
     root = folder / "files"
     names = sorted(file.path.removeprefix("files/") for file in manifest.files)
     if manifest.format == "idx":
         return _of_idx(root, names)
-    channels = int(manifest.report.facts.get("channels", 3))
+    channels, levels = int(manifest.report.facts.get("channels", 3)), manifest.report.facts.get("levels")
+    if manifest.format == "captioned_pictures":
+        pictures = list(read_captions(root))
+        places: list[tuple[str, str | None]] = [(picture.part, None) for picture in pictures]
+        return _of_files(root, [picture.file for picture in pictures], places, channels, levels)
     layout = Layout(**manifest.kept.get("layout", {}))
-    return pictures_in(root, names, layout, channels=channels, levels=manifest.report.facts.get("levels"))
+    return pictures_in(root, names, layout, channels=channels, levels=levels)
 
 
 def pictures_in(
@@ -90,7 +95,13 @@ def pictures_in(
 ) -> PictureList:
     """The pictures of a folder. names: of files below it; channels, levels: as look() found them."""
     names = [name for name in names if has_picture_suffix(name)]
-    places = [layout.place(name) for name in names]
+    return _of_files(root, names, [layout.place(name) for name in names], channels, levels)
+
+
+def _of_files(
+    root: Path, names: list[str], places: list[tuple[str, str | None]], channels: int, levels: Levels | None
+) -> PictureList:
+    """places: (part, class) of each."""
     classes = sorted({label for _, label in places if label is not None})
     numbers = {label: number for number, label in enumerate(classes)}
 

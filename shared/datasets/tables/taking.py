@@ -48,7 +48,7 @@ def take_table(sources: Sequence[Received], target: Path, limits: HasLimits, opt
     """
     scratch = sources[0].path.parent
     taken = Taken()
-    parts = [_read(source, scratch, limits, options, taken.notes) for source in sources]
+    parts = [read_part(source, scratch, limits, options, taken.notes) for source in sources]
     for part in parts:
         taken.bad.take(part.bad)
         taken.empty += part.empty
@@ -81,7 +81,8 @@ def take_table(sources: Sequence[Received], target: Path, limits: HasLimits, opt
     return taken
 
 
-def _read(source: Received, scratch: Path, limits: HasLimits, options: Any, notes: list[str]) -> Part:
+def read_part(source: Received, scratch: Path, limits: HasLimits, options: Any, notes: list[str]) -> Part:
+    """Read the rows of one file, of any kind. options: header, delimiter and sheet of TableOptions. Raises as take_table()."""
     name = source.name.lower()
     if source.path.stat().st_size == 0:
         raise refuse("is empty", file=source.name)
