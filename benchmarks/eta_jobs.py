@@ -17,6 +17,7 @@ from shared.volume.volume import Volume
 from tests.support.picture_cases import put_style
 from tests.support.tiny_bases import put_base
 from tests.support.tiny_boxes import tiny_boxes
+from tests.support.tiny_captions import caption_files
 from tests.support.tiny_chats import tiny_chats
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_faces import face_files
@@ -59,6 +60,10 @@ class Data:
             for count, side in ((150, 16), (500, 24), (1_500, 32))
         ]
         self.faces = [self._put("pictures", face_files(range(people), 6)) for people in (12, 40, 120)]
+        self.captioned = [
+            self._put("captioned_pictures", caption_files(range(count), side=side))
+            for count, side in ((60, 16), (200, 24), (600, 32))
+        ]
         self.chats = [self._put("chats", tiny_chats(count)) for count in (40, 120, 400)]
         self.pairs = [self._put("table", [("p.csv", _pairs(rng, words, rows))]) for rows in (100, 400, 1_500)]
         self.bought = [self._put("table", [("b.csv", _bought(people))]) for people in (60, 300, 1_200)]
@@ -238,6 +243,14 @@ def _image_matcher(rng: random.Random, data: Data, seconds: float) -> tuple[dict
     return params | {"steps": min(max(round(seconds / step_s), 4), 5_000)}, pictures
 
 
+def _image_text_matcher(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pictures, width, batch = rng.choice(data.captioned), rng.choice((8, 16)), rng.choice((32, 64))
+    side = {60: 16, 200: 24, 600: 32}[pictures.report.rows]
+    step_s = 0.03 * (side / 24) ** 2 * (batch / 32) * (width / 8) + 0.02
+    epochs = max(round(seconds / (step_s * max(pictures.report.rows * 0.8 / batch, 1))), 1)
+    return {"width": width, "batch_size": batch, "epochs": min(epochs, 1_000)}, pictures
+
+
 def _object_detector(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
     pictures, width, size = rng.choice(data.boxes), rng.choice((4, 8)), rng.choice((64, 96))
     step_s = 0.03 * (width / 4) * (size / 64) ** 2 + 0.01
@@ -277,6 +290,7 @@ TRAINED: dict[str, Make] = {
     "image_vae": _image_vae,
     "image_matcher": _image_matcher,
     "style_transfer": _style_transfer,
+    "image_text_matcher": _image_text_matcher,
     "object_detector": _object_detector,
     "image_diffusion": _image_diffusion,
     "image_gan": _image_gan,

@@ -58,7 +58,7 @@ class Trained:
         for each in beside:
             print(each.name, rounded(each.metrics))
         assert self.report.judge is not None
-        told = [(each.name, each.predictions) for each in beside]
+        told = [(each.name, each.predictions) for each in beside if each.predictions is not None]
         verdict = judge(self.report.judge, self.report.predictions, told, self.report.rows)
         print(verdict.sentence if verdict else "no verdict", flush=True)
 
@@ -76,13 +76,14 @@ def trained(
     *,
     base: Path | None = None,
     files: Mapping[str, Sequence[Path]] | None = None,
+    bases: Mapping[str, Path] | None = None,
     adjust: Callable[[Any, Any, Any], Any] = lambda code, params, data: params,
     **importing: Any,
 ) -> Iterator[Trained]:
     """Import and train. title: printed, and what the dataset is called.
 
-    base: a folder of open weights for the role "base". files: what params that hold files are given, by their names.
-    adjust: params once the data are loaded, from (code, params, data).
+    base: a folder of open weights for the role "base". bases: of other roles. files: what params that hold files are given, by their
+    names. adjust: params once the data are loaded, from (code, params, data).
     importing: of import_dataset, such as its format.
     """
     from shared.bases.importer import import_base
@@ -118,9 +119,9 @@ def trained(
         sent = {name: [_sent(volume, path) for path in paths] for name, paths in (files or {}).items()}
         params = params.model_copy(update=sent)
         refs = {"data": InputRef(dataset_id=dataset.id)}
-        if base is not None:
-            weights = {path.name: path for path in base.iterdir() if path.is_file()}
-            refs["base"] = InputRef(base_id=import_base(volume, weights, name=base.name, source="a benchmark").id)
+        for role, folder in {**(bases or {}), **({"base": base} if base is not None else {})}.items():
+            weights = {path.name: path for path in folder.iterdir() if path.is_file()}
+            refs[role] = InputRef(base_id=import_base(volume, weights, name=folder.name, source="a benchmark").id)
         began, cpu = time.monotonic(), time.process_time()
 
         def spent() -> Cost:

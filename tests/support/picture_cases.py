@@ -11,6 +11,7 @@ from shared.volume.files import save_file
 from shared.volume.volume import Volume
 from tests.support.recipe_case import Case, put_as
 from tests.support.tiny_boxes import coco, tiny_boxes, tiny_things
+from tests.support.tiny_captions import caption_files
 from tests.support.tiny_datasets import import_files
 from tests.support.tiny_faces import face_files
 from tests.support.tiny_masks import grey_png, tiny_pairs
@@ -54,6 +55,10 @@ def _put_beside_style(volume: Volume, files: list[tuple[str, bytes]]) -> Dataset
 
 
 _AB = ("ape", "bee")
+_CAPTIONED = {
+    "width": 4, "embedding": 8, "token_dropout": 0.2, "epochs": 4, "batch_size": 8, "warmup_steps": 0, "learning_rate": 1e-2,
+    "max_length": 24,
+}  # fmt: skip
 
 PICTURES: dict[str, Case] = {
     "image_classifier": Case(
@@ -129,6 +134,37 @@ PICTURES: dict[str, Case] = {
         ],
         bad_generate=[{}, {"images": ["no id"]}, {"images": []}, {"images": ["0" * 32], "threshold": 2}],
         bad_data=[face_files([1, 2], 3), face_files(range(5), 1)],
+    ),
+    "image_text_matcher": Case(
+        recipe="image_text_matcher",
+        put=put_as("captioned_pictures"),
+        data=lambda: caption_files(range(40)),
+        params=_CAPTIONED,
+        generate=lambda volume: {"text": "a red square", "top_k": 3},
+        carries={"image_size": 64, "batch_size": 32},
+        bad_params=[
+            {"width": 0}, {"learning_rate": float("nan")}, {"embedding": 1}, {"unknown": 1}, {"text_width": 20},
+            {"tokens": "auto"}, {"temperature": 0}, {"validation_fraction": 0}, {"seed": -1}, {"image_size": -1},
+            {"text_method": "none"}, {"zoom": 0.9},
+        ],
+        bad_generate=[{}, {"text": ""}, {"text": "a", "top_k": 0}, {"text": 7}],
+        bad_data=[
+            caption_files(range(3)),
+            folder_files(4),
+            [*folder_files(9), ("t.csv", "\n".join(["file,text", *(f"{n:03d}.png,the same" for n in range(9))]).encode())],
+        ],
+    ),
+    "image_text_matcher upon an encoder": Case(
+        recipe="image_text_matcher",
+        put=put_as("captioned_pictures"),
+        data=lambda: caption_files(range(40)),
+        weights="distilbert",
+        params=_CAPTIONED,
+        generate=lambda volume: {"text": "a red square"},
+        carries={"image_size": 64, "batch_size": 32},
+        bad_params=[{"text_method": "some"}, {"encoder_share": 0}],
+        bad_generate=[{}],
+        bad_data=[caption_files(range(3))],
     ),
     "image_to_image": Case(
         recipe="image_to_image",

@@ -23,7 +23,11 @@ def zipped(files: list[tuple[str, bytes]]) -> bytes:
 
 def import_files(volume: Volume, files: list[tuple[str, bytes]], format: str, **options: str) -> DatasetManifest:
     """Import (name, bytes) pairs as an upload of the given format; pictures as one zip. options: of the format."""
-    uploads = [("pictures.zip", zipped(files))] if format in ("pictures", "picture_pairs", "boxes") else files
+    uploads = (
+        [("pictures.zip", zipped(files))]
+        if format in ("pictures", "picture_pairs", "boxes", "captioned_pictures")
+        else files
+    )
     opened = [(n, io.BytesIO(b)) for n, b in uploads]
     return import_dataset(volume, Limits(), opened, name="tiny", format=format, options=options)
 

@@ -129,7 +129,8 @@ def test_everything_wrong_is_named_at_once():
     ("recipe", "name"),
     [("gpt", "prompt"), ("finetune_lm", "prompt"), ("text_classifier", "text"), ("text_matcher", "text"), ("tabular", "rows"),
      ("recommender_mf", "user"), ("image_classifier", "images"), ("image_segmenter", "images"),
-     ("image_to_image", "images"), ("image_matcher", "images"), ("object_detector", "images"),
+     ("image_to_image", "images"), ("image_matcher", "images"), ("image_text_matcher", "text"),
+     ("object_detector", "images"),
      ("style_transfer", "images")],
 )  # fmt: skip
 def test_words_without_a_name_are_what_the_usual_use_of_a_recipe_asks_for(recipe, name):

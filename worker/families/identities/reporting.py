@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from sklearn.decomposition import PCA
 
 from shared.outputs import Output, Picture
@@ -14,14 +13,14 @@ from worker.families.identities.data import IdentityData
 from worker.families.identities.measuring import curve, equal_error, figures, matching_judge, pairs_of
 from worker.families.identities.networks import vectors_model
 from worker.families.images.baselines import spread
-from worker.families.images.drawing import png_bytes
+from worker.families.images.drawing import beside
 from worker.recipe import Assets, Baseline, Report
 
 JUDGED = 300  # pictures that the verdict draws anew, so that its time is bounded
 AT_ONCE = 64
 _LEARNT = 2_000  # pictures that eigenfaces are made of
 _FACES = 100  # of them
-_WORST, _SIDE = 6, 160
+_WORST = 6
 Vectors = Callable[[np.ndarray], np.ndarray]
 
 
@@ -106,21 +105,6 @@ def _worst(data: IdentityData, places: np.ndarray, near: np.ndarray, files: File
         title = f"{names[0]}, taken for {names[1]} ({others[at, first[at]]:.2f})"
         found.append(Picture(title=title, file=files.write(f"mistaken_{number}.png", beside(list(pair)))))
     return found
-
-
-def beside(pictures: list[np.ndarray]) -> bytes:
-    """PNG of pictures uint8 (height, width, 1 or 3) side by side, each _SIDE pixels high."""
-    drawn = []
-    for pixels in pictures:
-        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-        width = max(1, round(image.width * _SIDE / image.height))
-        drawn.append(image.resize((width, _SIDE), Image.Resampling.BICUBIC))
-    whole = Image.new("RGB", (sum(one.width for one in drawn) + 6 * (len(drawn) - 1), _SIDE), "white")
-    at = 0
-    for one in drawn:
-        whole.paste(one, (at, 0))
-        at += one.width + 6
-    return png_bytes(whole)
 
 
 def shown_pairs(model: Any, assets: Assets, context: Context, files: Files) -> list[Output]:

@@ -14,7 +14,8 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
 from worker.families.identities.networks import vectors_model
-from worker.families.identities.reporting import AT_ONCE, beside, threshold_of, vectors_of
+from worker.families.identities.reporting import AT_ONCE, threshold_of, vectors_of
+from worker.families.images.drawing import beside
 from worker.families.images.pixels import AT_ONCE as READERS
 from worker.families.images.pixels import to_pixels
 from worker.families.images.uploads import uploaded_pixels

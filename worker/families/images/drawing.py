@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 TILE = 112  # pixels of one picture in a grid
+BESIDE, _GAP = 160, 6  # pixels: the height of pictures side by side, and what is between two
 MAP_SIDE = 336  # pixels of a class-activation map's picture
 
 
@@ -42,6 +43,37 @@ def _shown(pixels: np.ndarray, side: int) -> Image.Image:
     small = max(image.size) * 2 <= side
     new_size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
     return image.resize(new_size, Image.Resampling.NEAREST if small else Image.Resampling.BILINEAR)
+
+
+def beside(pictures: Sequence[np.ndarray]) -> bytes:
+    """PNG of pictures uint8 (height, width, 1 or 3) side by side, each BESIDE pixels high."""
+    drawn = []
+    for pixels in pictures:
+        image = _image(pixels).convert("RGB")
+        width = max(1, round(image.width * BESIDE / image.height))
+        drawn.append(image.resize((width, BESIDE), Image.Resampling.BICUBIC))
+    whole = Image.new("RGB", (sum(one.width for one in drawn) + _GAP * (len(drawn) - 1), BESIDE), "white")
+    at = 0
+    for one in drawn:
+        whole.paste(one, (at, 0))
+        at += one.width + _GAP
+    return png_bytes(whole)
+
+
+def sought_and_found(sought: np.ndarray, found: Sequence[np.ndarray], right: Sequence[bool]) -> bytes:
+    """PNG of a picture that was looked for, framed, and of those that came first, three abreast, the right one framed as well.
+
+    Pictures uint8 (height, width, 1 or 3).
+    """
+    whole = Image.new("RGB", (3 * (TILE + 12), -(-(1 + len(found)) // 3) * (TILE + 12)), "white")
+    draw = ImageDraw.Draw(whole)
+    for number, (pixels, framed) in enumerate(zip([sought, *found], [True, *right], strict=True)):
+        x, y = 6 + number % 3 * (TILE + 12), 6 + number // 3 * (TILE + 12)
+        shown = _shown(pixels, TILE)
+        whole.paste(shown, (x + (TILE - shown.width) // 2, y + (TILE - shown.height) // 2))
+        if framed:
+            draw.rectangle((x - 5, y - 5, x + TILE + 4, y + TILE + 4), outline=_ink(True), width=3)
+    return png_bytes(whole)
 
 
 def prediction_grid(
