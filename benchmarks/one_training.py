@@ -82,8 +82,9 @@ def trained(
 ) -> Iterator[Trained]:
     """Import and train. title: printed, and what the dataset is called.
 
-    base: a folder of open weights for the role "base". bases: of other roles. files: what params that hold files are given, by their
-    names. adjust: params once the data are loaded, from (code, params, data).
+    base: a folder of open weights for the role "base". bases: of other roles.
+    files: what params that hold files are given, by their names.
+    adjust: params once the data are loaded, from (code, params, data).
     importing: of import_dataset, such as its format.
     """
     from shared.bases.importer import import_base

@@ -332,25 +332,32 @@ def test_where_nothing_can_be_held_out_it_is_refused(place):
         image_text_matcher.load(given(volume, dataset), PARAMS, Context())
 
 
-def test_what_is_taken_away_ranks_pictures_as_the_service_does(place, upon, tmp_path):
-    volume, by, model, data, _ = place
+@pytest.fixture(scope="module")
+def taken(place, upon, tmp_path_factory):
+    """name -> (folder of what was taken away, the model's finder). Made for the module: TensorFlow writes files as it saves."""
+    _, by, model, data, _ = place
     params = _upon(text_method="full", picture_method="full")
     more = image_text_matcher.load(upon, params, Context())
     other = build_model(CODE, params, more.assets, upon)
-    pictures, said = put_pictures(volume), "a Ｒed square, 紅 on the left"
-    asked = {}
+    found = {}
     for name, one, how, assets in (("own", model, PARAMS, data.assets), ("upon", other, params, more.assets)):
-        (tmp_path / name).mkdir()
-        image_text_matcher.export(one, how, assets, tmp_path / name)
-        asked[str(tmp_path / name)] = [said, *(path for path, _ in pictures)]
+        folder = tmp_path_factory.mktemp(name)
+        image_text_matcher.export(one, how, assets, folder)
+        found[name] = folder, by if name == "own" else image_text_matcher.open_generator(one, how, assets)
+    return found
+
+
+def test_what_is_taken_away_ranks_pictures_as_the_service_does(place, taken, tmp_path):
+    volume = place[0]
+    pictures, said = put_pictures(volume), "a Ｒed square, 紅 on the left"
+    asked = {str(folder): [said, *(path for path, _ in pictures)] for folder, _ in taken.values()}
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     order = [sys.executable, "-c", ALONE, json.dumps(asked)]
     done = subprocess.run(order, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stderr[-3000:]
     wanted = ImageTextMatcherDescribe(images=[file_id for _, file_id in pictures], texts=said)
-    service = {"own": by, "upon": image_text_matcher.open_generator(other, params, more.assets)}
-    for name, finder in service.items():
-        lines = (line.split("\t") for line in json.loads(done.stdout)[str(tmp_path / name)].splitlines())
+    for name, (folder, finder) in taken.items():
+        lines = (line.split("\t") for line in json.loads(done.stdout)[str(folder)].splitlines())
         near = {path: float(value) for value, path in lines}
         assert list(near.values()) == sorted(near.values(), reverse=True) and len(set(near.values())) > 1
         found, _ = _with(volume, tmp_path / f"by {name}", lambda c, f, finder=finder: finder.describe(wanted, {}, c, f))
