@@ -3,7 +3,6 @@
 import io
 import json
 import random
-import time
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -246,14 +245,12 @@ def test_a_hundred_thousand_pictures_that_did_not_come_are_counted_and_the_first
         outline([box(0, 0, 2, 2)]), *(outline([box(0, 0, 1, 1)], image=n + 2) for n in range(100_000)), images=images
     )
     entries = [("a.png", photo(1)), ("instances.json", body)]
-    began = time.process_time()
     refusal = refused(volume, entries)
     assert len(refusal.problems) <= 51 and "000000.jpg" in refusal.message and "99999 more" in refusal.message
     assert "Leave out 100,000 entries and take the other 1 pairs" in refusal.choices[0].title
     dataset, found = masks(volume, entries, bad_rows="drop")
     assert found.keys() == {"a.png"} and dataset.report.dropped.broken == 100_000
     assert len(dataset.report.dropped.named) == 100 and max(map(len, dataset.notes)) < 400
-    assert time.process_time() - began < 30  # 3 s on a free core, both imports
 
 
 BROKEN = {
