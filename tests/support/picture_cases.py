@@ -154,18 +154,6 @@ PICTURES: dict[str, Case] = {
             [*folder_files(9), ("t.csv", "\n".join(["file,text", *(f"{n:03d}.png,the same" for n in range(9))]).encode())],
         ],
     ),
-    "image_text_matcher upon an encoder": Case(
-        recipe="image_text_matcher",
-        put=put_as("captioned_pictures"),
-        data=lambda: caption_files(range(40)),
-        weights="distilbert",
-        params=_CAPTIONED,
-        generate=lambda volume: {"text": "a red square"},
-        carries={"image_size": 64, "batch_size": 32},
-        bad_params=[{"text_method": "some"}, {"encoder_share": 0}],
-        bad_generate=[{}],
-        bad_data=[caption_files(range(3))],
-    ),
     "image_to_image": Case(
         recipe="image_to_image",
         put=_put_pictures,
