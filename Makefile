@@ -30,6 +30,7 @@ test: lint  ## lint, then the default test suite
 	$(RUN) -m pytest --numprocesses $${TEST_PROCESSES:-2} --dist loadfile $(ARGS)
 
 faults: env-dev  ## kill, stop, cut and fill things for an hour; FAULTS_SECONDS=600 for less
+	$(RUN) -m pytest tests/contract/test_recipes.py -m long --timeout 3600 $(ARGS)
 	$(RUN) -m pytest tests/faults -m "long or not long" --timeout 7200 $(ARGS)
 
 attacks: env-dev  ## hostile input, and every extreme of every recipe, for some minutes; ATTACK_EXAMPLES=1000 for more

@@ -362,7 +362,7 @@ def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
         pixels = tf.constant(held.assets.arrays["held"][:4], tf.float32)
         np.testing.assert_allclose(again(pixels), vectors_model(held.model)(pixels), atol=1e-5)
         return
-    x = some_inputs(recipe, held, again)
+    x = some_inputs(taken[recipe].case.recipe, held, again)
     network = (
         held.model.network if recipe == "style_transfer" else held.model
     )  # the archive has no loss, and clips nothing

@@ -26,7 +26,9 @@ from tests.support.training_child import TrainingServer
 
 SPECS = {**RECIPES, **TEST_ONLY}
 recipes = pytest.mark.parametrize("recipe", sorted(SPECS))
-cases = pytest.mark.parametrize("name", sorted(CASES))
+cases = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if CASES[name].long else ()) for name in sorted(CASES)]
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -226,6 +226,7 @@ PICTURES: dict[str, Case] = {
     ),
     "object_detector of two stages": Case(
         recipe="object_detector",
+        long=True,
         put=put_as("boxes"),
         data=lambda: tiny_boxes(24),
         params={"head": "two_stage", "width": 4, "epochs": 10, "batch_size": 4, "warmup_steps": 0, "learning_rate": 5e-3},

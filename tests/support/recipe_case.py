@@ -16,6 +16,7 @@ class Case:
     put: brings data onto a volume, as a dataset. generate: params of a generation; may upload files they name.
     base: the case whose model it builds upon, in the role "base". weights: the tiny base model instead (tests/fixtures/bases).
     carries: what the data allow of params, where test_extremes.py would ask for more: a number is the most, a word the only one.
+    long: left out of the default suite; `make faults` runs it.
     noisy: the loss of a step is of noise that is drawn for it, and tells little; whether it learns, the criterion says.
     stop_after: step from which on the training is killed or stopped, at the first checkpoint that is not at an
     evaluation; again after twice and three times as many.
@@ -32,6 +33,7 @@ class Case:
     stop_after: int = 5
     stages: int = 1
     noisy: bool = False
+    long: bool = False
     carries: dict[str, int | str] = field(default_factory=dict)
     bad_params: list[dict[str, Any]] = field(default_factory=list)
     bad_generate: list[dict[str, Any]] = field(default_factory=list)
