@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from shared.ids import new_id
 from shared.settings import load_settings
@@ -25,7 +25,6 @@ def chromium(run_mark) -> Iterator[Browser]:
     if path is None:
         pytest.skip("no Chromium on PATH; on Debian: apt-get install chromium")
     with sync_playwright() as play:
-        expect.set_options(timeout=20_000)  # ms: a busy machine may take long to read Plotly's script
         browser = play.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

@@ -8,6 +8,8 @@ const COLOURS = {
   dark: ["#8f99ff", "#ff9d5c", "#5cc98a", "#e58ad6", "#5ec7db", "#e8b45a", "#ff8b85"],
 };
 
+const RETRY_MS = 3000; // after what could not be fetched
+
 let loading = null;
 
 function loadPlotly() {
@@ -15,7 +17,11 @@ function loadPlotly() {
     const script = document.createElement("script");
     script.src = document.getElementById("chart").dataset.plotly;
     script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error("Plotly did not load"));
+    script.onerror = () => {
+      script.remove();
+      loading = null; // the next drawing tries again
+      reject(new Error("Plotly did not load"));
+    };
     document.head.append(script);
   });
   return loading;
@@ -32,17 +38,24 @@ export function startChart(url) {
   let shown = null;
   const known = new Set();
   let busy = false;
+  let wanted = false; // asked for while busy: what came last must be drawn, there may be no further event
 
   async function update() {
+    wanted = true;
     if (busy) return;
     busy = true;
     try {
-      const reply = await fetch(`${url}?max_points=800`, { headers: { Accept: "application/json" } });
-      if (!reply.ok) return;
-      rows = (await reply.json()).rows || [];
-      if (rows.length) await draw();
+      while (wanted) {
+        wanted = false;
+        const reply = await fetch(`${url}?max_points=800`, { headers: { Accept: "application/json" } });
+        if (reply.status >= 500 || reply.status === 429) throw new Error(`${reply.status} ${reply.statusText}`);
+        if (!reply.ok) return; // gone, or signed out: other parts of the page tell
+        rows = (await reply.json()).rows || [];
+        if (rows.length) await draw();
+      }
     } catch (error) {
       console.warn("curves:", error);
+      setTimeout(update, RETRY_MS);
     } finally {
       busy = false;
     }
