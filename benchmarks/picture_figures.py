@@ -3,6 +3,7 @@
     python -m benchmarks.picture_figures camvid                        # 11 classes, the set's own parts, void left out
     python -m benchmarks.picture_figures camvid --minutes 15           # as many epochs as fit, by the pace of the first steps
     python -m benchmarks.picture_figures bccd --minutes 60             # blood cells in boxes, the set's own parts
+    python -m benchmarks.picture_figures camvid --backbone FOLDER      # upon a pre-trained one (backbone_logits.py lite0 --keep)
     python -m benchmarks.picture_figures mnist-diffusion --epochs 2    # and mnist-vae, mnist-gan, faces-vae, cifar-diffusion
 
 Any param of the recipe may be given: --width 24 --epochs 40. Public data: see here.py.
@@ -11,6 +12,7 @@ Any param of the recipe may be given: --width 24 --epochs 40. Public data: see h
 import argparse
 import contextlib
 import time
+from pathlib import Path
 from typing import Any
 
 from benchmarks.here import add_params, given, test_data
@@ -35,11 +37,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("set", choices=list(SETS))
     parser.add_argument("--minutes", type=float, help="how long the training may take: epochs by the pace of ten steps")
+    parser.add_argument("--backbone", type=Path, help="folder of a backbone to learn upon")
     recipe, place, defaults = SETS[parser.parse_known_args()[0].set]
     spec = get_recipe(recipe)
     add_params(parser, spec)
     told = given(parser)
-    title, minutes = told.pop("set"), told.pop("minutes", None)
+    title, minutes, backbone = told.pop("set"), told.pop("minutes", None), told.pop("backbone", None)
+    if minutes and backbone:
+        parser.error("--minutes cannot tell the pace of what learns upon a backbone: give --epochs")
 
     def adjust(code: Any, params: Any, data: Any) -> Any:
         if minutes is None:
@@ -53,7 +58,7 @@ def main() -> None:
     params = validate_params(spec.train_params, defaults | told)
     with contextlib.ExitStack() as opened:
         uploads = [(path.name, opened.enter_context(path.open("rb"))) for path in sorted(test_data(folder).glob(file))]
-        made = opened.enter_context(trained(title, spec, params, uploads, adjust=adjust))
+        made = opened.enter_context(trained(title, spec, params, uploads, base=backbone, adjust=adjust))
         made.say()
         for output in made.report.outputs:
             if output.kind == "table":

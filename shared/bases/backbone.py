@@ -3,6 +3,7 @@
 Named networks (EfficientNet, MobileNetV2, ResNet) are no more than a way to fill this in: shared/bases/families/pictures.py.
 """
 
+import math
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -94,6 +95,11 @@ class BackboneConfig(BaseModel):
         if not all(part > 0 for part in self.std):
             raise ValueError("std must be above 0")
         return self
+
+    @property
+    def stride(self) -> int:
+        """How many pixels, across and down, a place of its last map stands for."""
+        return (4 if self.pools else 2) * math.prod(block.stride for block in self.blocks)
 
     @property
     def width(self) -> int:

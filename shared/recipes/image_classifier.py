@@ -9,12 +9,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.errors import Problem
+from shared.recipes.backbone_params import BackboneShare, Learns, backbone_input, foresee_size
 from shared.recipes.base import (
     BY_EPOCHS,
     BatchParams,
     ExportParams,
-    Foreseen,
-    Given,
     Input,
     Params,
     RecipeSpec,
@@ -62,18 +61,8 @@ class ImageClassifierTrain(_Base):
     depth: int = Field(
         default=1, ge=1, le=8, description="Blocks per stage.", json_schema_extra={"group": "Model", "unit": "blocks"}
     )
-    method: Literal["full", "frozen"] = Field(
-        default="full",
-        description="What learns of a backbone. full: everything; frozen: nothing, only the scores upon it: faster and weaker.",
-        json_schema_extra={"group": "Backbone"},
-    )
-    backbone_share: float = Field(
-        default=0.1,
-        gt=0,
-        le=1,
-        description="Of method full: the backbone's step size is learning_rate times this.",
-        json_schema_extra=advanced("Backbone"),
-    )
+    method: Learns = "full"
+    backbone_share: BackboneShare = 0.1
     dropout: float = Field(
         default=0.1,
         ge=0,
@@ -137,14 +126,6 @@ class ImageClassifierBatch(BatchParams):
 
 
 PICTURES = Input("data", "Pictures", "One folder per class.", formats=("pictures", "idx"))
-BACKBONE = Input(
-    "base",
-    "Backbone",
-    "A network that has learnt to see from a million photographs; better where there are few pictures. None: from scratch.",
-    bases=("backbone",),
-    required=False,
-)
-SMALLEST_UPON_BACKBONE = 32  # pixels: below it a backbone's last maps are empty
 
 
 def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
@@ -161,16 +142,6 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
-    """Whether a backbone can see pictures of the size asked for."""
-    if "base" in given and 0 < params.image_size < SMALLEST_UPON_BACKBONE:
-        message = (
-            f"must be 0, or at least {SMALLEST_UPON_BACKBONE} upon a backbone; 128 is a good size for small pictures"
-        )
-        return Foreseen([Problem(field="params.image_size", message=message)])
-    return Foreseen()
-
-
 SPEC = RecipeSpec(
     name="image_classifier",
     version=1,
@@ -178,7 +149,7 @@ SPEC = RecipeSpec(
     summary="Tells which of your classes a picture shows: a small convolutional network from scratch, or a pre-trained backbone.",
     family="images",
     train_params=ImageClassifierTrain,
-    inputs=(PICTURES, BACKBONE),
+    inputs=(PICTURES, backbone_input()),
     uses={
         "generate": Use(ImageClassifierGenerate, "Classify"),
         "batch": Use(
@@ -199,5 +170,5 @@ SPEC = RecipeSpec(
     "trained with: what is small in a large picture is lost.",
     shape=("architecture", "width", "depth", "method"),
     check=check,
-    foresee=foresee,
+    foresee=foresee_size(),
 )

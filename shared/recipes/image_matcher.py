@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.errors import Problem
+from shared.recipes.backbone_params import BackboneShare, Learns, backbone_input, foresee_size
 from shared.recipes.base import (
     BatchParams,
     Criterion,
@@ -76,12 +77,18 @@ class ImageMatcherTrain(_Base):
         default=16,
         ge=4,
         le=256,
-        description="Channels of the first stage; doubles at each further one.",
+        description="Without a backbone: channels of the first stage; doubles at each further one.",
         json_schema_extra=_MODEL | {"unit": "channels"},
     )
     depth: int = Field(
-        default=1, ge=1, le=8, description="Residual blocks per stage.", json_schema_extra=_MODEL | {"unit": "blocks"}
+        default=1,
+        ge=1,
+        le=8,
+        description="Without a backbone: residual blocks per stage.",
+        json_schema_extra=_MODEL | {"unit": "blocks"},
     )
+    method: Learns = "full"
+    backbone_share: BackboneShare = 0.1
     dropout: float = Field(
         default=0.2,
         ge=0,
@@ -100,7 +107,8 @@ class ImageMatcherTrain(_Base):
         default=0,
         ge=0,
         le=512,
-        description="Side that pictures are scaled to; 0: as they are when all are alike and small, else 96 at most.",
+        description="Side that pictures are scaled to; 0: as they are when all are alike and small, else 96 at most; upon a"
+        " backbone 128, or its own where smaller.",
         json_schema_extra=DATA | {"unit": "pixels"},
     )
     validation_fraction: float = Field(
@@ -191,7 +199,10 @@ SPEC = RecipeSpec(
     summary="Tells whether two pictures show the same person or thing, and who of your own it is: faces, animals, parts, products.",
     family="images",
     train_params=ImageMatcherTrain,
-    inputs=(Input("data", "Pictures", "A folder for each person or thing.", formats=("pictures", "idx")),),
+    inputs=(
+        Input("data", "Pictures", "A folder for each person or thing.", formats=("pictures", "idx")),
+        backbone_input(),
+    ),
     uses={
         "generate": Use(ImageMatcherIdentify, "Identify", (Input("data", "People", _PEOPLE, formats=_PICTURES),)),
         "verify": Use(ImageMatcherVerify, "Compare", help="Whether two pictures show the same."),
@@ -215,6 +226,7 @@ SPEC = RecipeSpec(
     limits="It does not find or turn faces: what it compares must be cut out and upright as what it learnt from. It errs more "
     "about people unlike those it learnt from, and a likeness is no proof of who somebody is.",
     criterion=Criterion("val_eer", "min"),
-    shape=("loss", "embedding", "width", "depth"),
+    shape=("loss", "embedding", "width", "depth", "method"),
     check=check,
+    foresee=foresee_size(),
 )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.errors import Problem
+from shared.recipes.backbone_params import BackboneShare, Learns, backbone_input
 from shared.recipes.base import (
     BY_EPOCHS,
     BatchParams,
@@ -39,7 +40,7 @@ class ImageSegmenterTrain(_Base):
         default=0,
         ge=0,
         le=10_000,
-        description="Passes over the training part. 0: as many as make 2,000 steps, 10 to 100.",
+        description="Passes over the training part. 0: as many as make 2,000 steps, 10 to 100; upon a backbone 600, 5 to 60.",
     )
     architecture: Literal["unet", "deeplab"] = Field(
         default="unet",
@@ -50,16 +51,18 @@ class ImageSegmenterTrain(_Base):
         default=16,
         ge=4,
         le=256,
-        description="Channels of the first stage; doubles at each further one.",
+        description="Channels of the first stage; doubles at each further one, also of the way up from a backbone.",
         json_schema_extra=_MODEL | {"unit": "channels"},
     )
     depth: int = Field(
         default=3,
         ge=1,
         le=5,
-        description="unet: how often it halves the picture; deeplab: residual blocks per stage.",
+        description="Without a backbone. unet: how often it halves the picture; deeplab: residual blocks per stage.",
         json_schema_extra=_MODEL,
     )
+    method: Learns = "full"
+    backbone_share: BackboneShare = 0.1
     dropout: float = Field(
         default=0.1,
         ge=0,
@@ -145,10 +148,14 @@ SPEC = RecipeSpec(
     name="image_segmenter",
     version=1,
     title="Image segmenter",
-    summary="Tells for each pixel of a picture which of your classes it belongs to: a U-Net or DeepLabV3+ trained from scratch.",
+    summary="Tells for each pixel of a picture which of your classes it belongs to: a U-Net or DeepLabV3+, from scratch"
+    " or upon a pre-trained backbone.",
     family="images",
     train_params=ImageSegmenterTrain,
-    inputs=(Input("data", "Pictures and masks", "A mask for each picture.", formats=("picture_pairs",)),),
+    inputs=(
+        Input("data", "Pictures and masks", "A mask for each picture.", formats=("picture_pairs",)),
+        backbone_input(),
+    ),
     uses={
         "generate": Use(ImageSegmenterGenerate, "Segment"),
         "batch": Use(
@@ -168,6 +175,6 @@ SPEC = RecipeSpec(
     limits="It says one of its classes for every pixel, also of things it never saw, and sees pictures at the size it was trained "
     "with: what is small in a large picture is lost unless image_size is large.",
     criterion=Criterion("val_mean_iou", "max"),
-    shape=("architecture", "width", "depth"),
+    shape=("architecture", "width", "depth", "method"),
     check=check,
 )

@@ -12,12 +12,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.errors import Problem
+from shared.recipes.backbone_params import BackboneShare, Learns, backbone_input, foresee_size
 from shared.recipes.base import (
     BatchParams,
     Criterion,
     ExportParams,
-    Foreseen,
-    Given,
     Input,
     Params,
     RecipeSpec,
@@ -27,7 +26,6 @@ from shared.recipes.base import (
     with_defaults,
 )
 from shared.recipes.fields import FileId, Files
-from shared.recipes.image_classifier import SMALLEST_UPON_BACKBONE
 from shared.recipes.picture_params import AUGMENT, DATA, Colour, Part, Rotation, Zoom
 
 MAX_IMAGES = 16  # of one generation; more belong into a dataset
@@ -86,15 +84,8 @@ class ImageTextMatcherTrain(_Base):
         1, ge=1, le=8, description="Without a backbone: residual blocks per stage.",
         json_schema_extra=_PICTURES | {"unit": "blocks"},
     )  # fmt: skip
-    picture_method: Literal["full", "frozen"] = Field(
-        "full",
-        description="What learns of a backbone. full: everything; frozen: nothing, only the vector made of it: faster and weaker.",
-        json_schema_extra=_PICTURES,
-    )
-    backbone_share: float = Field(
-        0.1, gt=0, le=1, description="Of a backbone that learns: its step size is learning_rate times this.",
-        json_schema_extra=advanced("Pictures"),
-    )  # fmt: skip
+    picture_method: Learns = "full"
+    backbone_share: BackboneShare = 0.1
     image_size: int = Field(
         0,
         ge=0,
@@ -227,13 +218,6 @@ ENCODER = Input(
     bases=("encoder",),
     required=False,
 )
-BACKBONE = Input(
-    "backbone",
-    "Backbone",
-    "A network that has learnt to see from a million photographs; better where there are few pictures. None: from scratch.",
-    bases=("backbone",),
-    required=False,
-)
 
 
 def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
@@ -248,16 +232,6 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
-    """Whether a backbone can see pictures of the size asked for."""
-    if "backbone" in given and 0 < params.image_size < SMALLEST_UPON_BACKBONE:
-        message = (
-            f"must be 0, or at least {SMALLEST_UPON_BACKBONE} upon a backbone; 128 is a good size for small pictures"
-        )
-        return Foreseen([Problem(field="params.image_size", message=message)])
-    return Foreseen()
-
-
 SPEC = RecipeSpec(
     name="image_text_matcher",
     version=1,
@@ -268,7 +242,7 @@ SPEC = RecipeSpec(
     inputs=(
         Input("data", "Pictures with texts", "What each picture shows, in words.", formats=_WITH_TEXTS),
         ENCODER,
-        BACKBONE,
+        backbone_input("backbone"),
     ),
     uses={
         "generate": Use(
@@ -310,5 +284,5 @@ SPEC = RecipeSpec(
     shape=("embedding", "width", "depth", "picture_method", "text_width", "text_layers", "tokens", "text_method", "pooling",
            "rank"),
     check=check,
-    foresee=foresee,
+    foresee=foresee_size("backbone"),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.errors import Problem
+from shared.recipes.backbone_params import BackboneShare, Learns, backbone_input
 from shared.recipes.base import (
     BY_EPOCHS,
     BatchParams,
@@ -39,7 +40,7 @@ class ObjectDetectorTrain(_Base):
         default=0,
         ge=0,
         le=10_000,
-        description="Passes over the training part. 0: as many as make 4,000 steps, 10 to 300.",
+        description="Passes over the training part. 0: as many as make 4,000 steps, 10 to 300; upon a backbone 1,500, 5 to 100.",
     )
     width: int = Field(
         default=12,
@@ -48,13 +49,21 @@ class ObjectDetectorTrain(_Base):
         description="Channels of the first stage; doubles at each of four further ones. 8 is fast, 16 is YOLOv8's smallest.",
         json_schema_extra=_MODEL | {"unit": "channels"},
     )
-    depth: int = Field(default=1, ge=1, le=8, description="Residual blocks of each stage.", json_schema_extra=_MODEL)
+    depth: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description="Residual blocks of each stage; upon a backbone of those that stand on it.",
+        json_schema_extra=_MODEL,
+    )
     head: Literal["one_stage", "two_stage"] = Field(
         default="one_stage",
         description="one_stage: each place of the picture says a box and its class at once, as YOLO does; two_stage: the surest"
         " boxes are looked at once more, as Faster R-CNN does: slower, at times surer of the class.",
         json_schema_extra=_MODEL,
     )
+    method: Learns = "full"
+    backbone_share: BackboneShare = 0.1
     average: float = Field(
         default=0.998,
         ge=0,
@@ -154,10 +163,14 @@ SPEC = RecipeSpec(
     name="object_detector",
     version=1,
     title="Object detector",
-    summary="Finds the things in a picture, each with a box, a class and a score: a small YOLO-like network trained from scratch.",
+    summary="Finds the things in a picture, each with a box, a class and a score: a small YOLO-like network, from"
+    " scratch or upon a pre-trained backbone.",
     family="images",
     train_params=ObjectDetectorTrain,
-    inputs=(Input("data", "Pictures with boxes", "Boxes around the things to find.", formats=("boxes",)),),
+    inputs=(
+        Input("data", "Pictures with boxes", "Boxes around the things to find.", formats=("boxes",)),
+        backbone_input(),
+    ),
     uses={
         "generate": Use(ObjectDetectorGenerate, "Find things"),
         "batch": Use(
@@ -179,6 +192,6 @@ SPEC = RecipeSpec(
     limits="It finds what looks like the classes it was trained with, and sees pictures at the size it was trained with: what is "
     "smaller than about 8 pixels there is lost unless image_size is large.",
     criterion=Criterion("val_map50", "max"),
-    shape=("width", "depth", "head"),
+    shape=("width", "depth", "head", "method"),
     check=check,
 )

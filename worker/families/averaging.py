@@ -25,6 +25,8 @@ def keep_average(average: keras.Model, network: keras.Model, step: Any, momentum
     done = tf.cast(step, tf.float32)
     share = tf.minimum(momentum, (1.0 + done) / (10.0 + done))
     for kept, now in zip(average.variables, network.variables, strict=True):
+        if getattr(now, "fixed", False):  # of a backbone of which nothing learns
+            continue
         if kept.dtype.startswith("float"):
             kept.assign(kept.value * share + tf.cast(now.value, kept.dtype) * (1.0 - share))
         else:

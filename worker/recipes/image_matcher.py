@@ -24,6 +24,7 @@ from worker.families.identities.reporting import (
     shown_pairs,
 )
 from worker.families.identities.using import Matcher
+from worker.families.images.backbone import backbone_of, fixed_of
 from worker.families.images.preview import class_preview
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
@@ -36,7 +37,8 @@ def load(inputs: Inputs, params: ImageMatcherTrain, context: Context) -> Identit
 
 
 def build(params: ImageMatcherTrain, assets: Assets, inputs: Inputs) -> keras.Model:
-    return matcher(
+    backbone = backbone_of(assets)
+    model = matcher(
         tuple(assets["shape"]),
         assets["people"],
         loss=params.loss,
@@ -46,7 +48,15 @@ def build(params: ImageMatcherTrain, assets: Assets, inputs: Inputs) -> keras.Mo
         dropout=params.dropout,
         mean=assets["mean"],
         std=assets["std"],
+        backbone=backbone,
     )
+    if backbone is not None:
+        backbone.stand_ready(inputs["base"].folder, params.method, params.backbone_share)
+    return model
+
+
+def fixed(model: Any) -> list[Any]:
+    return fixed_of(model)
 
 
 def compile_args(params: ImageMatcherTrain, assets: Assets) -> dict[str, Any]:

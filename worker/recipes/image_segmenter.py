@@ -12,6 +12,7 @@ from shared.outputs import Output
 from shared.recipes.image_segmenter import ImageSegmenterTrain
 from worker.artifacts import Files
 from worker.context import Context
+from worker.families.images.backbone import backbone_of, fixed_of
 from worker.families.masks.baselines import mask_baselines
 from worker.families.masks.data import MaskData, load_masks
 from worker.families.masks.exporting import export_segmenter
@@ -30,7 +31,8 @@ def load(inputs: Inputs, params: ImageSegmenterTrain, context: Context) -> MaskD
 
 
 def build(params: ImageSegmenterTrain, assets: Assets, inputs: Inputs) -> keras.Model:
-    return segmenter(
+    backbone = backbone_of(assets)
+    model = segmenter(
         params.architecture,
         (*assets["tile"], assets["channels"]),
         len(assets["classes"]),
@@ -40,7 +42,15 @@ def build(params: ImageSegmenterTrain, assets: Assets, inputs: Inputs) -> keras.
         halved=assets["halved"],
         mean=assets["mean"],
         std=assets["std"],
+        backbone=backbone,
     )
+    if backbone is not None:
+        backbone.stand_ready(inputs["base"].folder, params.method, params.backbone_share)
+    return model
+
+
+def fixed(model: Any) -> list[Any]:
+    return fixed_of(model)
 
 
 def compile_args(params: ImageSegmenterTrain, assets: Assets) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from worker.families.boxes.exporting import export_detector
 from worker.families.boxes.heads import loss_of
 from worker.families.boxes.networks import detector
 from worker.families.boxes.reporting import box_preview, report_boxes, shown_boxes
+from worker.families.images.backbone import backbone_of, fixed_of
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess, as measured for the image classifier: benchmarks/RESULTS.md
@@ -34,7 +35,8 @@ def load(inputs: Inputs, params: ObjectDetectorTrain, context: Context) -> BoxDa
 
 def build(params: ObjectDetectorTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     def network() -> keras.Model:
-        return detector(
+        backbone = backbone_of(assets)
+        model = detector(
             tuple(assets["shape"]),
             len(assets["classes"]),
             width=params.width,
@@ -42,9 +44,17 @@ def build(params: ObjectDetectorTrain, assets: Assets, inputs: Inputs) -> keras.
             mean=assets["mean"],
             std=assets["std"],
             two_stage=params.head == "two_stage",
+            backbone=backbone,
         )
+        if backbone is not None:
+            backbone.stand_ready(inputs["base"].folder, params.method, params.backbone_share)
+        return model
 
     return Averaged(network(), network(), params.average) if params.average else network()
+
+
+def fixed(model: Any) -> list[Any]:
+    return fixed_of(model)
 
 
 def compile_args(params: ObjectDetectorTrain, assets: Assets) -> dict[str, Any]:

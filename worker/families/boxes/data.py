@@ -10,11 +10,13 @@ from worker.context import Context
 from worker.families.boxes.augment import Moves, Source, mosaic, piece
 from worker.families.boxes.pictures import Boxed, prepare_boxes
 from worker.families.images.augment import recoloured
+from worker.families.images.backbone import said_of
 from worker.families.images.epochs import READERS_OF_LARGE, batches_by_epoch
 from worker.families.images.splitting import split_pictures
 from worker.recipe import Assets, Data, Inputs
 
-AUTO_STEPS, AUTO_EPOCHS = 4_000, (10, 300)  # a guess: what small networks here need to settle
+AUTO_STEPS = 4_000, (10, 300)  # a guess: what small networks here need to settle; epochs
+AUTO_UPON_BACKBONE = 1_500, (5, 100)  # a guess: what has learnt to see already needs less
 EVALUATIONS = 40  # of a training, at most: each finds the boxes of the whole validation part
 SHOWN = 6  # validation pictures kept in the assets to show predictions on
 MOST_BOXES = 300  # of a picture that are learnt from, the largest ones
@@ -27,7 +29,7 @@ class BoxData(Data):
     places: numbers of the pictures of each part. counts: int64 (pictures, classes), boxes of each.
     """
 
-    def __init__(self, boxed: Boxed, params: Any):
+    def __init__(self, boxed: Boxed, params: Any, upon_backbone: bool):
         self._params, self.boxed = params, boxed
         self.shape, self.classes = boxed.pixels.shape, boxed.classes
         labels = [boxes[:, 4].astype(np.int64) for boxes in boxed.boxes]
@@ -43,8 +45,8 @@ class BoxData(Data):
         self.watched = bool(self.counts[divided.val].sum())
         self.batch_size = min(params.batch_size, len(divided.train))
         self.steps_per_epoch = len(divided.train) // self.batch_size
-        low, high = AUTO_EPOCHS
-        epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
+        steps, (low, high) = AUTO_UPON_BACKBONE if upon_backbone else AUTO_STEPS
+        epochs = params.epochs or min(max(round(steps / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
         self.eval_every = self.steps_per_epoch * -(-epochs // EVALUATIONS)
         each = np.sort(self.counts[divided.train].sum(1))
@@ -139,6 +141,8 @@ class BoxData(Data):
 
 def load_boxes(inputs: Inputs, params: Any, context: Context) -> BoxData:
     """Read and split the dataset of boxes in the role "data"."""
-    data = BoxData(prepare_boxes(inputs["data"], params.image_size, params.ignore, context), params)
+    base = inputs.get("base")
+    data = BoxData(prepare_boxes(inputs["data"], params.image_size, params.ignore, context), params, base is not None)
+    data.assets.json.update(said_of(base))
     data.assets.json["levels"] = inputs["data"].dataset.report.facts.get("levels")
     return data

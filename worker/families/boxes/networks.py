@@ -13,8 +13,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from worker.families.boxes.geometry import BINS
+from worker.families.boxes.geometry import BINS, STRIDES
 from worker.families.boxes.two_stage import second_stage
+from worker.families.images.backbone import Backbone
 from worker.families.images.networks import FusedBatchNorm
 
 _MOMENTUM = 0.97  # batches are small: a moving average of about 30 of them
@@ -32,21 +33,22 @@ def detector(
     mean: Sequence[float],
     std: Sequence[float],
     two_stage: bool = False,
+    backbone: Backbone | None = None,
 ) -> keras.Model:
-    """Build it. two_stage: it says what two_stage.py tells of, instead.
+    """Build it. two_stage: it says what two_stage.py tells of, instead. backbone: takes the place of the stages.
 
     width: channels of the first stage, doubled at each of four further ones. depth: residual blocks of a stage.
 
     mean, std: of the pixels, per channel, in 0..1.
     """
     inputs = keras.Input(input_shape)
-    offset: Any = [-m / s for m, s in zip(mean, std, strict=True)]
-    scale: Any = [1 / (255 * s) for s in std]
-    x = _conv(layers.Rescaling(scale, offset)(inputs), width, 3, 2)
-    x = _partial(_conv(x, 2 * width, 3, 2), 2 * width, depth, True)
-    fine = _partial(_conv(x, 4 * width, 3, 2), 4 * width, depth, True)
-    middle = _partial(_conv(fine, 8 * width, 3, 2), 8 * width, depth, True)
-    coarse = _pooled(_partial(_conv(middle, 16 * width, 3, 2), 16 * width, depth, True), 16 * width)
+    if backbone is None:
+        offset: Any = [-m / s for m, s in zip(mean, std, strict=True)]
+        scale: Any = [1 / (255 * s) for s in std]
+        fine, middle, coarse = _stages(layers.Rescaling(scale, offset)(inputs), width, depth)
+    else:
+        fine, middle, coarse = _stages_upon(backbone.maps(inputs), width)
+    coarse = _pooled(coarse, 16 * width)
     up = _partial(_joined(layers.UpSampling2D(2)(coarse), middle), 8 * width, depth, False)
     fine = _partial(_joined(layers.UpSampling2D(2)(up), fine), 4 * width, depth, False)
     middle = _partial(_joined(_conv(fine, 4 * width, 3, 2), up), 8 * width, depth, False)
@@ -58,6 +60,32 @@ def detector(
     if two_stage:
         outputs = second_stage(outputs, maps, input_shape, classes, channels)
     return keras.Model(inputs, outputs)
+
+
+def _stages(x: Any, width: int, depth: int) -> Sequence[Any]:
+    """Maps whose places stand for STRIDES pixels."""
+    x = _conv(x, width, 3, 2)
+    x = _partial(_conv(x, 2 * width, 3, 2), 2 * width, depth, True)
+    maps = []
+    for number in range(len(STRIDES)):
+        channels = width * 2 ** (2 + number)
+        x = _partial(_conv(x, channels, 3, 2), channels, depth, True)
+        maps.append(x)
+    return maps
+
+
+def _stages_upon(maps: dict[int, Any], width: int) -> Sequence[Any]:
+    """A backbone's maps as _stages makes them; one that it has not is made of the one before."""
+    found = []
+    for number, stride in enumerate(STRIDES):
+        channels = width * 2 ** (2 + number)
+        if stride in maps:
+            found.append(_conv(maps[stride], channels, 1))
+        else:
+            before = max(each for each in [*maps, *STRIDES[:number]] if each < stride)
+            x = found[-1] if found else maps[before]
+            found.append(_conv(x, channels, 3, stride // before))
+    return found
 
 
 def _conv(x: Any, channels: int, size: int, strides: int = 1) -> Any:

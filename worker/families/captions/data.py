@@ -15,12 +15,12 @@ from worker.context import Context
 from worker.families.captions.pairs import Belonging, split_clusters
 from worker.families.captions.words import TokenRows, VectorRows, Words, own_words, words_upon
 from worker.families.images.augment import Augmentation, augment, recoloured
+from worker.families.images.backbone import said_of, side_upon
 from worker.families.images.baselines import spread
 from worker.families.images.epochs import READERS, READERS_OF_LARGE, batches_by_epoch
 from worker.families.images.pixels import Pixels, prepare
 from worker.recipe import Assets, Data, Inputs, OpenInput
 
-SIDE_UPON_BACKBONE = 128  # pixels, as the image classifier has it
 _STEPS, _STEPS_UPON_BACKBONE, _EPOCHS = 200, 100, (3, 100)  # guesses; benchmarks/RESULTS.md
 _EVALUATIONS = 20  # of a training, at most
 _SHOWN = 40  # pictures held out that go with a model, to look for while it learns
@@ -128,8 +128,7 @@ class CaptionData(Data):
 def load_captions(inputs: Inputs, params: Any, context: Context) -> CaptionData:
     """Read and split the pictures with texts in the role "data". Raises DatasetInvalid."""
     opened, base, backbone = inputs["data"], inputs.get("base"), inputs.get("backbone")
-    side = params.image_size or (min(SIDE_UPON_BACKBONE, backbone.base.backbone.size) if backbone else 0)
-    pictures, pixels = prepare(opened, side, context)
+    pictures, pixels = prepare(opened, side_upon(backbone, params.image_size), context)
     of_each = [picture.texts for picture in read_captions(opened.folder / "files")]
     texts = [text for some in of_each for text in some]
     owner = np.repeat(np.arange(len(of_each)), [len(some) for some in of_each])
@@ -146,8 +145,7 @@ def load_captions(inputs: Inputs, params: Any, context: Context) -> CaptionData:
     data.notes += notes
     data.run_for(_STEPS_UPON_BACKBONE if backbone else _STEPS)
     data.assets.json["levels"] = opened.dataset.report.facts.get("levels")
-    if backbone:
-        data.assets.json["backbone"] = backbone.base.config.model_dump(mode="json")
+    data.assets.json.update(said_of(backbone))
     return data
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from shared.bases.backbone import BackboneConfig
 from shared.bases.encoder import EncoderConfig
-from worker.families.images.backbone import Backbone
+from worker.families.images import backbone as backbones
+from worker.families.images.backbone import Backbone, backbone_of
 from worker.families.images.networks import STEM_STRIDE_FROM, conv_bn, resnet_block, stages_for
 from worker.families.language.encoder import Encoder, pooled, unit
 from worker.families.language.weights import assign_base, variables_by_name
@@ -83,7 +83,6 @@ class TwoTowers(keras.Model):
     def __init__(self, pictures: keras.Model, texts: TextTower | SumOfTokens, temperature: float):
         super().__init__(name="two_towers", dtype="float32")
         self.pictures, self.texts, self._begin = pictures, texts, math.log(1 / temperature)
-        self.frozen_backbone: Backbone | None = None
 
     def build(self, shape: Any = None) -> None:
         self.texts.build()
@@ -128,12 +127,7 @@ def two_towers(params: Any, assets: Assets, inputs: Inputs) -> TwoTowers:
             variable.step_share = params.encoder_share
             variable.trainable = params.text_method == "full"
     if backbone is not None:
-        backbone.assign(inputs["backbone"].folder)
-        frozen = params.picture_method == "frozen"
-        for variable in backbone.variables.values():
-            variable.step_share = params.backbone_share
-            variable.trainable = variable.trainable and not frozen
-        model.frozen_backbone = backbone if frozen else None
+        backbone.stand_ready(inputs["backbone"].folder, params.picture_method, params.backbone_share)
     return model
 
 
@@ -161,7 +155,7 @@ def _picture_tower(params: Any, assets: Assets) -> tuple[keras.Model, Backbone |
     """Pixels 0..255, float32 (batch, height, width, channels), to float32 (batch, embedding), of length 1."""
     shape = tuple(assets["shape"])
     pixels = keras.Input(shape)
-    backbone = Backbone(BackboneConfig.model_validate(assets["backbone"])) if "backbone" in assets.json else None
+    backbone = backbone_of(assets)
     if backbone is not None:
         x = backbone.features(pixels)
     else:
@@ -185,6 +179,4 @@ def fixed_of(model: TwoTowers) -> list[Any]:
     found = []
     if isinstance(model.texts, TextTower) and model.texts.normal:
         found += [v for v in variables_by_name(model.texts.encoder).values() if not v.trainable]
-    if model.frozen_backbone is not None:
-        found += list(model.frozen_backbone.variables.values())
-    return found
+    return found + backbones.fixed_of(model)

@@ -13,6 +13,7 @@ from shared.errors import DatasetInvalid, Problem
 from shared.recipes.image_matcher import LEAST_PEOPLE
 from worker.context import Context
 from worker.families.images.augment import Augmentation, augment
+from worker.families.images.backbone import said_of, side_upon
 from worker.families.images.baselines import spread
 from worker.families.images.epochs import READERS_OF_LARGE, plain
 from worker.families.images.pixels import Pixels, prepare
@@ -178,5 +179,8 @@ def _people(pictures: PictureList) -> np.ndarray:
 
 def load_identities(inputs: Inputs, params: Any, context: Context) -> IdentityData:
     """Read and split the pictures in the role "data"."""
-    pictures, pixels = prepare(inputs["data"], params.image_size, context)
-    return IdentityData(pictures, pixels, params, inputs["data"].dataset.report.facts.get("levels"))
+    base = inputs.get("base")
+    pictures, pixels = prepare(inputs["data"], side_upon(base, params.image_size), context)
+    data = IdentityData(pictures, pixels, params, inputs["data"].dataset.report.facts.get("levels"))
+    data.assets.json.update(said_of(base))
+    return data

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from worker.families.images.backbone import Backbone
 from worker.families.images.networks import STEM_STRIDE_FROM, conv_bn, resnet_block, stages_for
 
 SHARPNESS = (
@@ -43,20 +44,25 @@ def matcher(
     dropout: float,
     mean: Sequence[float],
     std: Sequence[float],
+    backbone: Backbone | None = None,
 ) -> keras.Model:
     """From pixels 0..255, float32 (batch, height, width, channels), to cosines (batch, people) for "arcface", else to vectors.
 
     Its layer "vector" gives float32 (batch, embedding), each of length 1. width, depth: of the stages.
+    backbone: takes the place of the stages.
     """
     inputs = keras.Input(input_shape)
-    offset: Any = [-m / s for m, s in zip(mean, std, strict=True)]
-    scale: Any = [1 / (255 * s) for s in std]
-    x = layers.Rescaling(scale, offset)(inputs)
-    side = max(input_shape[:2])
-    x = conv_bn(x, width, 3, strides=2 if side >= STEM_STRIDE_FROM else 1)
-    for stage in range(stages_for(side)):
-        for place in range(depth):
-            x = resnet_block(x, width * 2**stage, 2 if stage and not place else 1)
+    if backbone is not None:
+        x = conv_bn(list(backbone.maps(inputs).values())[-1], embedding, 1)
+    else:
+        offset: Any = [-m / s for m, s in zip(mean, std, strict=True)]
+        scale: Any = [1 / (255 * s) for s in std]
+        x = layers.Rescaling(scale, offset)(inputs)
+        side = max(input_shape[:2])
+        x = conv_bn(x, width, 3, strides=2 if side >= STEM_STRIDE_FROM else 1)
+        for stage in range(stages_for(side)):
+            for place in range(depth):
+                x = resnet_block(x, width * 2**stage, 2 if stage and not place else 1)
     x = layers.Flatten()(layers.Dropout(dropout)(x))  # where something is counts: a mean over all places loses it
     x = layers.Dense(embedding, dtype="float32", name="features")(x)
     x = layers.UnitNormalization(dtype="float32", name="vector")(x)

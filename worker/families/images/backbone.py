@@ -1,6 +1,7 @@
 """A pre-trained network for pictures, built from its config and filled with a base's weights.
 
-What it says of each place of a picture is the layer "features"; whoever builds upon it pools and goes on from there.
+What it says of each place of a picture is the layer "features"; whoever builds upon it pools and goes on from there, or takes
+what its blocks say at every size on the way.
 """
 
 from pathlib import Path
@@ -13,7 +14,10 @@ from safetensors import safe_open
 
 from shared.bases.backbone import STEM_POOL, BackboneBlock, BackboneConfig
 from shared.bases.weights_file import WEIGHTS
-from worker.recipe import Assets
+from worker.recipe import Assets, OpenInput
+
+SIDE_UPON_BACKBONE = 128  # pixels at most, where none are asked for. A guess at what a CPU bears
+_LEFT_OUT = {"scores", "head", "head.norm"}  # of a network that somebody builds upon
 
 ops: Any = keras.ops  # its declared types say None where there is none
 
@@ -33,7 +37,7 @@ class Backbone:
         found = {}
         for name in self.config.tensors():
             owner, _, last = name.rpartition(".")
-            if owner == "scores" and owner not in self._layers:
+            if owner in _LEFT_OUT and owner not in self._layers:
                 continue
             layer = self._layers[owner]
             attribute = {"mean": "moving_mean", "variance": "moving_variance"}.get(last, last)
@@ -42,6 +46,16 @@ class Backbone:
 
     def features(self, x: Any) -> Any:
         """float32 (batch, height, width, 1 or 3), pixels 0..255, to (batch, h, w, config.width)."""
+        x = list(self.maps(x).values())[-1]
+        if self.config.head:
+            x = self._activated(self._conv(x, "head", self.config.head, 1, 1))
+        return layers.Activation("linear", name="features")(x)
+
+    def maps(self, x: Any) -> dict[int, Any]:
+        """As features() takes it, to the last map of each size: by how many pixels a place stands for, 2, 4, ..., the finest first.
+
+        The network's head is left out.
+        """
         c = self.config
         if x.shape[-1] == 1:
             x = layers.Concatenate(name="backbone_grey")([x, x, x])
@@ -54,12 +68,14 @@ class Backbone:
         if c.pools:
             x = layers.ZeroPadding2D(STEM_POOL // 2, name="backbone_pool_pad")(x)  # after a ReLU zeros never win
             x = layers.MaxPooling2D(STEM_POOL, 2, name="backbone_pool")(x)
+        stride = 4 if c.pools else 2
+        found = {stride: x}
         for number, block in enumerate(c.blocks):
             made = self._inverted if block.kind == "inverted" else self._residual
             x = made(x, f"blocks.{number}", block)
-        if c.head:
-            x = self._activated(self._conv(x, "head", c.head, 1, 1))
-        return layers.Activation("linear", name="features")(x)
+            stride *= block.stride
+            found[stride] = x
+        return found
 
     def scores(self, x: Any) -> Any:
         """Scores of the classes it was trained on, from features: float32 (batch, config.classes)."""
@@ -72,6 +88,13 @@ class Backbone:
         with safe_open(folder / WEIGHTS, framework="numpy") as file:
             for name, variable in self.variables.items():
                 variable.assign(_as_keras(file.get_tensor(name), name))
+
+    def stand_ready(self, folder: Path, method: str, share: float) -> None:
+        """assign(), and what of it learns. method: "full" or "frozen". share: of the step size, for what learns."""
+        self.assign(folder)
+        for variable in self.variables.values():
+            variable.step_share, variable.fixed = share, method == "frozen"
+            variable.trainable = variable.trainable and method == "full"
 
     # --- parts --------------------------------------------------------------------------------------------------------------
 
@@ -162,19 +185,28 @@ def classifier_upon(params: Any, assets: Assets, folder: Path) -> keras.Model:
     x = layers.GlobalAveragePooling2D()(made.features(pixels))
     x = layers.Dropout(params.dropout)(x)
     model = keras.Model(pixels, layers.Dense(len(assets["classes"]), dtype="float32", name="logits")(x))
-    made.assign(folder)
-    frozen = params.method == "frozen"
-    for variable in made.variables.values():
-        variable.step_share = params.backbone_share
-        variable.trainable = variable.trainable and not frozen
-    model.frozen_backbone = made if frozen else None  # pyright: ignore[reportAttributeAccessIssue]
+    made.stand_ready(folder, params.method, params.backbone_share)
     return model
 
 
 def fixed_of(model: Any) -> list[Any]:
-    """The variables of a backbone of which nothing learns; [] of any other model."""
-    frozen = getattr(model, "frozen_backbone", None)
-    return list(frozen.variables.values()) if frozen else []
+    """The variables of backbones of which nothing learns; [] of any other model."""
+    return [variable for variable in model.variables if getattr(variable, "fixed", False)]
+
+
+def backbone_of(assets: Assets) -> Backbone | None:
+    """The backbone that a training stands on, not yet built; None of one from scratch."""
+    return Backbone(BackboneConfig.model_validate(assets["backbone"])) if "backbone" in assets.json else None
+
+
+def side_upon(opened: OpenInput | None, image_size: int) -> int:
+    """The side to which pictures are scaled: the one asked for; without, upon a backbone SIDE_UPON_BACKBONE, or its own if less."""
+    return image_size or (min(SIDE_UPON_BACKBONE, opened.base.backbone.size) if opened else 0)
+
+
+def said_of(opened: OpenInput | None) -> dict[str, Any]:
+    """What the assets of a training say of the backbone it stands on, for backbone_of()."""
+    return {"backbone": opened.base.config.model_dump(mode="json")} if opened else {}
 
 
 def backbone_classifier(config: BackboneConfig, side: int | None = None) -> tuple[keras.Model, Backbone]:

@@ -13,6 +13,7 @@ from shared.errors import DatasetInvalid, Problem
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
 from worker.families.images.augment import Augmentation, augment
+from worker.families.images.backbone import said_of, side_upon
 from worker.families.images.epochs import READERS, batches_by_epoch, plain
 from worker.families.images.pixels import Pixels, prepare
 from worker.families.images.splitting import split_pictures
@@ -21,7 +22,6 @@ from worker.recipe import Assets, Data, Inputs, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS = 3_000, (8, 100)  # benchmarks/RESULTS.md, image_classifier
 AUTO_UPON_BACKBONE = 300, (3, 30)  # guess: what has learnt to see already needs less
-SIDE_UPON_BACKBONE = 128  # pixels at most, where none are asked for. A guess at what a CPU bears
 EVALUATION_BATCH = 256
 SHOWN = 12  # validation pictures kept in the assets to show predictions on
 
@@ -144,11 +144,9 @@ def _refuse_unusable(classes: list[str], counts: np.ndarray) -> None:
 def load_pictures(inputs: Inputs, params: Any, context: Context) -> PictureData:
     """Read, deduplicate and split the dataset of format "pictures" or "idx" in the role "data"."""
     base = inputs.get("base")
-    side = params.image_size or (min(SIDE_UPON_BACKBONE, base.base.backbone.size) if base else 0)
-    pictures, pixels = prepare(inputs["data"], side, context)
+    pictures, pixels = prepare(inputs["data"], side_upon(base, params.image_size), context)
     data = PictureData(pictures, pixels, params, base)
-    if base:
-        data.assets.json["backbone"] = base.base.config.model_dump(mode="json")
+    data.assets.json.update(said_of(base))
     # Pictures of more than 8 bits: those sent to the model later are scaled as these were.
     data.assets.json["levels"] = inputs["data"].dataset.report.facts.get("levels")
     return data

@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from shared.bases.backbone import BackboneConfig
 from shared.datasets.pairs.storing import NOTHING
 from shared.errors import DatasetInvalid, Problem
 from worker.context import Context
 from worker.families.images.augment import Augmentation
+from worker.families.images.backbone import said_of
 from worker.families.images.epochs import READERS_OF_LARGE, batches_by_epoch, plain
 from worker.families.images.splitting import split_pictures
 from worker.families.images.strength import Strength
 from worker.families.masks.augment import augment_pairs
 from worker.families.masks.networks import STEM_FROM, multiple_of
 from worker.families.masks.pairs import MaskPairs, prepare_pairs
-from worker.recipe import Assets, Data, Inputs
+from worker.recipe import Assets, Data, Inputs, OpenInput
 
-AUTO_STEPS, AUTO_EPOCHS = 2_000, (10, 100)  # a guess: what small networks here need to settle
+AUTO_STEPS = 2_000, (10, 100)  # a guess: what small networks here need to settle; epochs
+AUTO_UPON_BACKBONE = 600, (5, 60)  # a guess: what has learnt to see already needs less
 TILE = 256  # pixels of a crop's side when tile is 0
 EVALUATION_BATCH = 8
 SHOWN = 6  # validation pictures kept in the assets to show predictions on
@@ -34,7 +37,7 @@ class MaskData(Data):
     counts: int64 (pairs, classes), pixels of each. remap: uint8 (256,), a class by the value of a stored mask.
     """
 
-    def __init__(self, pairs: MaskPairs, params: Any):
+    def __init__(self, pairs: MaskPairs, params: Any, base: OpenInput | None):
         self._params, self.pairs = params, pairs
         self.remap, self.classes = _learnt(pairs.classes, params.ignore)
         self.counts = np.stack([pairs.counts[:, self.remap == c].sum(1) for c in range(len(self.classes))], 1)
@@ -44,11 +47,11 @@ class MaskData(Data):
         self.split = {part: len(places) for part, places in self.places.items()}
         totals = self.counts[divided.train].sum(0)
         _refuse_unusable([name for name, _ in self.classes], totals)
-        self.tile, self.halved = tile_of(params, pairs.sizes[divided.train])
+        self.tile, self.halved = tile_of(params, pairs.sizes[divided.train], base.base.backbone if base else None)
         self.batch_size = min(params.batch_size, len(divided.train))
         self.steps_per_epoch = len(divided.train) // self.batch_size
-        low, high = AUTO_EPOCHS
-        epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
+        steps, (low, high) = AUTO_UPON_BACKBONE if base else AUTO_STEPS
+        epochs = params.epochs or min(max(round(steps / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
         self.notes = list(divided.notes)
         if missing := [name for (name, _), total in zip(self.classes, totals, strict=True) if not total]:
@@ -148,14 +151,14 @@ class MaskData(Data):
         return batches.map(make, READERS_OF_LARGE, deterministic=True)
 
 
-def tile_of(params: Any, sizes: np.ndarray) -> tuple[tuple[int, int], bool]:
+def tile_of(params: Any, sizes: np.ndarray, backbone: BackboneConfig | None) -> tuple[tuple[int, int], bool]:
     """(height, width) of a crop, and whether the network halves it at once.
 
     No larger than the largest picture needs, multiples of what the network halves. sizes: int (n, 2), height and width of pictures.
     """
     wanted = [min(params.tile or TILE, int(side)) for side in sizes.max(0)]
-    halved = max(wanted) >= STEM_FROM
-    times = multiple_of(params.architecture, params.depth, halved)
+    halved = backbone is None and max(wanted) >= STEM_FROM
+    times = multiple_of(params.architecture, params.depth, halved, backbone)
     height, width = (-(-side // times) * times for side in wanted)
     return (height, width), halved
 
@@ -190,6 +193,8 @@ def _refuse_unusable(names: list[str], totals: np.ndarray) -> None:
 
 def load_masks(inputs: Inputs, params: Any, context: Context) -> MaskData:
     """Read and split the dataset of pairs in the role "data"."""
-    data = MaskData(prepare_pairs(inputs["data"], params.image_size, context), params)
+    base = inputs.get("base")
+    data = MaskData(prepare_pairs(inputs["data"], params.image_size, context), params, base)
+    data.assets.json.update(said_of(base))
     data.assets.json["levels"] = inputs["data"].dataset.report.facts.get("levels")
     return data
