@@ -53,6 +53,7 @@ class FormField:
     advanced: bool = False
     short: bool = False
     trained: bool = False
+    needed_of_base: bool = False
     required: bool = False
     integer: bool = False
     value: Any = ""
@@ -255,6 +256,7 @@ def _field(name: str, part: dict[str, Any], required: bool) -> FormField:
         max_length=part.get("maxLength"),
         short=bool(part.get("short")),
         trained=bool(part.get("trained")),
+        needed_of_base=bool(part.get("needed_of_base")),
         role=part.get("role", ""),
         kinds=tuple(part.get("kinds") or ()),
         many=part.get("type") == "array",

@@ -49,7 +49,7 @@ def look_into(services: Services, body: JobBody, *, retry_of: str | None = None)
     found = finder.all(body.inputs, roles, spec.name, known) if spec and roles else FoundInputs()
     params, files = _params(spec, body, found.datasets, problems) if spec and roles else (body.params, [])
     if spec and body.kind == GENERATE and MODEL in body.inputs and names_a_base(body.inputs[MODEL]):
-        problems += _of_trained(spec.params_model(body.kind, body.use), params)
+        problems += _of_base(spec.params_model(body.kind, body.use), params)
     start = found.models.get(START_FROM)
     wrong = [problem.field.split(".")[1] for problem in problems if problem.field.startswith("params.")]
     if spec and start and (message := unlike(spec, start.params, params, without=wrong)):
@@ -162,14 +162,20 @@ def _params(
     return params, files
 
 
-def _of_trained(model: type[Params], params: Mapping[str, Any]) -> list[Problem]:
-    """Params that mean nothing where a base is used as it came, and were given."""
-    return [
-        _problem(f"params.{name}", "is for models trained upon a base; this is the base itself: leave it out")
-        for name, field in model.model_fields.items()
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("trained")
-        if params.get(name, field.default) != field.default
-    ]
+def _of_base(model: type[Params], params: Mapping[str, Any]) -> list[Problem]:
+    """Params that mean nothing where a base is used as it came, and were given; and those that it needs, and were not."""
+    problems = []
+    for name, field in model.model_fields.items():
+        about = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        default = field.get_default(call_default_factory=True, validated_data={})
+        given = params.get(name, default) != default
+        if about.get("trained") and given:
+            message = "is for models trained upon a base; this is the base itself: leave it out"
+            problems.append(_problem(f"params.{name}", message))
+        if about.get("needed_of_base") and not given:
+            message = "is needed: this is the base itself, which has learnt none"
+            problems.append(_problem(f"params.{name}", message))
+    return problems
 
 
 def problems_of_params(kind: str, recipe: str, params: Any, use: str = "") -> list[Problem]:

@@ -47,14 +47,16 @@ def Files(
     paints: str = "",
     when: dict[str, Any] | None = None,
     needed: bool = False,
+    needed_of_base: bool = False,
 ) -> Any:
     """A param that holds uploaded files, list[FileId]. accepts: media types, "image/*" among them. most: how many.
 
     paints: of masks, the param with the pictures: a form offers a brush over them. when: params of a training; forms beside
-    other models do not ask for it. needed: as of a Column.
+    other models do not ask for it. needed: as of a Column. needed_of_base: it must be given where a base is used as it came.
     """
     about: dict[str, Any] = {"widget": "files", "accepts": list(accepts), "short": short}
     about |= {"needed": True} if needed else {}
+    about |= {"needed_of_base": True} if needed_of_base else {}
     about |= {"paints": paints} if paints else {}
     about |= {"when": when} if when else {}
     if default is ...:

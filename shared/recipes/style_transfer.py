@@ -117,6 +117,7 @@ class _Styled(Params):
         accepts=("image/*",),
         most=MAX_STYLES,
         default=[],
+        needed_of_base=True,
     )
     keep_colour: bool = Field(
         default=False,

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -13,11 +14,13 @@ from shared.jobs.models import get_model, save_model
 from shared.jobs.record import warm_key
 from shared.recipes import RECIPES
 from shared.recipes.base import ExportParams, Input, Use
+from shared.volume.files import save_file
 from tests.integration.test_api import problem
 from tests.support.callers import Caller, name_model, train, upload
 from tests.support.picky_spec import SPEC
-from tests.support.tiny_bases import FOLDER, files_of
+from tests.support.tiny_bases import FOLDER, files_of, put_base
 from tests.support.tiny_gguf import write_gguf
+from tests.support.tiny_pictures import folder_files
 from tests.support.web_site import Site
 from web import create_app
 
@@ -145,6 +148,18 @@ def test_what_only_a_trained_model_has_is_neither_offered_for_a_base_nor_taken(c
     body = {"kind": "generate", "inputs": {"model": base}, "params": {"prompt": "Hi", "base": True}}
     problem(call("POST", "/api/v1/jobs", json=body), 422, "params.base", "this is the base itself")
     assert call("POST", "/api/v1/jobs", json=body | {"params": {"prompt": "Hi"}}).status_code == 202
+
+
+def test_what_a_base_as_it_came_needs_is_asked_for_before_a_job_is_queued(call, volume):
+    base = put_base(volume, "backbone").base_id
+    page = call("GET", f"/jobs/new?kind=generate&use=generate&model={base}").text
+    labels = re.findall(r"<(?:legend|label[^>]*)>(\w+) <span[^>]*>\((required)\)", page)
+    assert ("Style", "required") in labels
+    picture = save_file(volume, "a.png", io.BytesIO(folder_files(1)[0][1]), owner="local", max_bytes=10**6).id
+    body = {"kind": "generate", "inputs": {"model": base}, "params": {"images": [picture]}}
+    problem(call("POST", "/api/v1/jobs", json=body), 422, "params.style", "which has learnt none")
+    given = body | {"params": {"images": [picture], "style": [picture]}}
+    assert call("POST", "/api/v1/jobs", json=given).status_code == 202
 
 
 def test_an_upload_is_named_by_the_folder_it_came_from(call):

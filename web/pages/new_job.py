@@ -109,6 +109,8 @@ def _form(draft: Draft, shown: list[Role]) -> Form:
         without_what_means_nothing(draft.keys[MODEL], form)
     if _upon_base(draft):
         form.leave_out(lambda item: item.trained)
+        for item in form.fields:
+            item.needed = item.needed or item.needed_of_base
     return form
 
 
