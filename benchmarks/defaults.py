@@ -9,6 +9,7 @@ The search looks at the test part, which no user may: what it finds is a bound o
 
 import argparse
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmarks.here import add_params, given
 from benchmarks.labelled_sets import SETS, idx_folder
 from benchmarks.one_training import trained
 
+LENGTH = "length"  # no param: the default length times this
 FULL: dict[str, Any] = {"rotation": 10, "translation": 0.1, "zoom": 0.1}
 
 
@@ -30,6 +32,10 @@ SEARCH: dict[str, dict[str, Any]] = {
     "strength 0.5": strength(0.5),
     "strength 1": strength(1),
     "strength 2": strength(2),
+    "width 16": {"width": 16},
+    "width 64": {"width": 64},
+    "half as long": {LENGTH: 0.5},
+    "twice as long": {LENGTH: 2},
 }
 
 
@@ -46,10 +52,21 @@ def main() -> None:
     for name in names:
         uploads = SETS[name]() if name in SETS else idx_folder(Path(name))
         for title in only:
-            params = validate_params(spec.train_params, SEARCH[title] | told)
+            differs = dict(SEARCH[title])
+            times = differs.pop(LENGTH, 1)
+            params = validate_params(spec.train_params, differs | told)
             opened = [(file, io.BytesIO(data)) for file, data in uploads]
-            with trained(f"{Path(name).name}: {title}", spec, params, opened) as made:
+            with trained(f"{Path(name).name}: {title}", spec, params, opened, adjust=longer(times)) as made:
                 made.say()
+
+
+def longer(times: float) -> Callable[[Any, Any, Any], Any]:
+    """Params with so many times the epochs that the recipe takes of the data."""
+
+    def adjust(code: Any, params: Any, data: Any) -> Any:
+        return params.model_copy(update={"epochs": max(1, round(times * data.total_steps / data.steps_per_epoch))})
+
+    return adjust
 
 
 if __name__ == "__main__":
