@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from docs.figures import figures_table
 from shared.datasets.formats import FORMATS
 from shared.datasets.formats.base import Format
 from shared.recipes import RECIPES
@@ -109,6 +110,7 @@ def _recipe(spec: RecipeSpec) -> list[str]:
         "",
         f"Best is the state with the {better} `{spec.criterion.metric}`. Source: {spec.source}",
         "",
+        *figures_table(spec.name),
         "### Training",
         "",
         *_inputs_table(spec.inputs_of("train")),
@@ -130,7 +132,7 @@ def recipes_page() -> str:
         "",
         "A recipe is a spec in `shared/recipes/<name>.py` and code of the same name in `worker/recipes/`. This page",
         "is written from the specs by `python -m docs.generate`; the form, the API's schema and the command line",
-        "come from the same place. Datasets: [formats.md](formats.md).",
+        "come from the same place. What each reached where it was measured: docs/figures.py. Datasets: [formats.md](formats.md).",
         "How to write one: [adding-a-recipe.md](adding-a-recipe.md).",
         "",
     ]
