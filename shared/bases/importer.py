@@ -42,7 +42,8 @@ def import_base(
 ) -> ImportedBase:
     """Import a folder's files, by their names, or one GGUF file.
 
-    name, source: what it is called, and where it came from, for people. most_kept: bytes of datasets and base models the owner may
+    name, source: what it is called ("": by what it is), and where it came from, for people.
+    most_kept: bytes of datasets and base models the owner may
     keep. look: called with the bytes written so far and all there will be; may raise.
     Raises BaseInvalid naming every problem by file and tensor, TooLarge, VolumeFull.
     """
@@ -64,7 +65,8 @@ def import_base(
         base_id = content_id(owner, f"base {found.family.name} {found.config.model_dump_json()}", entries)
         if there := staging.intact(volume.base_dir(base_id), lambda: get_base(volume, base_id)):
             return ImportedBase(**dict(there), new=False)
-        meta = _manifest(found, entries) | {"id": base_id, "name": clean_name(name), "owner": owner, "source": source}
+        called = clean_name(name or _called(found))
+        meta = _manifest(found, entries) | {"id": base_id, "name": called, "owner": owner, "source": source}
         new = False
         size = sum(entry["size"] for entry in entries)
         with alone(volume, owner), contextlib.suppress(Conflict):  # somebody imported the same at the same moment
@@ -83,6 +85,11 @@ def read_source(files: Mapping[str, Path]) -> Found:
         named = ", ".join(sorted(packed)[:5])
         raise BaseInvalid(f"there are {len(packed)} GGUF files ({named}): each is a model of its own; import one")
     return read_gguf(files[packed[0]], packed[0])
+
+
+def _called(found: Found) -> str:
+    """What a base is called that came as files without a folder: its network, where that has a name, or its kind."""
+    return getattr(found.config, "name", "") or found.family.name
 
 
 def _manifest(found: Found, entries: list[dict]) -> dict:

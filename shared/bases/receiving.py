@@ -54,8 +54,8 @@ def import_sent(
     volume: Volume, sent: Sent, *, name: str, owner: str, most_kept: int, look: Look = lambda done, of: None
 ) -> ImportedBase:
     """Import what was sent: the files of a folder, or one GGUF file. look: as import_base's. Raises BaseInvalid, VolumeFull."""
-    weights = [each for each in sent.files if each.lower().endswith((".safetensors", ".gguf"))]
-    called = name or sent.folder or min(weights or sent.files)
+    packed = [each for each in sent.files if each.lower().endswith(".gguf")]
+    called = name or sent.folder or min(packed, default="")
     source = _said(sent.folder or name, sent.files)
     return import_base(volume, sent.files, name=called, source=source, owner=owner, most_kept=most_kept, look=look)
 

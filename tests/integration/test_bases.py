@@ -167,7 +167,7 @@ def test_an_upload_is_named_by_the_folder_it_came_from(call):
     base = call("POST", "/api/v1/bases", data={"file": files}).json
     assert (base["name"], base["source"]) == ("my model", "upload: the folder my model")
     unnamed = sent(call, name="qwen2").json
-    assert unnamed["source"] == f"upload: {len(files_of('qwen2'))} files" and unnamed["name"] == "model.safetensors"
+    assert unnamed["source"] == f"upload: {len(files_of('qwen2'))} files" and unnamed["name"] == "qwen2"
 
 
 def test_an_upload_is_told_as_it_is_checked(call, volume):
