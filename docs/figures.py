@@ -34,7 +34,8 @@ REACHED: dict[str, tuple[Figure, ...]] = {
         Figure("CIFAR-10, 50 pictures a class, upon EfficientNet-Lite0", "80.3 %", "from scratch 40.6"),
     ),
     "image_segmenter": (
-        Figure("CamVid, 11 classes, 12 minutes", "mean IoU 0.452", "wanted 0.50; a random forest 0.245", lost=True),
+        Figure("CamVid, 11 classes, from scratch", "mean IoU 0.452", "wanted 0.50; a random forest 0.245", lost=True),
+        Figure("the same upon EfficientNet-Lite0", "mean IoU 0.513", "a random forest 0.245"),
     ),
     "object_detector": (
         Figure(

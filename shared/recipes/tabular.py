@@ -25,7 +25,7 @@ from shared.recipes.base import (
     advanced,
     with_defaults,
 )
-from shared.recipes.fields import Column, Rows
+from shared.recipes.fields import Column, Groups, Rows
 from shared.recipes.measured import CostOfMissing, Folds, TestShare, ValidationShare
 from shared.recipes.targets import MOST_CLASSES, class_problem, no_values
 
@@ -52,6 +52,7 @@ class TabularTrain(_Base):
         default=[],
         max_length=2_000,
     )
+    groups: str = Groups()
     task: Literal["auto", "classes", "numbers"] = Field(
         "auto",
         description="classes: one of several values; numbers: an amount. auto: numbers where the column holds more than "

@@ -23,7 +23,7 @@ from shared.recipes.base import (
     advanced,
     with_defaults,
 )
-from shared.recipes.fields import Column
+from shared.recipes.fields import Column, Groups
 from shared.recipes.measured import CostOfMissing, Folds, TestShare, ValidationShare
 from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts
 
@@ -62,6 +62,7 @@ class TextClassifierTrain(_Base):
         description="What parts the labels in a cell that may hold several, such as ; or |. Empty: a cell is one label.",
         json_schema_extra={"group": "Columns"},
     )
+    groups: str = Groups()
     epochs: int = Field(
         0,
         ge=0,

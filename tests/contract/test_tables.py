@@ -135,6 +135,22 @@ def test_the_simple_answers_stand_on_the_same_rows_and_find_what_is_to_be_found(
         assert found[1].metrics[figure] > 0.6 > found[0].metrics[figure]
 
 
+@pytest.mark.parametrize(("target", "gap"), [("earns", "test_said_gap"), ("euros", "test_error_gap")])
+def test_groups_that_are_asked_for_are_measured_and_change_nothing(people, tmp_path, target, gap):
+    code: Any = code_of(SPEC)
+    said = []
+    for groups in ("married", ""):
+        params = _params(target=target, groups=groups, test_fraction=0.5)
+        data = code.load(people, params, Context())
+        model, _ = _trained(data, params)
+        said.append(code.report(model, data, params, Context(), Files(tmp_path), []))
+    asked, without = said
+    assert gap in asked.metrics and gap not in without.metrics
+    assert asked.metrics.items() >= without.metrics.items()
+    (told,) = [output for output in asked.outputs if output.title.startswith("Groups by married")]
+    assert [row[0] for row in told.rows] == ["yes", "no"] or [row[0] for row in told.rows] == ["no", "yes"]
+
+
 def _rows_of(files_folder):
     with (files_folder / "rows.csv").open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))

@@ -158,7 +158,9 @@ def test_the_simple_answers_stand_on_the_same_texts_and_find_what_is_to_be_found
     )
     assert all(len(each.predictions) == report.rows == len(data.places["test"]) for each in found)
     titles = [output.title for output in report.outputs]
-    assert any("95% intervals" in title for title in titles)
+    assert any("95% intervals" in title for title in titles) and not any("Groups" in title for title in titles)
+    grouped = code.report(model, data, params.model_copy(update={"groups": "about"}), Context(), Files(tmp_path), [])
+    assert any(output.title.startswith("Groups by about") for output in grouped.outputs)
     verdict = judge(report.judge, report.predictions, [(each.name, each.predictions) for each in found], report.rows)
     assert verdict is not None and "ROC-AUC" in verdict.sentence
     many = _params(labels=["about"], label_mark=";")

@@ -19,6 +19,7 @@ from worker.families.evaluation.classes import (
     worst_mistakes,
 )
 from worker.families.evaluation.folds import over_folds, over_folds_output
+from worker.families.evaluation.groups import class_group_figures, compare_groups, number_group_figures
 from worker.families.evaluation.intervals import class_figures, interval_output, intervals, number_figures
 from worker.families.evaluation.regression import number_judge, number_metrics, number_outputs
 from worker.families.tables.answering import Answering
@@ -114,13 +115,18 @@ def report_table(
         worst = worst_mistakes(labels, answers, _MISTAKES)
         judge = class_judge(labels)
         predictions, again = answers, class_figures(labels, answers)
+        by_group = class_group_figures(labels, answers, data.classes)
     else:
         outputs = number_outputs(truth, answers[:, 0], params.target)
         worst = np.argsort(-np.abs(answers[:, 0] - truth), kind="stable")[:_MISTAKES]
         judge, predictions, again = number_judge(truth), answers[:, 0], number_figures(truth, answers[:, 0])
+        by_group = number_group_figures(truth, answers[:, 0])
     spread = intervals(again, len(rows), len(data.classes), params.seed, context.check)
     measured = {name: metrics[f"{shown}_{name}"] for name in spread if f"{shown}_{name}" in metrics}
     outputs += [interval_output(measured, spread, len(rows), shown), *over_folds_output(metrics)]
+    if params.groups:
+        gaps, told = compare_groups(data.folder, params.groups, rows, by_group, shown, params.seed, context)
+        metrics, outputs = metrics | gaps, outputs + told
     outputs += [*_mistakes(data, rows[worst], answers[worst]), *importance(answering, data, rows, context)]
     return Report(metrics, outputs, predictions=predictions, judge=judge, rows=len(rows))
 

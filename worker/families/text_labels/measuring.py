@@ -18,6 +18,7 @@ from worker.families.evaluation.classes import (
     worst_mistakes,
 )
 from worker.families.evaluation.folds import over_folds, over_folds_output
+from worker.families.evaluation.groups import class_group_figures, compare_groups, label_group_figures
 from worker.families.evaluation.intervals import class_figures, interval_output, intervals
 from worker.families.evaluation.labels import (
     SAID_FROM,
@@ -136,6 +137,15 @@ def report_labelled(
     compared = compared_places(data)
     kept = answers[np.searchsorted(places, compared)]
     outputs += [_intervals(data, compared, kept, metrics, shown, context), *over_folds_output(metrics)]
+    if params.groups:
+        by_group = (
+            label_group_figures(truth > 0, answers >= SAID_FROM)
+            if data.many
+            else class_group_figures(truth, answers, data.names)
+        )
+        rows = data.table_rows.rows[places]
+        gaps, told = compare_groups(data.folder, params.groups, rows, by_group, shown, params.seed, context)
+        metrics, outputs = metrics | gaps, outputs + told
     outputs += _mistakes(data, places[worst], answers[worst])
     judge = judge_of(data, data.truth(compared))
     return Report(metrics, outputs, predictions=kept, judge=judge, rows=len(compared))
