@@ -34,7 +34,7 @@ REACHED: dict[str, tuple[Figure, ...]] = {
         Figure("CIFAR-10, 50 pictures a class, upon EfficientNet-Lite0", "80.3 %", "from scratch 40.6"),
     ),
     "image_segmenter": (
-        Figure("CamVid, 11 classes, from scratch", "mean IoU 0.452", "wanted 0.50; a random forest 0.245", lost=True),
+        Figure("CamVid, 11 classes, from scratch", "mean IoU 0.470", "wanted 0.50; a random forest 0.245", lost=True),
         Figure("the same upon EfficientNet-Lite0", "mean IoU 0.513", "a random forest 0.245"),
     ),
     "object_detector": (
@@ -61,6 +61,7 @@ REACHED: dict[str, tuple[Figure, ...]] = {
         Figure("emoji, upon MiniLM and EfficientNet-Lite0", "recall@10 0.633 and 0.644", "neighbours 0.445; chance 0.059"),
     ),
     "image_vae": (Figure("MNIST, two epochs", "ELBO -106.79 nats", "pixels by themselves -205.85"),),
+    "image_gan": (Figure("MNIST, two epochs", "FID 0.38, all ten digits", "real pictures 0.20; principal components 25.1"),),
     "style_transfer": (
         Figure("eight pairs, 120 steps each", "style loss 0.13 to 0.20", "colours moved alone 0.79 to 1.58"),
         Figure("four networks, pictures of their kind", "style loss 0.44 to 0.52", "colours moved alone 0.79 to 1.20"),
