@@ -3,6 +3,8 @@
 Items are turned so that their first coordinates hold most of what there is (principal axes), and sorted by length, longest
 first. Of a block the first coordinates are multiplied; what the rest can add at most is known from its length (Cauchy-Schwarz).
 Whole products are taken of those alone that may still be among the best, and no block is begun whose longest item cannot be.
+How a product is rounded hangs on where in a block its item stands: what is left in the end is multiplied once more as it was
+given, each item alike, so that equal ones stay equal.
 Source: LEMP, Teflioudi et al. 2015; FEXIPRO, Li et al. 2017.
 """
 
@@ -18,8 +20,9 @@ class BestItems:
     """Made of vectors float32 (items, width) and biases float32 (items,)."""
 
     def __init__(self, vectors: np.ndarray, bias: np.ndarray):
-        self._middle = float(bias.mean()) if len(bias) else 0.0
-        whole = np.concatenate([vectors, (bias - self._middle)[:, None]], 1).astype(np.float32)
+        self._vectors, self._bias = vectors, bias
+        middle = float(bias.mean()) if len(bias) else 0.0
+        whole = np.concatenate([vectors, (bias - middle)[:, None]], 1).astype(np.float32)
         gram = np.zeros((whole.shape[1],) * 2)
         for start in range(0, len(whole), _BLOCK):
             gram += whole[start : start + _BLOCK].astype(np.float64).T @ whole[start : start + _BLOCK]
@@ -63,15 +66,16 @@ class BestItems:
                 continue
             block = self._whole[start:stop]
             mine = block[maybe] @ turned if len(maybe) < _FEW * len(block) else (block @ turned)[maybe]
-            good = mine >= least
+            good = mine >= least - slack
             best, scores = np.append(best, maybe[good] + start), np.append(scores, mine[good])
             if len(best) > k:
                 kept = np.argpartition(-scores, k - 1)[:k]
                 least = float(scores[kept].min())
-                kept = np.flatnonzero(scores >= least)
+                kept = np.flatnonzero(scores >= least - slack)
                 best, scores = best[kept], scores[kept]
             elif len(best) == k:
                 least = float(scores.min())
         places = self._order[best]
-        order = np.lexsort((places, -scores))[:k]
-        return places[order], scores[order] + np.float32(self._middle)
+        exact = np.einsum("nw,w->n", self._vectors[places], vector, dtype=np.float64) + self._bias[places]
+        order = np.lexsort((places, -exact))[:k]
+        return places[order], exact[order].astype(np.float32)
