@@ -4,6 +4,7 @@
     python -m benchmarks.recommender_figures ranking                    # each person's last film; nDCG@10, recall@20
     python -m benchmarks.recommender_figures ranking --loss bpr
     python -m benchmarks.recommender_figures shop                       # the example made by a formula
+    python -m benchmarks.recommender_figures ranking --recipe recommender_gnn
 
 Any param of the recipe may be given: --factors 128 --epochs 5. Public data: see here.py.
 """
@@ -49,12 +50,17 @@ def main() -> None:
     from shared.recipes import get_recipe
     from shared.recipes.base import validate_params
 
-    spec, parser = get_recipe("recommender_mf"), argparse.ArgumentParser()
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument("--recipe", default="recommender_mf")
+    spec = get_recipe(which.parse_known_args()[0].recipe)
+    parser = argparse.ArgumentParser(parents=[which])
     parser.add_argument("tables", nargs="+", choices=list(TABLES))
     add_params(parser, spec)
     told = given(parser)
+    del told["recipe"]
     for name in told.pop("tables"):
-        body, defaults = TABLES[name]()
+        body, columns = TABLES[name]()
+        defaults = {param: value for param, value in columns.items() if param in spec.train_params.model_fields}
         params = validate_params(spec.train_params, defaults | told)
         with trained(name, spec, params, [(f"{name}.csv", io.BytesIO(body))]) as made:
             made.say()

@@ -15,6 +15,7 @@ from shared.recipes import (
     image_to_image,
     image_vae,
     object_detector,
+    recommender_gnn,
     recommender_mf,
     style_transfer,
     tabular,
@@ -42,6 +43,7 @@ _SPECS = (
     text_matcher.SPEC,
     forecaster.SPEC,
     recommender_mf.SPEC,
+    recommender_gnn.SPEC,
 )
 RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in _SPECS}
 

@@ -10,36 +10,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.recipes.base import ExportParams, Input, RecipeSpec, Use, advanced
-from shared.recipes.recommending import (
-    INTERACTIONS,
-    ITEMS,
-    SHAPE,
-    InteractionsTrain,
-    RecommendBatch,
-    RecommendGenerate,
-    check,
-)
+from shared.recipes.base import RecipeSpec, advanced
+from shared.recipes.recommending import INTERACTIONS, ITEMS, SHAPE, USES, PairsTrain, check
 
 
-class FactorsTrain(InteractionsTrain):
+class FactorsTrain(PairsTrain):
     """How to train. The defaults suit some ten thousand to some million interactions."""
 
-    factors: int = Field(
-        64, ge=1, le=1_024, description="Length of the vectors of people and items.", json_schema_extra={"group": "Model"}
-    )  # fmt: skip
-    loss: Literal["softmax", "bpr"] = Field(
-        "softmax",
-        description="Of a ranking. softmax: an item taken against many others at once, corrected for how often each is drawn; bpr: "
-        "against single ones.",
-        json_schema_extra={"group": "Model"},
-    )
-    negatives: int = Field(
-        4,
-        ge=1,
-        le=256,
-        description="Items drawn for each row of a ranking; softmax sets those of all rows of a step against each.",
-        json_schema_extra={"group": "Model"},
+    goal: Literal["auto", "ratings", "ranking"] = Field(
+        "auto",
+        description="ratings: which value a person would give; ranking: what a person takes next. auto: ratings where a column of "
+        "values is named.",
+        json_schema_extra={"group": "Columns"},
     )
     regularisation: float = Field(
         0.1,
@@ -62,29 +44,13 @@ SPEC = RecipeSpec(
     family="recommenders",
     train_params=FactorsTrain,
     inputs=(INTERACTIONS, ITEMS),
-    uses={
-        "generate": Use(RecommendGenerate, "Recommend"),
-        "batch": Use(
-            RecommendBatch,
-            "Recommend to many",
-            (
-                Input(
-                    "data",
-                    "People",
-                    "A table with the training's column of people, and of items for values.",
-                    formats=("table",),
-                ),
-            ),
-            help="The best items for every person of a table, or the value of each row; a table comes back.",
-        ),
-        "export": Use(ExportParams, "Export", help="Vectors, ids and settings as one zip."),
-    },
+    uses=USES,
     source="Matrix factorisation: Koren, Bell, Volinsky 2009, Computer 42(8); BPR: Rendle et al. 2009, arXiv:1205.2618; sampled "
     "softmax with correction: Bengio, Senecal 2003, Yi et al. 2019, Yang et al. 2020 (mixed negatives); newcomers: Hu, Koren, "
     "Volinsky 2008; diversity: Carbonell, Goldstein 1998",
     limits="It recommends what people like those it learnt from took then. Items that nobody took have no place in it, people it "
     "does not know are answered by a list of what they like. What is popular may be recommended more often than it is taken: see "
     "the report.",
-    shape=(*SHAPE, "factors"),
+    shape=(*SHAPE, "goal", "factors"),
     check=check,
 )

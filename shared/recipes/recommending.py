@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
-from shared.recipes.base import BatchParams, Input, Params, TrainParams, advanced, with_defaults
+from shared.recipes.base import BatchParams, ExportParams, Input, Params, TrainParams, Use, advanced, with_defaults
 from shared.recipes.fields import Column
 
 ID_KINDS = ("id", "category", "number", "text", "boolean", "constant")
@@ -58,12 +58,6 @@ class InteractionsTrain(_Base):
         "What answers can be narrowed by and reasons can name; of a cell such as Action|Comedy each part counts.",
         kinds=("category", "boolean", "text", "number", "id", "constant"), role="items", default=[], max_length=10,
     )  # fmt: skip
-    goal: Literal["auto", "ratings", "ranking"] = Field(
-        "auto",
-        description="ratings: which value a person would give; ranking: what a person takes next. auto: ratings where a column of "
-        "values is named.",
-        json_schema_extra={"group": "Columns"},
-    )
     repeated: Literal["last", "first", "mean", "sum"] = Field(
         "last",
         description="Which value stands where a person has an item in several rows; a ranking counts it once, at the time of the "
@@ -152,6 +146,60 @@ class InteractionsTrain(_Base):
         return value
 
 
+class PairsTrain(InteractionsTrain):
+    """A vector of its own for each person and item, learnt by pairs of them."""
+
+    factors: int = Field(
+        64, ge=1, le=1_024, description="Length of the vectors of people and items.", json_schema_extra={"group": "Model"}
+    )  # fmt: skip
+    loss: Literal["softmax", "bpr"] = Field(
+        "softmax",
+        description="Of a ranking. softmax: an item taken against many others at once, corrected for how often each is drawn; bpr: "
+        "against single ones.",
+        json_schema_extra={"group": "Model"},
+    )
+    negatives: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="Items drawn for each row of a ranking; softmax sets those of all rows of a step against each.",
+        json_schema_extra={"group": "Model"},
+    )
+
+
+class HistoryTrain(
+    with_defaults(
+        InteractionsTrain,
+        batch_size=(32, "Histories per step; of small tables fewer are taken, so that there are 16 steps in an epoch."),
+        learning_rate=3e-3,
+        clip_norm=1.0,
+    )
+):
+    """People as what is told by the items they took."""
+
+    width: int = Field(
+        64, ge=1, le=1_024, description="Length of the vectors of people and items.", json_schema_extra={"group": "Model"}
+    )  # fmt: skip
+    length: int = Field(
+        50,
+        ge=1,
+        le=1_000,
+        description="How many items back a history goes: the last ones tell of a person.",
+        json_schema_extra={"group": "Model", "unit": "items"},
+    )
+    negatives: int = Field(
+        32,
+        ge=1,
+        le=4_096,
+        description="Items drawn for each history; those of all of a step, and what others go on with, stand against each item.",
+        json_schema_extra={"group": "Model"},
+    )
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="Share of activations dropped while training.",
+        json_schema_extra={"group": "Regularisation"},
+    )  # fmt: skip
+
+
 class RecommendGenerate(Params):
     """For whom: one person who is known, a newcomer by what they like, or an item whose like is looked for."""
 
@@ -204,11 +252,27 @@ ITEMS = Input(
     "items", "Items", "One row for each item: its id, a title, columns to narrow answers by.", formats=("table",),
     required=False,
 )  # fmt: skip
+USES = {
+    "generate": Use(RecommendGenerate, "Recommend"),
+    "batch": Use(
+        RecommendBatch,
+        "Recommend to many",
+        (
+            Input(
+                "data",
+                "People",
+                "A table with the training's column of people, and of items for values.",
+                formats=("table",),
+            ),
+        ),
+        help="The best items for every person of a table, or the value of each row; a table comes back.",
+    ),
+    "export": Use(ExportParams, "Export", help="Vectors, ids and settings as one zip."),
+}
 SHAPE = (
     "user",
     "item",
     "value",
-    "goal",
     "repeated",
     "least_value",
     "least_per_user",
@@ -218,8 +282,9 @@ SHAPE = (
 
 
 def goal_of(params: Any) -> str:
-    """ "ratings" or "ranking"."""
-    return params.goal if params.goal != "auto" else "ratings" if params.value else "ranking"
+    """ "ratings" or "ranking", which alone recipes without the param have."""
+    goal = getattr(params, "goal", "ranking")
+    return goal if goal != "auto" else "ratings" if params.value else "ranking"
 
 
 def split_of(params: Any) -> str:

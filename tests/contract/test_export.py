@@ -25,6 +25,7 @@ from shared.outputs import Boxes, Mask, Scores, Text
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
+from tests.support.recipe_case import refs_of
 from tests.support.recipe_cases import CASES
 from tests.support.taken_away import ALONE, put_pictures, run_job, some_inputs
 from tests.support.tiny_bases import put_base
@@ -33,7 +34,6 @@ from worker.families.boxes.detecting import Detecting
 from worker.families.identities.networks import vectors_model
 from worker.families.making.drawing import standard_normal
 from worker.families.making.vae_using import drawn_pictures
-from worker.families.recommending.vectors import factor_vectors
 from worker.generation.generator import WarmModel, WarmModels
 from worker.recipe import code_of, optional
 
@@ -57,6 +57,7 @@ TRAINED = {
     "object_detector": {},
     "object_detector of two stages": {"epochs": 2},
     "text_classifier": {},
+    "recommender_gnn": {"epochs": 2},
     "recommender_mf": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
     "text_matcher": {"epochs": 1},
@@ -91,7 +92,7 @@ def taken(tmp_path_factory):
         case, warm = CASES[name], WarmModels(1)
         recipe = case.recipe
         dataset = case.put(volume, case.data())
-        inputs = {"data": InputRef(dataset_id=dataset.id)}
+        inputs = refs_of({"data": dataset, **case.beside(volume)})
         if case.weights:
             inputs["base"] = put_base(volume, case.weights)
         job, result, _, _ = run_job(volume, recipe, "train", inputs, {**case.params, **params}, warm)
@@ -135,7 +136,7 @@ def taken(tmp_path_factory):
             path.write_text(RECENT, encoding="utf-8-sig")
             asked[str(unpacked)] = [str(path)]
             _, _, service, _ = run_job(volume, recipe, "generate", model, {"rows": RECENT, "explain": False}, warm)
-        elif recipe == "recommender_mf":
+        elif recipe.startswith("recommender_"):
             asked[str(unpacked)] = ["3"]
             _, _, service, _ = run_job(volume, recipe, "generate", model, {"user": "3", "reasons": False}, warm)
         elif recipe == "tabular":
@@ -320,20 +321,26 @@ def test_rows_of_a_file_are_answered_as_the_service_does(taken):
     assert len({share for _, share in lines}) == 4
 
 
-def test_a_person_is_recommended_what_the_service_recommends(taken):
-    lines = [line.split("\t") for line in taken["recommender_mf"].said.splitlines()]
-    (answer,) = taken["recommender_mf"].service
-    assert [line[1] for line in lines] == [item.name for item in answer.items] and len(lines) > 2
+RECOMMENDERS = sorted(name for name in TRAINED if name.startswith("recommender_"))
+
+
+def _opened(one: Any, recipe: str) -> Any:
+    return code_of(get_recipe(recipe)).open_generator(one.held.model, one.held.params, one.held.assets)
+
+
+@pytest.mark.parametrize("recipe", RECOMMENDERS)
+def test_a_person_is_recommended_what_the_service_recommends(taken, recipe):
+    lines = [line.split("\t") for line in taken[recipe].said.splitlines()]
+    (answer,) = taken[recipe].service
+    assert [line[1] for line in lines] == [item.name for item in answer.items] and len(lines) > 1
     assert [float(line[2]) for line in lines] == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 
-def test_a_newcomer_is_recommended_what_the_service_recommends(taken):
-    one, liked = taken["recommender_mf"], ["film 0", "film 2"]
-    service: Any = code_of(get_recipe("recommender_mf")).open_generator(
-        one.held.model, one.held.params, one.held.assets
-    )
-    asked = validate_params(get_recipe("recommender_mf").use("generate").params, {"liked": liked, "count": 4})
-    (answer,) = service.generate(asked, Context(), None)
+@pytest.mark.parametrize("recipe", RECOMMENDERS)
+def test_a_newcomer_is_recommended_what_the_service_recommends(taken, recipe):
+    one, liked = taken[recipe], ["film 0", "film 2"]
+    asked = validate_params(get_recipe(recipe).use("generate").params, {"liked": liked, "count": 4})
+    (answer,) = _opened(one, recipe).generate(asked, Context(), None)
     loaded: Any = tf.saved_model.load(str(one.folder / "saved_model"))  # held: its variables go with it
     told = loaded.newcomer(tf.constant(liked), tf.constant(4))
     assert [name.decode() for name in told["items"].numpy()] == [item.name for item in answer.items]
@@ -353,8 +360,8 @@ def test_series_of_a_file_go_on_as_the_service_says(taken):
 def test_keras_reads_its_own_archive_and_it_says_the_same(taken, recipe):
     held = taken[recipe].held
     again: Any = keras.saving.load_model(taken[recipe].folder / "model.keras")
-    if recipe == "recommender_mf":
-        vectors, people, items = factor_vectors(held.model, held.assets), np.array([0, 3, 3]), np.array([1, 0, 2])
+    if recipe in RECOMMENDERS:
+        vectors, people, items = _opened(taken[recipe], recipe).vectors, np.array([0, 3, 3]), np.array([1, 0, 2])
         told = again({"user": people, "item": items})[:, 0]
         np.testing.assert_allclose(told, vectors.scores(people)[np.arange(3), items], atol=1e-5)
         return

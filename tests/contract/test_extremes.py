@@ -13,10 +13,10 @@ import pytest
 
 from shared.errors import InvalidParams
 from shared.ids import new_id
-from shared.jobs.job import InputRef
 from shared.recipes import RECIPES
 from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
+from tests.support.recipe_case import refs_of
 from tests.support.recipe_cases import CASES
 from tests.support.tiny_bases import put_base
 from tests.support.training_child import TrainingServer
@@ -97,7 +97,8 @@ def test_no_legal_extreme_ends_its_process_by_a_signal(name, server, tmp_path):
     assert not case.base, "give the base's checkpoint here, as tests/contract/test_recipes.py does"
     volume = Volume(tmp_path / "data")
     volume.ensure()
-    inputs = {"data": InputRef(dataset_id=case.put(volume, case.data()).id).model_dump(mode="json")}
+    given = refs_of({"data": case.put(volume, case.data()), **case.beside(volume)})
+    inputs = {role: ref.model_dump(mode="json") for role, ref in given.items()}
     if case.weights:
         inputs["base"] = put_base(volume, case.weights).model_dump(mode="json")
     ended = {}

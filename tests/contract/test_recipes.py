@@ -19,6 +19,7 @@ from shared.recipes import RECIPES, get_recipe
 from shared.recipes.base import TrainParams, validate_params
 from shared.volume.readback import samples, series
 from shared.volume.volume import Volume
+from tests.support.recipe_case import refs_of
 from tests.support.recipe_cases import CASES
 from tests.support.recipes import TEST_ONLY, register, unregister
 from tests.support.tiny_bases import put_base
@@ -58,7 +59,7 @@ def trained(server, tmp_path_factory):
     def make(name):
         if name not in made:
             case = CASES[name]
-            inputs = {"data": InputRef(dataset_id=case.put(volume, case.data()).id)}
+            inputs = refs_of({"data": case.put(volume, case.data()), **case.beside(volume)})
             if case.weights:
                 inputs["base"] = put_base(volume, case.weights)
             if case.base:
@@ -158,11 +159,11 @@ def test_data_it_cannot_train_on_is_refused_with_a_reason(name, tmp_path):
     assert case.bad_data
     for data in case.bad_data:
         with pytest.raises(ClientError) as caught:
-            dataset = case.put(volume, data)
-            problems = spec.check(params, {"data": dataset})
+            datasets = {"data": case.put(volume, data), **case.beside(volume)}
+            problems = spec.check(params, datasets)
             if problems:  # is not even queued
                 raise InvalidParams(problems)
-            context, inputs = Context(volume=volume), {"data": InputRef(dataset_id=dataset.id)}
+            context, inputs = Context(volume=volume), refs_of(datasets)
             if case.weights:
                 inputs["base"] = put_base(volume, case.weights)
             code_of(spec).load(open_inputs(inputs, context), params, context)

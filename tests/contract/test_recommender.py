@@ -28,6 +28,7 @@ from worker.verdict import judge
 pytestmark = pytest.mark.timeout(300)
 SPEC = get_recipe("recommender_mf")
 CODE = code_of(SPEC)
+GRAPH = get_recipe("recommender_gnn")
 
 
 NAMES = "ABCDEFGHIJKLMNOPQRST"
@@ -49,7 +50,7 @@ _SOLD = [f"{number},Item {name},{('tea', 'tool')[number % 2]}|all" for number, n
 ITEMS = "\n".join(["what,title,kind", *_SOLD])
 
 
-def _train(volume: Volume, given: dict[str, InputRef], **params: Any) -> SimpleNamespace:
+def _train(volume: Volume, given: dict[str, InputRef], spec=SPEC, **params: Any) -> SimpleNamespace:
     chosen = {
         "user": "who",
         "item": "what",
@@ -59,14 +60,15 @@ def _train(volume: Volume, given: dict[str, InputRef], **params: Any) -> SimpleN
         "factors": 8,
         "batch_size": 16,
     }
-    params_ = validate_params(SPEC.train_params, chosen | {"epochs": 15, "learning_rate": 0.02, **params})
+    code = code_of(spec)
+    params_ = validate_params(spec.train_params, chosen | {"epochs": 15, "learning_rate": 0.02, **params})
     job_id = new_id()
     context = Context(volume.start_attempt(job_id, 1), volume, job_id, checkpoint_interval_s=1e9)
-    data: Any = CODE.load(open_inputs(given, context), params_, context)
-    outcome = fit(SPEC, params_, data, context)
+    data: Any = code.load(open_inputs(given, context), params_, context)
+    outcome = fit(spec, params_, data, context)
     with publishing(volume, volume.root / job_id) as (files, _):
-        report = CODE.report(outcome.model, outcome.data, params_, context, files, outcome.stages)
-    generator: Any = CODE.open_generator(outcome.model, params_, outcome.data.assets)
+        report = code.report(outcome.model, outcome.data, params_, context, files, outcome.stages)
+    generator: Any = code.open_generator(outcome.model, params_, outcome.data.assets)
     return SimpleNamespace(
         data=outcome.data, report=report, generator=generator, params=params_, context=context, model=outcome.model
     )
@@ -81,7 +83,10 @@ def shop(tmp_path_factory):
     items = import_files(volume, [("items.csv", ITEMS.encode())], "table")
     given = {"data": InputRef(dataset_id=bought.id), "items": InputRef(dataset_id=items.id)}
     ranking = _train(volume, given)
-    return SimpleNamespace(volume=volume, given=given, ranking=ranking, ratings=_train(volume, given, value="stars"))
+    return SimpleNamespace(
+        volume=volume, given=given, ranking=ranking, ratings=_train(volume, given, value="stars"),
+        graph=_train(volume, given, GRAPH, negatives=4),
+    )  # fmt: skip
 
 
 def _say(shop, of, use="generate", inputs=None, context=None, **params):
@@ -103,8 +108,9 @@ def _kind(name):
     return NAMES.index(name[-1]) % 2
 
 
-def test_it_is_better_than_popularity_and_says_so_beside_all_simple_answers(shop):
-    one = shop.ranking
+@pytest.mark.parametrize("which", ["ranking", "graph"])
+def test_it_is_better_than_popularity_and_says_so_beside_all_simple_answers(shop, which):
+    one = getattr(shop, which)
     simple = optional(CODE, "baselines")
     assert simple is not None and one.report.judge is not None
     beside = simple(one.data, one.params, one.context)
@@ -146,15 +152,16 @@ def test_a_person_gets_their_kind_with_reasons_and_nothing_they_have(shop):
     assert np.mean([_kind(item.name) == 0 for item in foreseen.items[:5]]) >= 0.8
 
 
-@pytest.mark.parametrize("which", ["ranking", "ratings"])
+@pytest.mark.parametrize("which", ["ranking", "ratings", "graph"])
 def test_a_newcomer_is_answered_by_ids_or_titles(shop, which):
     one = getattr(shop, which)
     names = _items(_say(shop, one, liked=["Item B", "3.0", "item f"], count=3))
     assert _kind(names[0]) == 1 and not {"Item B", "Item D", "Item F"} & set(names)
 
 
-def test_items_alike_are_of_one_kind(shop):
-    names = _items(_say(shop, shop.ranking, similar_to="Item A", count=3))
+@pytest.mark.parametrize("which", ["ranking", "graph"])
+def test_items_alike_are_of_one_kind(shop, which):
+    names = _items(_say(shop, getattr(shop, which), similar_to="Item A", count=3))
     assert "Item A" not in names and np.mean([_kind(name) == 0 for name in names]) > 0.6
 
 

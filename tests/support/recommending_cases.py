@@ -22,23 +22,25 @@ def _rows(head: str, *rows: str) -> list[tuple[str, bytes]]:
 
 
 _COLUMNS = {"user": "who", "item": "what", "factors": 4, "batch_size": 8}
+_CARRIES = {"least_per_user": 2, "least_per_item": 2, "most_per_user": 0}
+_BAD_TABLES = [
+    _rows("who,what,day", *(f"p{n},tea,2021-01-{n:02d}" for n in range(1, 20))),
+    _rows("who,what,day", *(f"p{n},t{n % 3},2021-01-{n:02d}" for n in range(1, 20))),  # nobody has two
+    _rows("who,what", *["a,x", "b,y", "a,y"] * 9),
+]
 RECOMMENDING: dict[str, dict[str, Any]] = {
     "recommender_mf": {
         "recipe": "recommender_mf",
         "data": bought,
         "params": {**_COLUMNS, "time": "day", "negatives": 2, "epochs": 6, "dropout": 0.1},
         "generate": lambda volume: {"user": "3", "count": 4, "diversity": 0.3, "without": ["film 1"]},
-        "carries": {"least_per_user": 2, "least_per_item": 2, "most_per_user": 0},
+        "carries": _CARRIES,
         "bad_params": [
             {"factors": 0}, {"loss": "hinge"}, {"negatives": 0}, {"folds": 1}, {"split": "halves"}, {"scale": [5, 1]}, {"user": 3},
             {"repeated": "all"}, {"dropout": 1.0}, {"regularisation": -1}, {"unknown": 1}, {"seed": -1}, {"test_fraction": 0.9},
         ],
         "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}, {"liked": "film 1"}],
-        "bad_data": [
-            _rows("who,what,day", *(f"p{n},tea,2021-01-{n:02d}" for n in range(1, 20))),
-            _rows("who,what,day", *(f"p{n},t{n % 3},2021-01-{n:02d}" for n in range(1, 20))),  # nobody has two
-            _rows("who,what", *["a,x", "b,y", "a,y"] * 9),
-        ],
+        "bad_data": _BAD_TABLES,
     },
     "recommender_mf of ratings in 2 folds": {
         "recipe": "recommender_mf",
@@ -47,9 +49,22 @@ RECOMMENDING: dict[str, dict[str, Any]] = {
         "generate": lambda volume: {"liked": ["film 0", "film 2"], "seen": True},
         "stop_after": 10,
         "stages": 3,
-        "carries": {"least_per_user": 2, "least_per_item": 2, "most_per_user": 0, "goal": "ratings", "split": "random"},
+        "carries": {**_CARRIES, "goal": "ratings", "split": "random"},
         "bad_params": [{"least_value": "few"}, {"goal": "both"}],
         "bad_generate": [{"reasons": "why"}],
         "bad_data": [_rows("who,what,stars", *(f"p{n % 5},t{n % 7},3" for n in range(30)))],
+    },
+    "recommender_gnn": {
+        "recipe": "recommender_gnn",
+        "data": bought,
+        "params": {**_COLUMNS, "time": "day", "loss": "bpr", "negatives": 2, "epochs": 6, "learning_rate": 0.1},
+        "generate": lambda volume: {"user": "3", "count": 4, "only": [], "seen": True},
+        "carries": _CARRIES,
+        "bad_params": [
+            {"factors": 0}, {"layers": 0}, {"layers": 9}, {"loss": "hinge"}, {"negatives": 0}, {"regularisation": -1},
+            {"goal": "ratings"}, {"unknown": 1}, {"seed": -1}, {"split": "halves"},
+        ],
+        "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}],
+        "bad_data": _BAD_TABLES,
     },
 }  # fmt: skip

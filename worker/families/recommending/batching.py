@@ -74,18 +74,19 @@ def _items(
         going = Going(context, "generating", len(people), begun=begun)
         for start in range(begun, len(people), _PEOPLE):
             some = people[start : start + _PEOPLE]
-            for name in some:
-                person = of.person(name)
+            places = [of.person(name) for name in some]
+            known = iter(vectors.users[np.array([place for place in places if place is not None], np.int64)])
+            for name, person in zip(some, places, strict=True):
                 if person is None:
                     unknown += 1
                     written.add([name, None, None, None, None, _unknown(of, "user", name)])
                     continue
                 has = None if params.seen else of.history(person)[0]
-                places, scores = best.find(vectors.users[person], params.count, has)
+                best_places, scores = best.find(next(known), params.count, has)
                 said: Any = scores
                 if of.goal == "ratings":
                     said = vectors.as_values(scores, vectors.user_bias[person])
-                for rank, (place, value) in enumerate(zip(places.tolist(), said.tolist(), strict=True), 1):
+                for rank, (place, value) in enumerate(zip(best_places.tolist(), said.tolist(), strict=True), 1):
                     written.add([name, rank, of.catalogue.ids[place], of.catalogue.titles[place], float(value), None])
             written.keep({"people": start + len(some), "unknown": unknown})
             going.done(len(some))

@@ -15,7 +15,7 @@ from worker.families.recommending.catalogue import Catalogue, read_catalogue
 from worker.families.recommending.cleaning import clean
 from worker.families.recommending.interactions import Interactions, read_interactions
 from worker.families.recommending.names import packed
-from worker.families.recommending.splitting import TEST, TRAIN, VAL, fold_parts, split_interactions
+from worker.families.recommending.splitting import NEW, TEST, TRAIN, VAL, fold_parts, new_items, split_interactions
 from worker.recipe import Assets, Data, Inputs, Lazily
 
 AUTO_STEPS, AUTO_EPOCHS = 6_000, (3, 40)  # guesses
@@ -23,11 +23,13 @@ STEPS_AN_EPOCH = 16  # at least, where there are rows enough for batches of 8
 MOST_EVALUATIONS = 40
 MOST_ORDERED = 2_000_000  # rows whose order of an epoch is held in memory; of more they are drawn
 SHOWN = 3  # people kept to show answers for while it trains
-_NAMES = {TRAIN: "train", VAL: "val", TEST: "test"}
+_NAMES = {TRAIN: "train", VAL: "val", TEST: "test", NEW: "new"}
 
 
 class InteractionData(Data):
     """Batches are (int32 (batch, 2 + drawn): a person, an item, items drawn; float32 (batch, 1): the standardised value).
+
+    Subclasses make others: an epoch goes over units(), row_width numbers are made of each by read().
 
     goal: "ratings" or "ranking". found: all interactions. parts: int8 (n,), of each. rows: places of each part. users, items:
     how many there are. popularity: int64 (items,), people of each in the training part. mean, std: of the training part's
@@ -39,9 +41,9 @@ class InteractionData(Data):
     ):
         self.found, self.catalogue, self.parts, self.params, self.is_fold = found, catalogue, parts, params, fold
         self.goal, self.drawn = goal_of(params), drawn
-        self.users, self.items = len(found.user_ids), len(found.item_ids)
+        self.users, self.items = len(found.user_ids), len(catalogue.ids)
         self.rows = {name: np.flatnonzero(parts == part) for part, name in _NAMES.items()}
-        self.split = {name: len(rows) for name, rows in self.rows.items()}
+        self.split = {name: len(rows) for name, rows in self.rows.items() if name != "new" or len(rows)}
         self.notes: list[str] = []
         train = self.rows["train"]
         self.popularity = np.bincount(found.items[train], minlength=self.items)
@@ -49,7 +51,8 @@ class InteractionData(Data):
         self.mean, self.std = (
             (float(values.mean()), float(values.std()) or 1.0) if self.goal == "ratings" else (0.0, 1.0)
         )
-        size = len(train)
+        self._units = self.units()
+        size = len(self._units)
         self.batch_size = max(1, min(params.batch_size, max(size // STEPS_AN_EPOCH, min(size, 8))))
         self.steps_per_epoch = max(1, size // self.batch_size)
         low, high = AUTO_EPOCHS
@@ -58,7 +61,7 @@ class InteractionData(Data):
         self.eval_every = self.steps_per_epoch * -(-epochs // MOST_EVALUATIONS)
         self.known = taken_of(found.users[train], found.items[train], self.users)
         self._keys = np.zeros(0, np.int64)  # pairs of person and item of the training part as one number, for bpr
-        if drawn and params.loss == "bpr":
+        if drawn and getattr(params, "loss", "") == "bpr":
             self._keys = np.sort(found.users[train].astype(np.int64) * self.items + found.items[train])
         self.assets = self._assets()
 
@@ -72,6 +75,7 @@ class InteractionData(Data):
             "popularity": self.popularity.astype(np.int64),
             "people": self.known.counts.astype(np.int64),
             "scale": np.array([self.mean, self.std, *self._ends()], np.float64),
+            "learnt": self.parts == TRAIN,  # of what is taken
         }
         if self.goal == "ratings":
             arrays["taken_values"] = found.values  # by person already
@@ -89,33 +93,41 @@ class InteractionData(Data):
             return self.params.scale[0], self.params.scale[1]
         return float(self.found.values.min()), float(self.found.values.max())
 
-    def targets(self, rows: np.ndarray) -> np.ndarray:
-        """float32 (n, 1): standardised."""
-        return ((self.found.values[rows] - self.mean) / self.std).astype(np.float32)[:, None]
+    def units(self) -> np.ndarray:
+        """int (n, ...): what an epoch goes over, here rows of the training part."""
+        return self.rows["train"]
+
+    @property
+    def row_width(self) -> int:
+        return 2 + self.drawn
+
+    def read(self, step: int, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(int32 (batch, row_width), float32 (batch, 1)), by the seed and the step."""
+        users, items = self.found.users[units], self.found.items[units]
+        drawn = self._others(step, users, items)
+        values = ((self.found.values[units] - self.mean) / self.std).astype(np.float32)
+        return np.concatenate([users[:, None], items[:, None], drawn], 1), values[:, None]
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        batch, steps, train = self.batch_size, self.steps_per_epoch, self.rows["train"]
+        batch, steps, units = self.batch_size, self.steps_per_epoch, self._units
         kept: dict[int, np.ndarray] = {}  # the order of the epoch that is read
 
         def numbers(step: int) -> np.ndarray:
             epoch, place = divmod(step, steps)
-            if len(train) > MOST_ORDERED:
-                return train[np.random.default_rng([self.params.seed, 4, step]).integers(len(train), size=batch)]
+            if len(units) > MOST_ORDERED:
+                return units[np.random.default_rng([self.params.seed, 4, step]).integers(len(units), size=batch)]
             if epoch not in kept:
                 kept.clear()
-                kept[epoch] = np.random.default_rng([self.params.seed, 3, epoch]).permutation(train)
+                kept[epoch] = np.random.default_rng([self.params.seed, 3, epoch]).permutation(units)
             return kept[epoch][place * batch : (place + 1) * batch]
 
         def read(step: np.int64) -> list[np.ndarray]:
-            rows = numbers(int(step))
-            users, items = self.found.users[rows], self.found.items[rows]
-            drawn = self._others(int(step), users, items)
-            return [np.concatenate([users[:, None], items[:, None], drawn], 1), self.targets(rows)]
+            return list(self.read(int(step), numbers(int(step))))
 
         @tf.autograph.experimental.do_not_convert
         def make(step: Any) -> Any:
             x, y = tf.numpy_function(read, [step], [tf.int32, tf.float32])
-            return tf.ensure_shape(x, (batch, 2 + self.drawn)), tf.ensure_shape(y, (batch, 1))
+            return tf.ensure_shape(x, (batch, self.row_width)), tf.ensure_shape(y, (batch, 1))
 
         return tf.data.Dataset.range(start_step, self.total_steps).map(make).prefetch(4)
 
@@ -134,13 +146,28 @@ class InteractionData(Data):
         return None  # evaluate() of the recipe does it
 
 
-def load_interactions(inputs: Inputs, params: Any, context: Context, drawn: int) -> InteractionData:
-    """Read, clean and split. drawn: items drawn for each row of a ranking. Raises DatasetInvalid with every problem found."""
+def load_interactions(
+    inputs: Inputs,
+    params: Any,
+    context: Context,
+    drawn: int,
+    *,
+    kind: type[InteractionData] | None = None,
+    learnt_from: bool = False,
+) -> Any:
+    """Read, clean and split. drawn: items drawn for each row of a ranking. Raises DatasetInvalid with every problem found.
+
+    kind: of data that is made. learnt_from: of the table of items too, as read_catalogue() has it.
+    """
     problems = check(params, {role: opened.dataset for role, opened in inputs.items() if opened.dataset is not None})
     columns = [(field, getattr(params, field), "data") for field in ("user", "item", "value", "time")]
     columns += [
         ("item_title", params.item_title, "items"),
-        *(("item_tags", name, "items") for name in params.item_tags),
+        *(
+            (field, name, "items")
+            for field in ("item_tags", "item_texts", "item_numbers")
+            for name in getattr(params, field, ())
+        ),
     ]
     for field, name, role in columns:
         if name and role in inputs and inputs[role].dataset.report.column(name) is None:
@@ -150,10 +177,14 @@ def load_interactions(inputs: Inputs, params: Any, context: Context, drawn: int)
     goal = goal_of(params)
     found, notes = clean(read_interactions(inputs["data"], params, context), params, goal)
     context.check()
-    catalogue, more = read_catalogue(inputs.get("items"), params, found.item_ids, context)
+    catalogue, more = read_catalogue(inputs.get("items"), params, found.item_ids, context, learnt_from=learnt_from)
     how = split_of(params)
-    parts, said = split_interactions(found, how, params.validation_fraction, params.test_fraction, params.seed)
-    data = InteractionData(found, catalogue, parts, params, drawn if goal == "ranking" else 0)
+    new = new_items(found, getattr(params, "new_items", 0.0), params.seed)
+    parts = np.full(len(found), NEW, np.int8)
+    parts[~new], said = split_interactions(
+        found.take(~new), how, params.validation_fraction, params.test_fraction, params.seed
+    )
+    data = (kind or InteractionData)(found, catalogue, parts, params, drawn if goal == "ranking" else 0)
     data.notes += [_told(data, how), *notes, *more, *said, *_cold(data)]
     _refuse(data)
     return data
@@ -209,7 +240,5 @@ def fold_stages(data: InteractionData) -> Sequence[Data]:
     if not params.folds:
         return [data]
     folds = fold_parts(data.parts, params.folds, params.validation_fraction, params.seed)
-    made = [
-        partial(InteractionData, data.found, data.catalogue, parts, params, data.drawn, fold=True) for parts in folds
-    ]
+    made = [partial(type(data), data.found, data.catalogue, parts, params, data.drawn, fold=True) for parts in folds]
     return Lazily([*made, lambda: data])

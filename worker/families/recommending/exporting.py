@@ -40,7 +40,7 @@ def export_recommender(vectors: Vectors, params: Any, assets: Assets, folder: Pa
 def _plain(vectors: Vectors) -> keras.Model:
     """{"user", "item"}: int32 (batch,), places in assets.json's order -> float32 (batch, 1): the value, not cut to the scale."""
     tables = {
-        "user": vectors.users, "item": vectors.items, "user_bias": vectors.user_bias[:, None],
+        "user": vectors.users[:], "item": vectors.items, "user_bias": vectors.user_bias[:, None],
         "item_bias": vectors.item_bias[:, None],
     }  # fmt: skip
     inputs = {name: keras.Input((), dtype="int32", name=name) for name in ("user", "item")}
@@ -58,7 +58,7 @@ class _Recommender(tf.Module):
 
     def __init__(self, vectors: Vectors, of: Known, penalty: float):
         super().__init__()
-        self._users, self._items = _held(vectors.users), _held(vectors.items)
+        self._users, self._items = _held(vectors.users[:]), _held(vectors.items)
         self._biases = _held(vectors.user_bias), _held(vectors.item_bias)
         self._has = _held(of.taken.items), _held(of.taken.starts)
         self._ids, self._titles = tf.constant(of.catalogue.ids), tf.constant(of.catalogue.titles)
@@ -67,6 +67,7 @@ class _Recommender(tf.Module):
         penalty = max(penalty, LEAST_PENALTY)
         mean_gram = tf.constant(vectors.gram)
         ratings = of.goal == "ratings"
+        self._newcomer: Any = vectors.newcomer_module()
 
         def told(vector: Any, bias: Any, has: Any, count: Any) -> Any:
             scores = tf.linalg.matvec(self._items, vector) + self._biases[1]
@@ -103,6 +104,8 @@ class _Recommender(tf.Module):
                 [tf.debugging.assert_greater_equal(places, np.int64(0), "an item is not known")]
             ):
                 places = tf.identity(places)
+            if self._newcomer is not None:
+                return told(self._newcomer(places), 0.0, tf.cast(places, tf.int32), count)
             own = tf.cast(tf.gather(self._items, places), tf.float64)
             bias = tf.cast(tf.gather(self._biases[1], places), tf.float64)
             width, rows = own.shape[1], tf.cast(tf.shape(own)[0], tf.float64)

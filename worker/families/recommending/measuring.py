@@ -32,7 +32,7 @@ _SCORES, _WATCHED_SCORES = (
     100_000_000,
 )  # of people and items together: minutes, and seconds again and again
 _PARTS = ("test", "val", "train")
-_BEFORE = {"train": (), "val": ("train",), "test": ("train", "val")}
+_BEFORE = {"train": (), "val": ("train",), "test": ("train", "val"), "new": ("train", "val", "test")}
 
 
 def judged_part(data: InteractionData) -> str:
@@ -91,8 +91,12 @@ def people_scores(
     people: np.ndarray,
     look: Callable[[int], None],
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(the best items for people, each figure of each): over all items that they did not have before the part."""
-    top = ranked(scores, people, taken_in(data, *_BEFORE[part]), look)
+    """(the best items for people, each figure of each): over all items that they did not have before the part.
+
+    Nor those that they have, but that nothing is learnt of: these have a part of their own.
+    """
+    had = (*_BEFORE[part], *(("new",) if part != "new" else ()))
+    top = ranked(scores, people, taken_in(data, *had), look)
     return top, ranking_scores(top, taken_in(data, part), people)
 
 
@@ -183,9 +187,11 @@ def _report_ranking(
     )[1]
     newcomers = _as_newcomers(vectors, data, shown, people, context)
     metrics[f"{shown}_newcomer_{COMPARED}"] = float(newcomers[COMPARED].mean())
+    of_new = _of_new_items(vectors, data, metrics, context)
     by = {"the model": scores, "popularity": beside, "the model, as newcomers": newcomers}
     outputs: list[Output] = [
         interval_output(figures, again, len(people), shown), group_output(by, data.known.counts[people]), _like_output(like),
+        *of_new,
     ]  # fmt: skip
     return Report(metrics, outputs, predictions=scores[COMPARED], judge=ranking_judge(), rows=len(people))
 
@@ -202,6 +208,31 @@ def _as_newcomers(
         return made @ vectors.items.T + vectors.item_bias
 
     return people_scores(scores, data, part, people, lambda done: context.check())[1]
+
+
+def _of_new_items(vectors: Vectors, data: InteractionData, metrics: dict[str, float], context: Context) -> list[Output]:
+    """How well items of which nothing is learnt are recommended to those who took them; the figures go to metrics."""
+    people = measured(data, "new")
+    if not len(people):
+        return []
+    untouched = data.popularity == 0
+
+    def alone(some: np.ndarray) -> np.ndarray:
+        return np.where(untouched, vectors.scores(some), -np.inf)
+
+    rows: list[list[Cell]] = []
+    for name, title, scores in (
+        ("new", "among all items", vectors.scores),
+        ("new_alone", "among items that nobody took", alone),
+    ):
+        figures = people_scores(scores, data, "new", people, lambda done: context.check())[1]
+        found = {figure: float(values.mean()) for figure, values in figures.items()}
+        metrics |= {f"{name}_{figure}": found[figure] for figure in ("recall_20", COMPARED)}
+        rows.append([title, round(found["recall_20"], 4), round(found[COMPARED], 4)])
+    metrics["new_alone_chance_20"] = min(1.0, 20 / int(untouched.sum()))
+    rows.append(["the same by chance", round(metrics["new_alone_chance_20"], 4), None])
+    title = f"Items that nothing is learnt of, for {len(people):,} people who took some"
+    return [Table(title=title, columns=["said", "recall@20", "nDCG@10"], rows=rows, count=len(rows))]
 
 
 def _like_output(like: dict[str, float]) -> Output:

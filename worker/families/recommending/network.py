@@ -4,12 +4,15 @@ The training's output holds what the loss needs: (batch, 1 + others + 1), the sc
 penalty of the row. Others that are the row's own item count nowhere: their score is -1e9.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
+
+from worker.recipe import Assets
 
 _NOWHERE = -1e9
 
@@ -62,17 +65,40 @@ class Factors(keras.Model):
             own = tf.cast(self.user_bias(rows[:, 0]), tf.float32)
             squares.append(tf.square(own))
             parts = [score + own]
-        elif self.kind == "bpr":
-            others = tf.cast(self.item(rows[:, 2:]), tf.float32)
-            scores = tf.einsum("bw,bow->bo", user, others) + tf.cast(self.item_bias(rows[:, 2:]), tf.float32)[..., 0]
-            parts = [score, tf.where(rows[:, 2:] == rows[:, 1:2], _NOWHERE, scores)]
         else:
-            others = tf.concat([rows[:, 1], tf.reshape(rows[:, 2:], [-1])], 0)
-            vectors, biases = tf.cast(self.item(others), tf.float32), tf.cast(self.item_bias(others), tf.float32)
-            scores = tf.matmul(user, vectors, transpose_b=True) + biases[:, 0] - tf.gather(self._correction, others)
-            score -= tf.gather(self._correction, rows[:, 1])[:, None]
-            parts = [score, tf.where(others[None] == rows[:, 1:2], _NOWHERE, scores)]
+            parts = beside_others(self.kind, user, rows[:, 1], rows[:, 2:], score, self._items, self._correction)
         return tf.concat([*parts, self.regularisation * tf.add_n(squares)], 1)
+
+    def _items(self, places: Any) -> tuple[Any, Any]:
+        """Vectors and biases, float32."""
+        return tf.cast(self.item(places), tf.float32), tf.cast(self.item_bias(places), tf.float32)[..., 0]
+
+
+def expected_among_others(assets: Assets, drawn: int, wanted: float = 1.0) -> np.ndarray:
+    """float32 (items,): how often each is among a step's others, of each row so many that are wanted and so many drawn alike."""
+    popularity = assets.arrays["popularity"]
+    share = wanted * popularity / max(1, popularity.sum()) + drawn / len(popularity)
+    return (assets["batch_size"] * share + 1e-9).astype(np.float32)
+
+
+def beside_others(
+    kind: str, user: Any, item: Any, drawn: Any, score: Any, items: Callable[[Any], tuple[Any, Any]], correction: Any
+) -> list[Any]:
+    """[(rows, 1), (rows, others)]: the score of each row's own item as the loss wants it, and those of others.
+
+    kind: "bpr": the others are the row's own; "softmax": all of the step and the items of the other rows, each less the logarithm
+    of how often it is among them. user: float32 (rows, width). item: int32 (rows,). drawn: int32 (rows, drawn), or (drawn,) with
+    softmax. score: float32 (rows, 1), of the own one. items: places -> vectors and biases. correction: float32 (items,).
+    """
+    if kind == "bpr":
+        vectors, biases = items(drawn)
+        scores = tf.einsum("bw,bow->bo", user, vectors) + biases
+        return [score, tf.where(drawn == item[:, None], _NOWHERE, scores)]
+    others = tf.concat([item, tf.reshape(drawn, [-1])], 0)
+    vectors, biases = items(others)
+    scores = tf.matmul(user, vectors, transpose_b=True) + biases - tf.gather(correction, others)
+    score -= tf.gather(correction, item)[:, None]
+    return [score, tf.where(others[None] == item[:, None], _NOWHERE, scores)]
 
 
 class FactorsLoss(keras.losses.Loss):

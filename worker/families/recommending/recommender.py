@@ -35,10 +35,10 @@ class Asked:
 
 
 class Recommender:
-    """A model ready for many jobs."""
+    """A model ready for many jobs. vectors: all that it knows of people and items."""
 
     def __init__(self, vectors: Vectors, params: Any, assets: Assets):
-        self._vectors, self._of = vectors, Known(assets)
+        self.vectors, self._of = vectors, Known(assets)
         self._penalty = getattr(params, "regularisation", 0.0)
         self._best = BestItems(vectors.items, vectors.item_bias)
         self._alike: BestItems | None = None
@@ -59,7 +59,7 @@ class Recommender:
         return [self._answer(asked, params, only, left_out, given[0])]
 
     def _asked(self, params: RecommendGenerate, how: str) -> tuple[Asked | None, list[str]]:
-        of, vectors, nothing = self._of, self._vectors, np.zeros(0, np.int64)
+        of, vectors, nothing = self._of, self.vectors, np.zeros(0, np.int64)
         if how == "user":
             person = of.person(params.user)
             if person is None:
@@ -86,19 +86,19 @@ class Recommender:
     def _answer(self, asked: Asked, params: RecommendGenerate, only: Any, without: np.ndarray, how: str) -> Output:
         similar = how == "similar_to"
         if similar and self._alike is None:
-            self._alike = BestItems(unit(self._vectors.items).astype(np.float32), np.zeros(len(self._best), np.float32))
+            self._alike = BestItems(unit(self.vectors.items).astype(np.float32), np.zeros(len(self._best), np.float32))
         best = self._alike if similar and self._alike is not None else self._best
         wanted = params.count * _POOL if params.diversity else params.count
         places, scores = best.find(asked.vector, wanted, without, only)
         if not len(places):
             raise RecipeFailed("no item is left: all are had already, or left out by only and without", code=CODE)
-        chosen = diverse(scores, self._vectors.items[places], params.count, params.diversity)
+        chosen = diverse(scores, self.vectors.items[places], params.count, params.diversity)
         places, scores = places[chosen], scores[chosen]
         why = [""] * len(places)
         if params.reasons and not similar:
-            why = reasons(places.tolist(), asked.liked, self._vectors.items, self._of.catalogue)
+            why = reasons(places.tolist(), asked.liked, self.vectors.items, self._of.catalogue)
         if self._of.goal == "ratings" and not similar:
-            said, title = self._vectors.as_values(scores, asked.bias), f"{self._of.columns['value']} that is foreseen"
+            said, title = self.vectors.as_values(scores, asked.bias), f"{self._of.columns['value']} that is foreseen"
         else:
             said, title = scores.astype(np.float64), "Likeness, -1 to 1" if similar else "Score: more is likelier"
         items = [
@@ -117,7 +117,7 @@ class Recommender:
 
     def batch(self, params: RecommendBatch, inputs: Inputs, context: Context, files: Files) -> Report:
         """The best items for each person of a table, or the value of each of its rows, into a file. Goes on after a kill."""
-        return recommend_table(self._vectors, self._best, self._of, params, inputs["data"], context, files)
+        return recommend_table(self.vectors, self._best, self._of, params, inputs["data"], context, files)
 
 
 def shown_answers(vectors: Vectors, assets: Assets) -> list[Output]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from worker.families.recommending.interactions import Interactions
 
-TRAIN, VAL, TEST = 0, 1, 2
+TRAIN, VAL, TEST, NEW = 0, 1, 2, 3  # NEW: rows of items of which nothing is learnt
 
 
 def split_interactions(
@@ -34,6 +34,15 @@ def split_interactions(
     if vals:
         parts[(parts == TRAIN) & (found.times >= found.times[order[max(count - tests - vals, 0)]])] = VAL
     return parts, []
+
+
+def new_items(found: Interactions, share: float, seed: int) -> np.ndarray:
+    """bool (n,): the rows of so large a share of the items, drawn by the seed."""
+    items = len(found.item_ids)
+    drawn = np.random.default_rng([seed, 10]).permutation(items)[: round(share * items)]
+    new = np.zeros(items, bool)
+    new[drawn] = True
+    return new[found.items]
 
 
 _RANDOM = (
@@ -66,7 +75,7 @@ def _last(found: Interactions) -> tuple[np.ndarray, list[str]]:
 def fold_parts(parts: np.ndarray, folds: int, val: float, seed: int) -> list[np.ndarray]:
     """k times int8 (n,): of all that is not the test part another k-th is measured on; -1 for what is in none."""
     rng = np.random.default_rng([seed, 2])
-    rows = rng.permutation(np.flatnonzero(parts != TEST))
+    rows = rng.permutation(np.flatnonzero((parts != TEST) & (parts != NEW)))
     found = []
     for tested in np.array_split(rows, folds):
         mine = np.full(len(parts), -1, np.int8)

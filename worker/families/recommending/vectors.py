@@ -14,7 +14,8 @@ LEAST_PENALTY = 1e-3  # of a newcomer's vector, so that there is always one
 
 @dataclass(frozen=True)
 class Vectors:
-    """users: float32 (users, width); items: float32 (items, width); user_bias, item_bias: float32 (users,), (items,).
+    """users: float32 (users, width), or what gives rows of such a table; items: float32 (items, width); user_bias, item_bias:
+    float32 (users,), (items,).
 
     A score is users[u] @ items[i] + item_bias[i]; a value is mean + std * (score + user_bias[u]), from low to high. Who or what the
     training part did not hold has zeros.
@@ -63,6 +64,10 @@ class Vectors:
         found = np.linalg.solve(gram + max(ridge, LEAST_PENALTY) * np.eye(width), own.sum(0))
         norm = float(np.linalg.norm(found))
         return (found * (self.length / norm if norm > 0 else 0.0)).astype(np.float32), 0.0
+
+    def newcomer_module(self) -> Any:
+        """A tf.Module, places of liked items int32 (n,) -> vector float32 (width,), as newcomer() has it; None: the closed form."""
+        return None
 
     @cached_property
     def gram(self) -> np.ndarray:
