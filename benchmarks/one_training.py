@@ -77,12 +77,14 @@ def trained(
     base: Path | None = None,
     files: Mapping[str, Sequence[Path]] | None = None,
     bases: Mapping[str, Path] | None = None,
+    beside: Mapping[str, Sequence[tuple[str, IO[bytes]]]] | None = None,
     adjust: Callable[[Any, Any, Any], Any] = lambda code, params, data: params,
     **importing: Any,
 ) -> Iterator[Trained]:
     """Import and train. title: printed, and what the dataset is called.
 
     base: a folder of open weights for the role "base". bases: of other roles.
+    beside: uploads of other roles that take datasets.
     files: what params that hold files are given, by their names.
     adjust: params once the data are loaded, from (code, params, data).
     importing: of import_dataset, such as its format.
@@ -120,6 +122,8 @@ def trained(
         sent = {name: [_sent(volume, path) for path in paths] for name, paths in (files or {}).items()}
         params = params.model_copy(update=sent)
         refs = {"data": InputRef(dataset_id=dataset.id)}
+        for role, more in (beside or {}).items():
+            refs[role] = InputRef(dataset_id=import_dataset(volume, Limits(), more, name=role).id)
         for role, folder in {**(bases or {}), **({"base": base} if base is not None else {})}.items():
             weights = {path.name: path for path in folder.iterdir() if path.is_file()}
             refs[role] = InputRef(base_id=import_base(volume, weights, name=folder.name, source="a benchmark").id)

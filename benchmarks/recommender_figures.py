@@ -5,6 +5,7 @@
     python -m benchmarks.recommender_figures ranking --loss bpr
     python -m benchmarks.recommender_figures shop                       # the example made by a formula
     python -m benchmarks.recommender_figures ranking --recipe recommender_gnn
+    python -m benchmarks.recommender_figures ranking --recipe recommender_content --films
 
 Any param of the recipe may be given: --factors 128 --epochs 5. Public data: see here.py.
 """
@@ -36,6 +37,13 @@ def by_time() -> tuple[bytes, dict[str, Any]]:
     return _ratings_csv(), {**_COLUMNS, "goal": "ranking", "split": "time"}
 
 
+def films_csv() -> bytes:
+    return (test_data("movielens_latest_small") / "movies.csv").read_bytes()
+
+
+_FILMS = {"item_title": "title", "item_texts": ["title"], "item_tags": ["genres"]}
+
+
 def shop() -> tuple[bytes, dict[str, Any]]:
     from shared.datasets.tables.examples import examples
 
@@ -52,17 +60,23 @@ def main() -> None:
 
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument("--recipe", default="recommender_mf")
+    which.add_argument("--films", action="store_true", help="give the table of films, too")
     spec = get_recipe(which.parse_known_args()[0].recipe)
     parser = argparse.ArgumentParser(parents=[which])
     parser.add_argument("tables", nargs="+", choices=list(TABLES))
     add_params(parser, spec)
     told = given(parser)
+    films = told.pop("films")
     del told["recipe"]
     for name in told.pop("tables"):
         body, columns = TABLES[name]()
+        beside = {}
+        if films:
+            columns |= _FILMS
+            beside["items"] = [("films.csv", io.BytesIO(films_csv()))]
         defaults = {param: value for param, value in columns.items() if param in spec.train_params.model_fields}
         params = validate_params(spec.train_params, defaults | told)
-        with trained(name, spec, params, [(f"{name}.csv", io.BytesIO(body))]) as made:
+        with trained(name, spec, params, [(f"{name}.csv", io.BytesIO(body))], beside=beside) as made:
             made.say()
             made.say_verdict()
 

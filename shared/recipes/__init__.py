@@ -15,8 +15,10 @@ from shared.recipes import (
     image_to_image,
     image_vae,
     object_detector,
+    recommender_content,
     recommender_gnn,
     recommender_mf,
+    recommender_sequence,
     style_transfer,
     tabular,
     text_classifier,
@@ -44,6 +46,8 @@ _SPECS = (
     forecaster.SPEC,
     recommender_mf.SPEC,
     recommender_gnn.SPEC,
+    recommender_content.SPEC,
+    recommender_sequence.SPEC,
 )
 RECIPES: dict[str, RecipeSpec] = {spec.name: spec for spec in _SPECS}
 

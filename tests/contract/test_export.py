@@ -57,8 +57,10 @@ TRAINED = {
     "object_detector": {},
     "object_detector of two stages": {"epochs": 2},
     "text_classifier": {},
+    "recommender_content": {"epochs": 2},
     "recommender_gnn": {"epochs": 2},
     "recommender_mf": {"epochs": 2},
+    "recommender_sequence": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
     "text_matcher": {"epochs": 1},
     "tabular": {"epochs": 2},
@@ -343,7 +345,7 @@ def test_a_newcomer_is_recommended_what_the_service_recommends(taken, recipe):
     (answer,) = _opened(one, recipe).generate(asked, Context(), None)
     loaded: Any = tf.saved_model.load(str(one.folder / "saved_model"))  # held: its variables go with it
     told = loaded.newcomer(tf.constant(liked), tf.constant(4))
-    assert [name.decode() for name in told["items"].numpy()] == [item.name for item in answer.items]
+    assert [name.decode() for name in told["titles"].numpy()] == [item.name for item in answer.items]
     assert told["values"].numpy() == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.timeout(300)
 SPEC = get_recipe("recommender_mf")
 CODE = code_of(SPEC)
 GRAPH = get_recipe("recommender_gnn")
+CONTENT = get_recipe("recommender_content")
+SEQUENCE = get_recipe("recommender_sequence")
 
 
 NAMES = "ABCDEFGHIJKLMNOPQRST"
@@ -57,11 +59,12 @@ def _train(volume: Volume, given: dict[str, InputRef], spec=SPEC, **params: Any)
         "time": "day",
         "item_title": "title",
         "item_tags": ["kind"],
-        "factors": 8,
         "batch_size": 16,
+        "epochs": 15,
+        "learning_rate": 0.02,
     }
     code = code_of(spec)
-    params_ = validate_params(spec.train_params, chosen | {"epochs": 15, "learning_rate": 0.02, **params})
+    params_ = validate_params(spec.train_params, chosen | params)
     job_id = new_id()
     context = Context(volume.start_attempt(job_id, 1), volume, job_id, checkpoint_interval_s=1e9)
     data: Any = code.load(open_inputs(given, context), params_, context)
@@ -82,10 +85,11 @@ def shop(tmp_path_factory):
     bought = import_files(volume, [("bought.csv", _shop().encode())], "table")
     items = import_files(volume, [("items.csv", ITEMS.encode())], "table")
     given = {"data": InputRef(dataset_id=bought.id), "items": InputRef(dataset_id=items.id)}
-    ranking = _train(volume, given)
+    ranking = _train(volume, given, factors=8)
     return SimpleNamespace(
-        volume=volume, given=given, ranking=ranking, ratings=_train(volume, given, value="stars"),
-        graph=_train(volume, given, GRAPH, negatives=4),
+        volume=volume, given=given, ranking=ranking, ratings=_train(volume, given, value="stars", factors=8),
+        graph=_train(volume, given, GRAPH, negatives=4, factors=8),
+        content=_train(volume, given, CONTENT, width=8, length=6, negatives=4, batch_size=8, new_items=0.15),
     )  # fmt: skip
 
 
@@ -105,10 +109,10 @@ def _items(outputs):
 
 
 def _kind(name):
-    return NAMES.index(name[-1]) % 2
+    return (NAMES + "X").index(name[-1]) % 2
 
 
-@pytest.mark.parametrize("which", ["ranking", "graph"])
+@pytest.mark.parametrize("which", ["ranking", "graph", "content"])
 def test_it_is_better_than_popularity_and_says_so_beside_all_simple_answers(shop, which):
     one = getattr(shop, which)
     simple = optional(CODE, "baselines")
@@ -152,14 +156,14 @@ def test_a_person_gets_their_kind_with_reasons_and_nothing_they_have(shop):
     assert np.mean([_kind(item.name) == 0 for item in foreseen.items[:5]]) >= 0.8
 
 
-@pytest.mark.parametrize("which", ["ranking", "ratings", "graph"])
+@pytest.mark.parametrize("which", ["ranking", "ratings", "graph", "content"])
 def test_a_newcomer_is_answered_by_ids_or_titles(shop, which):
     one = getattr(shop, which)
     names = _items(_say(shop, one, liked=["Item B", "3.0", "item f"], count=3))
     assert _kind(names[0]) == 1 and not {"Item B", "Item D", "Item F"} & set(names)
 
 
-@pytest.mark.parametrize("which", ["ranking", "graph"])
+@pytest.mark.parametrize("which", ["ranking", "graph", "content"])
 def test_items_alike_are_of_one_kind(shop, which):
     names = _items(_say(shop, getattr(shop, which), similar_to="Item A", count=3))
     assert "Item A" not in names and np.mean([_kind(name) == 0 for name in names]) > 0.6
@@ -223,7 +227,37 @@ def test_somebody_who_asked_for_it_is_forgotten_by_the_next_training(shop):
     assert any(note.startswith("1 of 2 people to forget") for note in data.notes)
 
 
+def test_an_item_that_nobody_took_is_recommended_by_its_columns_and_measured(shop):
+    one = shop.content
+    assert one.data.catalogue.ids[-1] == "20" and one.data.popularity[-1] == 0
+    assert any(
+        "1 items of the table of items have no interaction that counts: they may be" in n for n in one.data.notes
+    )
+    figures = one.report.metrics
+    assert figures["new_alone_recall_20"] == 1.0 == figures["new_alone_chance_20"]  # there are 20 items in all
+    assert figures["new_recall_20"] == 1.0 > figures["new_ndcg_10"]
+    assert any(
+        "Items that nothing is learnt of" in table.title for table in one.report.outputs if isinstance(table, Table)
+    )
+    for_tea, for_tools = (_say(shop, one, user=person, count=21, seen=True)[0] for person in ("p4", "p5"))
+    of_new = [next(item.value for item in said.items if item.name == "Item X") for said in (for_tea, for_tools)]
+    assert of_new[0] > of_new[1]  # it is tea
+
+
+def test_the_order_tells_what_comes_next_and_how_a_newcomer_lists_it_too(tmp_path):
+    volume = Volume(tmp_path)
+    volume.ensure()
+    rows = [f"p{n},{(n + day) % 12},{1_600_000_000 + day}" for n in range(96) for day in range(6 + n % 4)]
+    walked = import_files(volume, [("walked.csv", "\n".join(["who,what,day", *rows]).encode())], "table")
+    given = {"data": InputRef(dataset_id=walked.id)}
+    one = _train(volume, given, SEQUENCE, width=16, layers=1, length=8, item_title="", item_tags=[], dropout=0.0)
+    shop = SimpleNamespace(volume=volume)
+    assert _items(_say(shop, one, user="p1", count=1)) == ["8"]  # all that p1 took goes into it: 1 to 7
+    assert _items(_say(shop, one, liked=["3", "4", "5"], count=1)) == ["6"]
+    assert _items(_say(shop, one, liked=["8", "7", "6", "9"], count=1)) == ["10"]
+
+
 def test_bpr_learns_the_two_kinds_too(shop):
-    one = _train(shop.volume, shop.given, loss="bpr", regularisation=0.001)
-    popular = _train(shop.volume, shop.given, epochs=1, learning_rate=1e-9).report.metrics["test_ndcg_10"]
+    one = _train(shop.volume, shop.given, factors=8, loss="bpr", regularisation=0.001)
+    popular = _train(shop.volume, shop.given, factors=8, epochs=1, learning_rate=1e-9).report.metrics["test_ndcg_10"]
     assert one.report.metrics["test_ndcg_10"] > popular + 0.1

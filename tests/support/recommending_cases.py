@@ -4,6 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from shared.datasets import DatasetManifest
+from shared.volume.volume import Volume
+from tests.support.tiny_datasets import import_files
+
 
 def bought(people: int = 24) -> list[tuple[str, bytes]]:
     """Two tastes; one person has one item, one item has one person, an id is written 3.0."""
@@ -17,6 +21,25 @@ def bought(people: int = 24) -> list[tuple[str, bytes]]:
     return [("bought.csv", "\n".join(lines).encode())]
 
 
+def watched(people: int = 24) -> list[tuple[str, bytes]]:
+    """Each begins somewhere and goes on by ones; one person has one item, one item one person."""
+    lines = ["who,what,day"]
+    for person in range(people):
+        lines += [f"{person},film {(person + day) % 8},2021-03-{1 + day:02d}" for day in range(5 + person % 3)]
+    lines += ["99,film 0,2021-04-01", "3.0,film 77,2021-04-02"]
+    return [("watched.csv", "\n".join(lines).encode())]
+
+
+def films(volume: Volume) -> dict[str, DatasetManifest]:
+    """The items of bought(), film 5 but for its words; a new one, and one that stands there twice."""
+    lines = ["what,title,kind,year"]
+    lines += [
+        f"film {n},The {('quiet', 'loud')[n % 2]} one {n},{('drama|war', 'farce')[n % 2]},{1990 + n}" for n in range(8)
+    ]
+    lines += ["film 5,The loud sea,,", "film 8,A quiet new one,drama,2001", "film 77,Loud,farce,"]
+    return {"items": import_files(volume, [("films.csv", "\n".join(lines).encode())], "table")}
+
+
 def _rows(head: str, *rows: str) -> list[tuple[str, bytes]]:
     return [("bad.csv", "\n".join([head, *rows]).encode())]
 
@@ -28,6 +51,11 @@ _BAD_TABLES = [
     _rows("who,what,day", *(f"p{n},t{n % 3},2021-01-{n:02d}" for n in range(1, 20))),  # nobody has two
     _rows("who,what", *["a,x", "b,y", "a,y"] * 9),
 ]
+_MIXED_TIMES = _rows("who,what,day", *(f"p{n % 9},film {n % 7},{16 * 10 ** (8 + 3 * (n % 2)) + n}" for n in range(30)))
+_HISTORY = {
+    "user": "who", "item": "what", "time": "day", "width": 8, "length": 4, "negatives": 4, "batch_size": 4, "epochs": 6,
+    "learning_rate": 0.02,
+}  # fmt: skip
 RECOMMENDING: dict[str, dict[str, Any]] = {
     "recommender_mf": {
         "recipe": "recommender_mf",
@@ -66,5 +94,35 @@ RECOMMENDING: dict[str, dict[str, Any]] = {
         ],
         "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}],
         "bad_data": _BAD_TABLES,
+    },
+    "recommender_content": {
+        "recipe": "recommender_content",
+        "data": watched,
+        "beside": films,
+        "params": {
+            **_HISTORY, "item_title": "title", "item_texts": ["title"], "item_tags": ["kind"], "item_numbers": ["year"],
+            "new_items": 0.15,
+        },
+        "generate": lambda volume: {"liked": ["film 0", "The quiet one 2"], "count": 4, "only": ["kind=drama"]},
+        "carries": {**_CARRIES, "length": 64, "negatives": 64},
+        "bad_params": [
+            {"width": 0}, {"length": 0}, {"new_items": 0.9}, {"own_vectors": "maybe"}, {"item_texts": "title"}, {"goal": "ratings"},
+            {"unknown": 1}, {"seed": -1}, {"dropout": 1.0}, {"negatives": 0},
+        ],
+        "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}],
+        "bad_data": [*_BAD_TABLES, _rows("who,what,day", *(f"p{n % 9},other {n % 7},2021-01-{n:02d}" for n in range(1, 30)))],
+    },
+    "recommender_sequence": {
+        "recipe": "recommender_sequence",
+        "data": watched,
+        "params": {**_HISTORY, "layers": 1, "dropout": 0.1},
+        "generate": lambda volume: {"user": "3", "count": 3},
+        "carries": {**_CARRIES, "length": 64, "negatives": 64, "width": 64},
+        "bad_params": [
+            {"layers": 0}, {"heads": 0}, {"length": 0}, {"goal": "ratings"}, {"unknown": 1}, {"seed": -1}, {"dropout": 1.0},
+            {"item_texts": ["title"]},
+        ],
+        "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}],
+        "bad_data": [*_BAD_TABLES[:2], _MIXED_TIMES],
     },
 }  # fmt: skip

@@ -1,0 +1,71 @@
+"""Spec of recommender_content: who likes what, told by what items are. Code: worker/recipes/recommender_content.py.
+
+A row of interactions, and one of the items they are about:
+
+    user,item,when                              item,title,genres,year
+    ana,17,2021-05-01T20:14:00                  17,The Third Man,Film-Noir|Mystery,1949
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import Field
+
+from shared.errors import Problem
+from shared.recipes import recommending
+from shared.recipes.base import RecipeSpec
+from shared.recipes.fields import Column
+from shared.recipes.recommending import INTERACTIONS, ITEMS, SHAPE, USES, HistoryTrain
+
+
+class ContentTrain(HistoryTrain):
+    """How to train. What is learnt from: item_texts, item_tags and item_numbers; one column at least."""
+
+    item_texts: list[str] = Column(
+        "Texts whose words tell of an item: its title, what is written about it.",
+        kinds=("text", "category", "id"), role="items", default=[], max_length=10,
+    )  # fmt: skip
+    item_numbers: list[str] = Column(
+        "Numbers that tell of an item: a price, a year.",
+        kinds=("number", "boolean", "constant", "id"), role="items", default=[], max_length=50,
+    )  # fmt: skip
+    own_vectors: bool = Field(
+        True,
+        description="Items have a vector of their own, too, left out half of the time: better for those that many took; new "
+        "ones do without.",
+        json_schema_extra={"group": "Model"},
+    )
+    new_items: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        description="Share of the items of which nothing is learnt, to measure how well items that nobody took are recommended.",
+        json_schema_extra={"group": "Data"},
+    )
+
+
+def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
+    problems = recommending.check(params, datasets)
+    if not (params.item_texts or params.item_tags or params.item_numbers):
+        message = "choose a column that tells what an item is: its texts, its categories (item_tags) or its numbers"
+        problems.append(Problem(field="params.item_texts", message=message))
+    return problems
+
+
+SPEC = RecipeSpec(
+    name="recommender_content",
+    version=1,
+    title="Recommender by content",
+    summary="Recommends what a person takes next by what items are: their texts, categories and numbers; new items too.",
+    family="recommenders",
+    train_params=ContentTrain,
+    inputs=(INTERACTIONS, replace(ITEMS, required=True)),
+    uses=USES,
+    source="Two towers: Covington et al. 2016, Yi et al. 2019; own vectors left out at times: DropoutNet, Volkovs et al. 2017; "
+    "sampled softmax with correction: Yang et al. 2020 (mixed negatives); diversity: Carbonell, Goldstein 1998",
+    limits="It recommends what is like that which people took, as far as the columns of items tell. People are told by their last "
+    "items alone, not by columns of their own. It foresees no ratings, and pictures are not looked at.",
+    shape=(*SHAPE, "width", "item_texts", "item_tags", "item_numbers", "own_vectors"),
+    check=check,
+)

@@ -1,0 +1,179 @@
+"""A person as what is told by the items they took, an item as what its columns and a vector of its own tell of it.
+
+States of all places of a history are made at once, each from the items up to it; the next item is set against those that other
+histories go on with and against items drawn alike (sampled softmax with correction, as network.py has it).
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from worker.families.recommending.features import Features
+from worker.families.recommending.histories import wanted_of_each
+from worker.families.recommending.network import beside_others, expected_among_others
+from worker.recipe import Assets
+
+_SPREAD = 0.05  # of vectors at the start; a guess
+_UNKNOWN = 0.5  # share of items whose own vector is left out in a step, where they have columns too
+
+
+class ItemTower(layers.Layer):
+    """int32 (n,), places of items, to float32 (n, width + 1): a vector and a bias.
+
+    own: whether items have a vector of their own; of one that is not in touched, bool (items,), it counts nowhere. features: what
+    their columns tell, None for nothing.
+    """
+
+    def __init__(self, width: int, *, own: bool, touched: np.ndarray, features: Features | None):
+        super().__init__(name="item", dtype="float32")
+        self.width, self.features, self.count = width, features, len(touched)
+        self._touched = tf.constant(touched, tf.float32)
+        start: Any = keras.initializers.RandomNormal(stddev=_SPREAD)
+        self.own = self.unknown = None
+        if own:
+            self.own = layers.Embedding(len(touched), width, embeddings_initializer=start, name="own")
+            self.bias = layers.Embedding(len(touched), 1, embeddings_initializer="zeros", name="bias")
+            if features is not None:
+                self.unknown = layers.Dropout(_UNKNOWN, noise_shape=(None, 1), name="unknown")
+        if features is not None:
+            self._parts, self._weights = tf.constant(features.parts), tf.constant(features.weights)
+            self._numbers = tf.constant(features.numbers)
+            start = keras.initializers.RandomNormal(stddev=_SPREAD)
+            self.words = layers.Embedding(features.kinds + 1, width, embeddings_initializer=start, name="words")
+            self.inner = layers.Dense(2 * width, activation="gelu", name="inner")
+            self.outer = layers.Dense(width + 1, name="outer")
+
+    def build(self, shape: Any = None) -> None:
+        if self.own is not None:
+            self.own.build()
+            self.bias.build()
+        if self.features is not None:
+            self.words.build()
+            self.inner.build((None, self.width + self.features.numbers.shape[1]))
+            self.outer.build((None, 2 * self.width))
+        self.built = True
+
+    def call(self, places: Any, training: bool = False) -> Any:
+        told: Any = 0.0
+        if self.features is not None:
+            words = self.words(tf.gather(self._parts, places)) * tf.gather(self._weights, places)[..., None]
+            words = tf.reduce_sum(words * tf.cast(tf.gather(self._parts, places) > 0, tf.float32)[..., None], 1)
+            inner = self.inner(tf.concat([words, tf.gather(self._numbers, places)], 1))
+            told = self.outer(inner) + tf.pad(words, [[0, 0], [0, 1]])
+        if self.own is not None:
+            own = tf.concat([self.own(places), self.bias(places)], 1) * tf.gather(self._touched, places)[:, None]
+            if self.unknown is not None and training:
+                own = self.unknown(own, training=True)
+            told = told + own
+        return told
+
+
+class Block(layers.Layer):
+    """float32 (batch, time, width) to the same: attention to what came before, then two layers. As in SASRec, the norms first."""
+
+    def __init__(self, width: int, heads: int, dropout: float, name: str):
+        super().__init__(name=name, dtype="float32")
+        self.width = width
+        self.before, self.between = (layers.LayerNormalization(epsilon=1e-6, name=one) for one in ("before", "between"))
+        self.attention = layers.MultiHeadAttention(heads, max(1, width // heads), dropout=dropout, name="attention")
+        self.inner = layers.Dense(2 * width, activation="gelu", name="inner")
+        self.outer = layers.Dense(width, name="outer")
+        self.drop = layers.Dropout(dropout, name="drop")
+
+    def build(self, shape: Any) -> None:
+        self.before.build(shape)
+        self.attention.build(shape, shape)
+        self.between.build(shape)
+        self.inner.build(shape)
+        self.outer.build((*shape[:-1], 2 * self.width))
+        self.built = True
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        normed = self.before(x)
+        x = x + self.drop(self.attention(normed, normed, use_causal_mask=True, training=training), training=training)
+        return x + self.drop(self.outer(self.inner(self.between(x))), training=training)
+
+
+class Histories(keras.Model):
+    """int32 (batch, length + 1 + drawn), as HistoryData has it, to float32 (batch * length, 1 + others + 1), as network.py says.
+
+    But for the last column, which is how much a row counts: 0 where there is no next item, 1 in the mean.
+
+    blocks: 0: the mean of the items so far; else so many of attention. expected: as of Factors.
+    """
+
+    def __init__(self, tower: ItemTower, length: int, *, blocks: int, heads: int, dropout: float, expected: np.ndarray):
+        super().__init__(name="histories", dtype="float32")
+        width = tower.width
+        self.tower, self.length, self.blocks = tower, length, []
+        self.drop = layers.Dropout(dropout, dtype="float32", name="drop")
+        tower.build()
+        if blocks:
+            start = keras.initializers.RandomNormal(stddev=_SPREAD)
+            self.places = self.add_weight(shape=(length, width), initializer=start, name="places")
+            self.blocks = [Block(width, heads, dropout, f"block{number}") for number in range(blocks)]
+            for block in self.blocks:
+                block.build((None, length, width))
+            self.last = layers.LayerNormalization(epsilon=1e-6, dtype="float32", name="last")
+            self.last.build((None, length, width))
+        else:
+            self.inner = layers.Dense(2 * width, activation="gelu", dtype="float32", name="inner")
+            self.outer = layers.Dense(width, dtype="float32", name="outer")
+            self.inner.build((None, length, width))
+            self.outer.build((None, length, 2 * width))
+        self._correction = tf.constant(np.log(expected), tf.float32)
+        self.built = True
+
+    def states(self, items: Any, training: bool = False) -> Any:
+        """float32 (batch, length, width), vectors of items one after the other, to the same shape: a person at each place."""
+        if not self.blocks:
+            count = tf.range(1, tf.shape(items)[1] + 1, dtype=tf.float32)[:, None]
+            mean = self.drop(tf.cumsum(items, 1) / count, training=training)
+            return mean + self.outer(self.inner(mean))
+        x = self.drop(items + self.places[None], training=training)
+        for block in self.blocks:
+            x = block(x, training=training)
+        return self.last(x)
+
+    def call(self, rows: Any, training: bool = False) -> Any:
+        window, drawn = rows[:, : self.length + 1], tf.reshape(rows[:, self.length + 1 :], [-1])
+        width, batch = self.tower.width, tf.shape(rows)[0]
+        known = tf.reshape(tf.maximum(window, 0), [-1])
+        every = self.tower(tf.concat([known, drawn], 0), training=training)
+        items = tf.reshape(every[: tf.size(known)], [batch, self.length + 1, width + 1])
+        state = tf.reshape(self.states(items[:, :-1, :width], training), [-1, width])
+        wanted = tf.reshape(items[:, 1:], [-1, width + 1])
+        next_item = tf.reshape(tf.maximum(window[:, 1:], 0), [-1])
+        there = tf.reshape(window[:, 1:] >= 0, [-1])
+        score = tf.reduce_sum(state * wanted[:, :width], 1, keepdims=True) + wanted[:, width:]
+
+        def vectors(places: Any) -> tuple[Any, Any]:
+            others = tf.concat([wanted, every[tf.size(known) :]], 0)  # in the order of places
+            missing = tf.concat([tf.where(there, 0.0, -1e9), tf.zeros(tf.size(drawn))], 0)
+            return others[:, :width], others[:, width] + missing
+
+        parts = beside_others("softmax", state, next_item, drawn, score, vectors, self._correction)
+        of = tf.range(tf.size(next_item)) // self.length  # what the same history goes on with stands against it nowhere
+        own = tf.pad(of[:, None] == of[None], [[0, 0], [0, tf.size(drawn)]])
+        counts = tf.cast(there, tf.float32)
+        counts *= tf.cast(tf.size(there), tf.float32) / tf.maximum(tf.reduce_sum(counts), 1.0)
+        return tf.concat([parts[0], tf.where(own, -1e9, parts[1]), counts[:, None]], 1)
+
+
+def histories_network(
+    params: Any, assets: Assets, *, own: bool, features: Features | None, blocks: int = 0, heads: int = 1
+) -> Histories:
+    """From the params that recipes of histories share."""
+    tower = ItemTower(params.width, own=own, touched=assets.arrays["popularity"] > 0, features=features)
+    expected = expected_among_others(assets, params.negatives, wanted_of_each(assets, params.length))
+    return Histories(tower, params.length, blocks=blocks, heads=heads, dropout=params.dropout, expected=expected)
+
+
+class HistoryLoss(keras.losses.Loss):
+    """Of a Histories' output. Targets are unused."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return (tf.reduce_logsumexp(y_pred[:, :-1], 1) - y_pred[:, 0]) * y_pred[:, -1]
