@@ -60,13 +60,14 @@ def main() -> None:
 
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument("--recipe", default="recommender_mf")
+    which.add_argument("--alone", action="store_true", help="without the simple answers, of which other runs tell")
     which.add_argument("--films", action="store_true", help="give the table of films, too")
     spec = get_recipe(which.parse_known_args()[0].recipe)
     parser = argparse.ArgumentParser(parents=[which])
     parser.add_argument("tables", nargs="+", choices=list(TABLES))
     add_params(parser, spec)
     told = given(parser)
-    films = told.pop("films")
+    films, alone = told.pop("films"), told.pop("alone")
     del told["recipe"]
     for name in told.pop("tables"):
         body, columns = TABLES[name]()
@@ -78,7 +79,8 @@ def main() -> None:
         params = validate_params(spec.train_params, defaults | told)
         with trained(name, spec, params, [(f"{name}.csv", io.BytesIO(body))], beside=beside) as made:
             made.say()
-            made.say_verdict()
+            if not alone:
+                made.say_verdict()
 
 
 if __name__ == "__main__":
