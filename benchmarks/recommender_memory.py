@@ -1,6 +1,6 @@
 """Memory and time of millions of made-up interactions: imported, read, cleaned, split and made ready; some steps of a training.
 
-People and films are as frequent as they are (Zipf); written as Parquet, imported as an upload. Told: anonymous memory (RssAnon)
+A few people and items have most of the rows; written as Parquet, imported as an upload. Told: anonymous memory (RssAnon)
 before, its peak of each part. Each part runs in a process of its own.
 Run: python -m benchmarks.recommender_memory [--rows 10000000 --people 200000 --items 50000 --steps 100]
 """
@@ -31,7 +31,7 @@ def made(place: Path, rows: int, people: int, items: int) -> None:
     for start in range(0, rows, _AT_ONCE):
         count = min(_AT_ONCE, rows - start)
         columns = {
-            "user": np.minimum(rng.zipf(1.3, count) * 7 % people, rng.integers(0, people, count)),
+            "user": (people * rng.random(count) ** 2).astype(np.int64),
             "item": (items * rng.random(count) ** 3).astype(np.int64),
             "when": 1_600_000_000 + rng.integers(0, 10**8, count),
         }
