@@ -142,15 +142,19 @@ def test_ratings_are_nearer_than_the_mean_and_the_report_has_groups(shop):
     assert "split by time" in one.data.notes[0]
 
 
-def test_a_person_gets_their_kind_with_reasons_and_nothing_they_have(shop):
-    outputs = _say(shop, shop.ranking, user="p4", count=3)
+@pytest.mark.parametrize("which", ["ranking", "graph", "content"])
+def test_a_person_gets_their_kind_with_reasons_and_nothing_they_have(shop, which):
+    outputs = _say(shop, getattr(shop, which), user="p4", count=3)
     has = {row.split(",")[1] for row in _shop().splitlines() if row.startswith("p4,")}
     names = _items(outputs)
     assert not {f"Item {NAMES[int(float(item))]}" for item in has} & set(names)
     assert _kind(names[0]) == 0
     assert "because you liked Item" in outputs[0].items[0].note and "tea" in outputs[0].items[0].note
-    again = _say(shop, shop.ranking, user="p4", count=20, seen=True)
+    again = _say(shop, getattr(shop, which), user="p4", count=20, seen=True)
     assert len(_items(again)) == 20
+
+
+def test_ratings_that_are_foreseen_are_on_the_scale_and_higher_for_the_own_kind(shop):
     foreseen = _say(shop, shop.ratings, user="p4", count=20, seen=True)[0]
     assert all(1 <= item.value <= 5 for item in foreseen.items) and foreseen.title.startswith("stars")
     assert np.mean([_kind(item.name) == 0 for item in foreseen.items[:5]]) >= 0.8

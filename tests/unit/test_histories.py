@@ -10,9 +10,11 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from shared.errors import DatasetInvalid
+from shared.errors import DatasetInvalid, InvalidParams
 from shared.recipes.base import validate_params
 from shared.recipes.recommender_content import ContentTrain, check
+from shared.recipes.recommender_sequence import SequenceTrain
+from shared.recipes.recommender_sequence import check as sequence_check
 from tests.support.tiny_datasets import imported
 from worker.context import Context
 from worker.families.evaluation.ranking import taken_of
@@ -195,6 +197,16 @@ def test_an_item_that_nobody_took_is_told_by_its_columns_alone():
     np.testing.assert_array_equal(before[4], after[4])
     np.testing.assert_allclose(after[0], after[4], atol=1e-6)
     assert np.abs(before[0] - after[0]).max() > 0.1
+
+
+def test_what_learns_from_the_order_needs_times_and_heads_that_divide_the_width():
+    nothing = {"data": SimpleNamespace(report=SimpleNamespace(column=lambda name: None, columns=[]))}
+    params = validate_params(SequenceTrain, {"user": "user", "item": "item"})
+    assert [problem.field for problem in sequence_check(params, nothing)] == ["params.time"]
+    split = params.model_copy(update={"split": "last"})
+    assert [problem.field for problem in sequence_check(split, nothing)] == ["params.time"]
+    with pytest.raises(InvalidParams, match="width 10 cannot be parted into 4 heads"):
+        validate_params(SequenceTrain, {"width": 10, "heads": 4})
 
 
 def test_a_training_without_a_column_that_tells_of_items_is_refused():
