@@ -20,6 +20,11 @@ _SPREAD = 0.05  # of vectors at the start; a guess
 _UNKNOWN = 0.5  # share of items whose own vector is left out in a step, where they have columns too
 
 
+def _single(x: Any) -> Any:
+    """What a layer of any precision gives, as float32, in which sums are taken."""
+    return tf.cast(x, tf.float32)
+
+
 class ItemTower(layers.Layer):
     """int32 (n,), places of items, to float32 (n, width + 1): a vector and a bias.
 
@@ -59,14 +64,16 @@ class ItemTower(layers.Layer):
     def call(self, places: Any, training: bool = False) -> Any:
         told: Any = 0.0
         if self.features is not None:
-            words = self.words(tf.gather(self._parts, places)) * tf.gather(self._weights, places)[..., None]
+            words = _single(self.words(tf.gather(self._parts, places))) * tf.gather(self._weights, places)[..., None]
             words = tf.reduce_sum(words * tf.cast(tf.gather(self._parts, places) > 0, tf.float32)[..., None], 1)
             inner = self.inner(tf.concat([words, tf.gather(self._numbers, places)], 1))
-            told = self.outer(inner) + tf.pad(words, [[0, 0], [0, 1]])
+            told = _single(self.outer(inner)) + tf.pad(words, [[0, 0], [0, 1]])
         if self.own is not None:
-            own = tf.concat([self.own(places), self.bias(places)], 1) * tf.gather(self._touched, places)[:, None]
+            own = (
+                _single(tf.concat([self.own(places), self.bias(places)], 1)) * tf.gather(self._touched, places)[:, None]
+            )
             if self.unknown is not None and training:
-                own = self.unknown(own, training=True)
+                own = _single(self.unknown(own, training=True))
             told = told + own
         return told
 
@@ -93,8 +100,9 @@ class Block(layers.Layer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         normed = self.before(x)
-        x = x + self.drop(self.attention(normed, normed, use_causal_mask=True, training=training), training=training)
-        return x + self.drop(self.outer(self.inner(self.between(x))), training=training)
+        told = self.attention(normed, normed, use_causal_mask=True, training=training)
+        x = x + _single(self.drop(told, training=training))
+        return x + _single(self.drop(self.outer(self.inner(self.between(x))), training=training))
 
 
 class Histories(keras.Model):
