@@ -57,14 +57,12 @@ TRAINED = {
     "object_detector": {},
     "object_detector of two stages": {"epochs": 2},
     "text_classifier": {},
-    "recommender_content": {"epochs": 2},
-    "recommender_gnn": {"epochs": 2},
-    "recommender_mf": {"epochs": 2},
-    "recommender_sequence": {"epochs": 2},
+    **{f"recommender_{how}": {"epochs": 2} for how in ("content", "gnn", "mf", "sequence")},
     "text_classifier upon an encoder": {"epochs": 1},
     "text_matcher": {"epochs": 1},
     "tabular": {"epochs": 2},
 }
+RECOMMENDERS = sorted(name for name in TRAINED if name.startswith("recommender_"))
 ROWS = """note,extra,since,married,job,hours,age
 "likes tea, and cake 7",x,2020-03-11,yes,baker,50,40
 喜歡茶 3,y,2021-12-31T23:30:00-02:00,no,書記,1e1,20.0
@@ -323,9 +321,6 @@ def test_rows_of_a_file_are_answered_as_the_service_does(taken):
     assert len({share for _, share in lines}) == 4
 
 
-RECOMMENDERS = sorted(name for name in TRAINED if name.startswith("recommender_"))
-
-
 def _opened(one: Any, recipe: str) -> Any:
     return code_of(get_recipe(recipe)).open_generator(one.held.model, one.held.params, one.held.assets)
 
@@ -340,13 +335,13 @@ def test_a_person_is_recommended_what_the_service_recommends(taken, recipe):
 
 @pytest.mark.parametrize("recipe", RECOMMENDERS)
 def test_a_newcomer_is_recommended_what_the_service_recommends(taken, recipe):
-    one, liked = taken[recipe], ["film 0", "film 2"]
-    asked = validate_params(get_recipe(recipe).use("generate").params, {"liked": liked, "count": 4})
-    (answer,) = _opened(one, recipe).generate(asked, Context(), None)
-    loaded: Any = tf.saved_model.load(str(one.folder / "saved_model"))  # held: its variables go with it
-    told = loaded.newcomer(tf.constant(liked), tf.constant(4))
-    assert [name.decode() for name in told["titles"].numpy()] == [item.name for item in answer.items]
-    assert told["values"].numpy() == pytest.approx([item.value for item in answer.items], abs=1e-5)
+    use = get_recipe(recipe).use("generate").params
+    asked: Any = validate_params(use, {"liked": ["film 0", "film 2"], "count": 4})
+    (answer,) = _opened(taken[recipe], recipe).generate(asked, Context(), None)
+    loaded: Any = tf.saved_model.load(str(taken[recipe].folder / "saved_model"))  # held: its variables go with it
+    told = {name: part.numpy() for name, part in loaded.newcomer(tf.constant(asked.liked), tf.constant(4)).items()}
+    assert [name.decode() for name in told["titles"]] == [item.name for item in answer.items]
+    assert told["values"] == pytest.approx([item.value for item in answer.items], abs=1e-5)
 
 
 def test_series_of_a_file_go_on_as_the_service_says(taken):
