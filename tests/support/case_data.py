@@ -95,3 +95,19 @@ def edges() -> str:
 
 def classes() -> str:
     return "\n".join(f"{item},{item % 2}" for item in np.random.default_rng(0).permutation(32) % 8)
+
+
+_THINGS = {"key": "鑰匙", "room": "房間", "dog": "狗", "bed": "床"}
+_PLACES = {"here": "在這裡", "there": "在那裡", "gone": "不見了"}
+
+
+def translations(rows: int = 96) -> list[tuple[str, bytes]]:
+    """What is where, in English and in Chinese; one lacks a side, one has equal sides, one is the wrong way round, one is there twice."""
+    lines = ["english,chinese"]
+    for number in range(rows):
+        (thing, name), (place, said) = list(_THINGS.items())[number % 4], list(_PLACES.items())[number % 3]
+        lines.append(f"the {thing} {number} is {place},{name}{number}{said}。")
+    lines[8] = "the key is nowhere,"
+    lines[9] = "OK 9,OK 9"
+    lines[10] = "狗10在那裡。,the dog 10 is there"
+    return [("translations.csv", "\n".join([*lines, lines[1]]).encode())]

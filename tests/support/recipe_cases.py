@@ -15,6 +15,7 @@ from tests.support.case_data import (
     prose_and_verse,
     questions,
     sales,
+    translations,
 )
 from tests.support.picture_cases import PICTURES
 from tests.support.recipe_case import Case, put_as
@@ -149,6 +150,28 @@ CASES: dict[str, Case] = {
         bad_data=[
             [("few.csv", b"question,answer,other\nwhere is it,here it is,nowhere\nwho is it,it is me,nobody\n")],
             [("same.csv", b"question,answer,other\n" + b"where is the key,it is in the door,no\n" * 30)],
+        ],
+    ),
+    "seq2seq": Case(
+        recipe="seq2seq",
+        put=put_as("table"),
+        data=translations,
+        params={
+            "source": "english", "target": "chinese", "width": 16, "heads": 2, "layers": 1, "epochs": 3, "batch_size": 8,
+            "vocabulary_size": 320, "max_source_length": 32, "max_target_length": 24, "beams": 2, "validation_fraction": 0.1,
+            "test_fraction": 0.1, "warmup_steps": 0, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"text": "the key 3 is here\nthe dog is gone", "by_line": True, "answers": 2, "beams": 3, "max_length": 9},
+        bad_params=[
+            {"source": 3}, {"architecture": "rnn"}, {"width": 4}, {"layers": 0}, {"heads": 0}, {"vocabulary": "words"},
+            {"vocabulary_size": 100}, {"max_source_length": 4}, {"long_sources": "skip"}, {"most_windows": 1}, {"label_smoothing": 1.0},
+            {"dropout": 1.0}, {"measure": "taste"}, {"beams": 0}, {"validation_fraction": 0}, {"unknown": 1}, {"seed": -1},
+        ],
+        bad_generate=[{}, {"text": ""}, {"text": "a", "beams": 17}, {"text": "a", "beams": 2, "answers": 3}],
+        bad_data=[
+            [("few.csv", "english,chinese\nHi.,你好。\nRun!,你用跑的。\n".encode())],
+            [("same.csv", b"english,chinese\n" + b"".join(b"say %d,say %d\n" % (n, n) for n in range(40)))],
+            [("one_sided.csv", b"english,chinese\n" + b"".join(b"say %d,\n" % n for n in range(40)))],
         ],
     ),
     "text_classifier of many labels in 2 folds": Case(

@@ -5,7 +5,7 @@ very long texts the windows leave gaps.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,13 +109,23 @@ def cut_texts(
 def learn_tokens(
     opened: OpenInput, columns: Sequence[str], rows: np.ndarray, kind: str, size: int, context: Context
 ) -> str:
-    """Learn a tokenizer from the texts of these rows, or of a sample spread over them where they are very long."""
+    """Learn a tokenizer from the texts of these rows."""
+    return learnt_from(opened, columns, rows, context, lambda texts, count: learn_tokenizer(kind, texts, count, size))
+
+
+def learnt_from(
+    opened: OpenInput,
+    columns: Sequence[str],
+    rows: np.ndarray,
+    context: Context,
+    learn: Callable[[Iterator[str], int], str],
+) -> str:
+    """What is learnt from the texts of these rows, or of a sample spread over them where they are very long. learn: (texts, count)."""
     with open_table(opened.folder) as table:
         characters = sum(len(text) for _, text in _checked(each_text(table, columns, rows), context))
         every = max(1, -(-characters // LEARNT_FROM))
         sample = rows[::every]
-        texts = (text for _, text in _checked(each_text(table, columns, sample), context))
-        return learn_tokenizer(kind, texts, len(sample), size)
+        return learn((text for _, text in _checked(each_text(table, columns, sample), context)), len(sample))
 
 
 def _checked(texts: Iterator[tuple[int, str]], context: Context) -> Iterator[tuple[int, str]]:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 from worker.families.language.network import Decoder
+from worker.generation.decode.cache import put
 from worker.generation.decode.engine import Engine
 
 _SMALLEST = 64  # of S: below, one compiled size serves all
@@ -79,7 +79,7 @@ class DecoderEngine(Engine):
         new: list[Any] = []
         for block, k_cache, v_cache in zip(model.blocks, state[::2], state[1::2], strict=True):
             q, k, v = block.project(h, model.angles(model.config.rotary_of(block.number), places[None]))
-            k_cache, v_cache = self._put(k_cache, k, first), self._put(v_cache, v, first)
+            k_cache, v_cache = (put(cache, one, first, self._jit) for cache, one in ((k_cache, k), (v_cache, v)))
             new += [k_cache, v_cache]
             window = model.config.windows[block.number]
             seen = (ahead >= 0) & (ahead < window) if window else ahead >= 0
@@ -106,10 +106,3 @@ class DecoderEngine(Engine):
     def step(self, state: list[Any], tokens: Any, place: Any) -> tuple[Any, list[Any]]:
         h, new = self._through(state, tokens[:, None], place)
         return self._logits(h), new
-
-    def _put(self, cache: Any, value: Any, first: Any) -> Any:
-        """Write (rows, kv_heads, time, head_size) at `first` of (rows, kv_heads, S, head_size)."""
-        if self._jit:
-            return gen_xla_ops.xla_dynamic_update_slice(cache, value, tf.stack([0, 0, first, 0]))
-        whole = tf.concat([cache[:, :, :first], value, cache[:, :, first + value.shape[2] :]], 2)
-        return tf.ensure_shape(whole, cache.shape)
