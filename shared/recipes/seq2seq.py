@@ -79,7 +79,7 @@ class Seq2seqTrain(_Base):
         json_schema_extra={"group": "Text"},
     )
     vocabulary_size: int = Field(
-        8_000, ge=300, le=65_536, description="Most pieces of a vocabulary, learnt from the training part; any text can be written in them.",
+        8_000, ge=300, le=65_536, description="Most pieces of a vocabulary, learnt from the training part; they spell any text.",
         json_schema_extra={"group": "Text"},
     )  # fmt: skip
     max_source_length: int = Field(
@@ -91,8 +91,8 @@ class Seq2seqTrain(_Base):
     )
     long_sources: Literal["cut", "windows"] = Field(
         "cut",
-        description="What becomes of longer sources. cut: their ends are not read; windows: they are read in pieces of that length, and "
-        "all pieces are looked at while writing.",
+        description="What becomes of longer sources. cut: their ends are not read; windows: they are read in parts of that length, "
+        "and all of these are looked at while writing.",
         json_schema_extra={"group": "Text"},
     )
     most_windows: int = Field(
@@ -145,7 +145,7 @@ class Seq2seqTrain(_Base):
         json_schema_extra={"group": "Measuring"},
     )  # fmt: skip
     validation_fraction: float = Field(
-        0.05, gt=0, le=0.5, description="Share of the sources held out to watch progress and keep the best state, unless the table says which.",
+        0.05, gt=0, le=0.5, description="Share of the sources held out to watch progress by, unless the table says which.",
         json_schema_extra={"group": "Data"},
     )  # fmt: skip
     test_fraction: TestShare = 0.05
@@ -298,11 +298,11 @@ SPEC = RecipeSpec(
             help="Weights and vocabularies as one zip, with a model and an example that run without this service.",
         ),
     },
-    source="Transformer: Vaswani et al. 2017, arXiv:1706.03762, norms first: Xiong et al. 2020, arXiv:2002.04745; LSTM with attention: "
-    "Luong et al. 2015, arXiv:1508.04025; pieces: Sennrich et al. 2016, arXiv:1508.07909; length and coverage penalty: Wu et al. 2016, "
-    "arXiv:1609.08144; windows: Izacard, Grave 2021, arXiv:2007.01282",
-    limits="It knows words and facts from its training pairs alone: of texts about other things, in another style or language, what it "
-    "writes reads well and may be wrong.",
+    source="Transformer: Vaswani et al. 2017, arXiv:1706.03762, norms first: Xiong et al. 2020, arXiv:2002.04745; LSTM with "
+    "attention: Luong et al. 2015, arXiv:1508.04025; pieces: Sennrich et al. 2016, arXiv:1508.07909; length and coverage penalty: "
+    "Wu et al. 2016, arXiv:1609.08144; windows: Izacard, Grave 2021, arXiv:2007.01282",
+    limits="It knows words and facts from its training pairs alone: of texts about other things, in another style or language, "
+    "what it writes may read well and be wrong.",
     shape=(
         "architecture",
         "width",

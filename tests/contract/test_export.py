@@ -60,6 +60,7 @@ TRAINED = {
     **{f"recommender_{how}": {"epochs": 2} for how in ("content", "gnn", "mf", "sequence")},
     "text_classifier upon an encoder": {"epochs": 1},
     "text_matcher": {"epochs": 1},
+    "seq2seq": {"epochs": 2},
     "tabular": {"epochs": 2},
 }
 RECOMMENDERS = sorted(name for name in TRAINED if name.startswith("recommender_"))
@@ -131,6 +132,10 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = TEXTS
             wanted = {"text": TEXTS[0], "top_k": 2}
             _, _, service, _ = run_job(volume, recipe, "generate", model | inputs, wanted, warm)
+        elif recipe == "seq2seq":
+            asked[str(unpacked)] = TEXTS
+            wanted = {"text": "\n".join(TEXTS), "by_line": True, "alignment": False}
+            _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "forecaster":
             path = volume.root / "recent.csv"
             path.write_text(RECENT, encoding="utf-8-sig")
@@ -310,6 +315,14 @@ def test_texts_are_as_near_to_each_other_as_the_service_has_them(taken):
     assert [float(near) for near, _ in lines] == pytest.approx((vectors[1:] @ vectors[0]).tolist(), abs=2e-6)
     (answer,) = taken["text_matcher"].service
     assert len(answer.items) == 2
+
+
+def test_texts_become_what_the_service_writes_from_them(taken):
+    lines = [line.split("\t") for line in taken["seq2seq"].said.splitlines()]
+    answers = taken["seq2seq"].service
+    assert [text for _, text in lines] == [answer.text for answer in answers] and len(lines) == len(TEXTS)
+    for (score, _), answer in zip(lines, answers, strict=True):
+        assert f"{float(score):.2f}" == answer.title.split(";")[0].removeprefix("score ")
 
 
 def test_rows_of_a_file_are_answered_as_the_service_does(taken):

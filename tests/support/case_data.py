@@ -102,7 +102,8 @@ _PLACES = {"here": "在這裡", "there": "在那裡", "gone": "不見了"}
 
 
 def translations(rows: int = 96) -> list[tuple[str, bytes]]:
-    """What is where, in English and in Chinese; one lacks a side, one has equal sides, one is the wrong way round, one is there twice."""
+    """What is where, in English and in Chinese; one lacks a side, one has equal sides, one is the wrong way round, one is
+    there twice."""
     lines = ["english,chinese"]
     for number in range(rows):
         (thing, name), (place, said) = list(_THINGS.items())[number % 4], list(_PLACES.items())[number % 3]

@@ -161,11 +161,11 @@ CASES: dict[str, Case] = {
             "vocabulary_size": 320, "max_source_length": 32, "max_target_length": 24, "beams": 2, "validation_fraction": 0.1,
             "test_fraction": 0.1, "warmup_steps": 0, "learning_rate": 1e-2,
         },
-        generate=lambda volume: {"text": "the key 3 is here\nthe dog is gone", "by_line": True, "answers": 2, "beams": 3, "max_length": 9},
+        generate=lambda volume: {"text": "the key 3 is here\nthe dog is gone", "by_line": True, "answers": 2, "max_length": 9},
         bad_params=[
             {"source": 3}, {"architecture": "rnn"}, {"width": 4}, {"layers": 0}, {"heads": 0}, {"vocabulary": "words"},
-            {"vocabulary_size": 100}, {"max_source_length": 4}, {"long_sources": "skip"}, {"most_windows": 1}, {"label_smoothing": 1.0},
-            {"dropout": 1.0}, {"measure": "taste"}, {"beams": 0}, {"validation_fraction": 0}, {"unknown": 1}, {"seed": -1},
+            {"vocabulary_size": 100}, {"max_source_length": 4}, {"long_sources": "skip"}, {"most_windows": 1}, {"dropout": 1.0},
+            {"label_smoothing": 1.0}, {"measure": "taste"}, {"beams": 0}, {"validation_fraction": 0}, {"unknown": 1}, {"seed": -1},
         ],
         bad_generate=[{}, {"text": ""}, {"text": "a", "beams": 17}, {"text": "a", "beams": 2, "answers": 3}],
         bad_data=[

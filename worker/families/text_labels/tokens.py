@@ -120,7 +120,8 @@ def learnt_from(
     context: Context,
     learn: Callable[[Iterator[str], int], str],
 ) -> str:
-    """What is learnt from the texts of these rows, or of a sample spread over them where they are very long. learn: (texts, count)."""
+    """What is learnt from the texts of these rows, or of a sample spread over them where they are very long. learn: (texts,
+    count)."""
     with open_table(opened.folder) as table:
         characters = sum(len(text) for _, text in _checked(each_text(table, columns, rows), context))
         every = max(1, -(-characters // LEARNT_FROM))

@@ -21,7 +21,8 @@ _SURPLUS = 8  # tokens that answers in a training's samples may be longer than a
 
 @dataclass(frozen=True)
 class Answer:
-    """text: "" where nothing was written. score: as the search has it, 0 at best. ended: False where it was cut at its most tokens."""
+    """text: "" where nothing was written. score: as the search has it, 0 at best. ended: False where it was cut at its most
+    tokens."""
 
     text: str
     score: float

@@ -79,7 +79,8 @@ def write_table(
 
 
 class _Measured:
-    """How near a batch came to the true texts, where the table holds the column of them. What BLEU counts is summed as rows come."""
+    """How near a batch came to the true texts, where the table holds the column of them. What BLEU counts is summed as rows
+    come."""
 
     def __init__(self, answering: Answering, columns: Sequence[str], read: str):
         name = answering.assets["target"]
@@ -99,10 +100,10 @@ class _Measured:
         if not self._target:
             return
         truths = [clean(text) for text in joined_texts(cells, [self._target])]
-        pairs = [(answers[0].text, [true]) for answers, true in zip(found, truths, strict=True) if answers and true]
+        pairs = [(answers[0].text, true) for answers, true in zip(found, truths, strict=True) if answers and true]
         if not pairs:
             return
-        scored = score(*zip(*pairs, strict=True), self._tokens, with_rouge=False)  # pyright: ignore[reportArgumentType]
+        scored = score([said for said, _ in pairs], [[true] for _, true in pairs], self._tokens, with_rouge=False)
         self._counts += scored.counts.sum(0)
         self._exact += float(scored.exact.sum())
         self._count += len(pairs)

@@ -121,13 +121,13 @@ class PairTexts(Data):
         if cut := self.cut[0]:
             share = 1 - np.minimum(sources.lengths, self.most[0]).sum() / sources.lengths.sum()
             told.append(
-                f"{cut:,} of {len(sources):,} sources are longer than {self.most[0] + 1} tokens: their ends are not read, {share:.0%} of all "
-                f"tokens; max_source_length and long_sources decide of it"
+                f"{cut:,} of {len(sources):,} sources are longer than {self.most[0] + 1} tokens: their ends are not read, "
+                f"{share:.0%} of all tokens; max_source_length and long_sources decide of it"
             )
         if cut := self.cut[1]:
             told.append(
-                f"{cut:,} of {len(targets):,} targets are longer than {self.most[1] + 1} tokens: they are learnt up to there, and answers "
-                "end there, too; max_target_length decides of it"
+                f"{cut:,} of {len(targets):,} targets are longer than {self.most[1] + 1} tokens: they are learnt up to there, and "
+                "answers end there, too; max_target_length decides of it"
             )
         return [*self.split_notes, *told]
 

@@ -1,4 +1,5 @@
-"""A translator to take away: a SavedModel from tokens to tokens, beams and caches inside, its tokenizers, and ten lines that use them.
+"""A translator to take away: a SavedModel from tokens to tokens, beams and caches inside, its tokenizers, and ten lines that
+use them.
 
 Cutting a text into tokens is the tokenizers', since TensorFlow has no means for it.
 """
@@ -53,7 +54,8 @@ class _Writer(tf.Module):
         def made(beams: int) -> Any:
             @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32, "tokens")], autograph=False)
             def answer(tokens: Any) -> Any:
-                """tokens: int32 (time,), those of one text; returns its best answer, tokens int32 (written,) and score float32 ()."""
+                """tokens: int32 (time,), those of one text; returns its best answer, tokens int32 (written,) and score float32
+                ()."""
                 read = tf.concat([tokens[:most_source], [END]], 0)
                 room = most_source + 1 - tf.shape(read)[0]
                 source = tf.ensure_shape(tf.pad(read, [[0, room]], constant_values=PAD)[None], (1, most_source + 1))

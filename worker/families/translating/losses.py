@@ -10,7 +10,8 @@ ops: Any = keras.ops
 
 
 class TokenCrossEntropy(keras.losses.Loss):
-    """Mean cross-entropy over the tokens that are there. y_true: int (batch, T), filled up with 0; y_pred: logits (batch, T, kinds).
+    """Mean cross-entropy over the tokens that are there. y_true: int (batch, T), filled up with 0; y_pred: logits (batch, T,
+    kinds).
 
     smoothing: share of each truth that is spread evenly over all kinds. Source: Szegedy et al. 2016, arXiv:1512.00567.
     """

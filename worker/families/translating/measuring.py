@@ -100,7 +100,8 @@ def sample_texts(model: Translator, assets: Assets, context: Context) -> list[Ou
 
 
 def report_texts(model: Translator, data: PairTexts, params: Any, context: Context) -> Report:
-    """Figures of the part that nothing was learnt from, greedy and with beams, its worst answers, and what the verdict is made of."""
+    """Figures of the part that nothing was learnt from, greedy and with beams, its worst answers, and what the verdict is made
+    of."""
     part = judged_part(data)
     asked = asked_of(data, part)
     answering = (
@@ -177,10 +178,15 @@ def _worst(asked: Asked, said: Sequence[str], scored: Scored, data: PairTexts) -
     by = scored.rouge[:, 2] * 100 if data.params.measure == "summary" else scored.of_each
     worst = np.argsort(by, kind="stable")[:_WORST].tolist()
     rows: list[list[Cell]] = [
-        [int(data.table_rows.rows[asked.places[place]]) + 1, cut(asked.sources[place], _CHARACTERS), cut(asked.truths[place][0], _CHARACTERS),
-         cut(said[place], _CHARACTERS), round(float(by[place]), 1)]
+        [
+            int(data.table_rows.rows[asked.places[place]]) + 1,
+            cut(asked.sources[place], _CHARACTERS),
+            cut(asked.truths[place][0], _CHARACTERS),
+            cut(said[place], _CHARACTERS),
+            round(float(by[place]), 1),
+        ]
         for place in worst
-    ]  # fmt: skip
+    ]
     name = "ROUGE-L" if data.params.measure == "summary" else "chrF"
     return Table(title="The worst answers", columns=["row", "source", "true", "said", name], rows=rows, count=len(rows))
 

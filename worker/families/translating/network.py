@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers
 
 from shared.bases.decoder import DecoderConfig
-from worker.families.language.network import Block
+from worker.families.language.network import Block, normal
 from worker.families.translating.pieces import PAD
 
 ops: Any = keras.ops  # its declared types say None where there is none
@@ -34,7 +34,7 @@ class Translator(keras.Model):
         self.kinds, self.width, self.depth, self.dropout, self.window = tuple(kinds), width, layers_, dropout, window
 
         def vectors(count: int, name: str) -> Any:
-            return layers.Embedding(count, width, keras.initializers.RandomNormal(stddev=width**-0.5), name=name)
+            return layers.Embedding(count, width, normal(width**-0.5), name=name)
 
         self.read_tokens = vectors(self.kinds[0], "source_tokens")
         self.written_tokens = vectors(self.kinds[1], "target_tokens") if len(self.kinds) > 1 else self.read_tokens
@@ -92,9 +92,11 @@ class Translator(keras.Model):
     def step(
         self, tokens: Any, place: Any, memory: list[Any], state: list[Any], seen: Any, put: Put
     ) -> tuple[Any, Any, list[Any]]:
-        """One further token of each beginning: int32 (rows, beams) to logits (rows, beams, vocabulary), looks (rows, beams, S), state.
+        """One further token of each beginning: int32 (rows, beams) to logits (rows, beams, vocabulary), looks (rows, beams,
+        S), state.
 
-        place: int32 (), of these tokens. seen: bool (rows, beams, room * beams): tokens of beam b at place t stand at t * beams + b.
+        place: int32 (), of these tokens. seen: bool (rows, beams, room * beams): tokens of beam b at place t stand at t *
+        beams + b.
         """
         raise NotImplementedError
 
@@ -130,9 +132,9 @@ class WritingBlock(Block):
         c = self.config
         return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], c.heads, c.head_size)), (0, 2, 1, 3))
 
-    def remembered(self, read: Any) -> list[Any]:
+    def remembered(self, read: Any) -> tuple[Any, Any]:
         """Keys and values of what has been read, (batch, heads, S, size) each."""
-        return [self._heads(self.keys(read)), self._heads(self.values(read))]
+        return self._heads(self.keys(read)), self._heads(self.values(read))
 
     def written(
         self, x: Any, mixed: Any, keys: Any, values: Any, there: Any, training: bool = False
@@ -222,7 +224,8 @@ class Transformer(Translator):
         told: Any = None
         for block in self.writers:
             mixed = block.mix(*block.project(h, None), seen, training)
-            h, looks = block.written(h, mixed, *block.remembered(read), there, training)
+            keys, values = block.remembered(read)
+            h, looks = block.written(h, mixed, keys, values, there, training)
             told = looks if block.number == self.looked_at else told
         return self.written_norm(h), told
 
@@ -243,9 +246,9 @@ class Transformer(Translator):
         new, told = [], None
         for i, block in enumerate(self.writers):
             q, k, v = block.project(h, None)
-            kept = [put(state[2 * i], k, place * beams), put(state[2 * i + 1], v, place * beams)]
-            new += kept
-            h, looks = block.written(h, block.mix(q, *kept, seen), memory[2 * i], memory[2 * i + 1], there)
+            k, v = put(state[2 * i], k, place * beams), put(state[2 * i + 1], v, place * beams)
+            new += [k, v]
+            h, looks = block.written(h, block.mix(q, k, v, seen), memory[2 * i], memory[2 * i + 1], there)
             told = looks if i == self.looked_at else told
         return self.logits(self.written_norm(h)), ops.cast(told, "float32"), new
 

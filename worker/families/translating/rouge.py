@@ -1,7 +1,8 @@
 """ROUGE: how much of a summary's words, pairs of words and longest common row of words are those of the true one.
 
-Source: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries". Figures of texts in Latin letters are those of rouge-score
-0.1.2 without stemming, which knows no other scripts; here a word is any letters and digits in a row, and a character of Chinese and its like.
+Source: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries". Figures of texts in Latin letters are those of
+rouge-score 0.1.2 without stemming, which knows no other scripts; here a word is any letters and digits in a row, and a
+character of Chinese and its like.
 """
 
 import re

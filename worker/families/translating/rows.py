@@ -27,9 +27,9 @@ _LONG = 4  # times as long as targets: then a source is a text of which the targ
 class PairRows:
     """The pairs of a table that can be used; a place is a number among them.
 
-    rows: int64 (n,), their numbers in the table. groups: int64 (n,), equal for equal sources. parts: int8 (n,), index into PARTS, as
-    the table tells them. scripts: of source and target, "" for none that most are written in. gist: whether sources are much longer
-    than targets.
+    rows: int64 (n,), their numbers in the table. groups: int64 (n,), equal for equal sources. parts: int8 (n,), index into
+    PARTS, as the table tells them. scripts: of source and target, "" for none that most are written in. gist: whether sources
+    are much longer than targets.
     """
 
     rows: np.ndarray
@@ -154,7 +154,8 @@ def _directions(found: _Read, rows: np.ndarray, params: Any, notes: list[str]) -
         odd = (written[side] == other) & ~swapped
         if odd.any():
             notes.append(
-                f"{int(odd.sum()):,} rows have {names[other]} instead of {names[own]} in {name!r}, and are kept: {_named(rows[odd])}"
+                f"{int(odd.sum()):,} rows have {names[other]} instead of {names[own]} in {name!r}, and are kept: "
+                f"{_named(rows[odd])}"
             )
     return scripts, swapped
 

@@ -35,8 +35,8 @@ def bleu_tokens(asked: str, script: str) -> str:
 class Scored:
     """Written texts, each beside its true ones. bleu, chrf: of all together, 0 to 100. signatures: how these two were counted.
 
-    Of each text: counts, float64 (n, 10), what BLEU sums: lengths of both sides, and the right and all n-grams of each order; of_each,
-    float64 (n,), its own chrF; rouge, float64 (n, 3); exact, float64 (n,), 1 where it is as a true one has it.
+    Of each text: counts, float64 (n, 10), what BLEU sums: lengths of both sides, and the right and all n-grams of each order;
+    of_each, float64 (n,), its own chrF; rouge, float64 (n, 3); exact, float64 (n,), 1 where it is as a true one has it.
     """
 
     bleu: float

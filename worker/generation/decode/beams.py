@@ -1,8 +1,8 @@
 """Beam search over encoder-decoders, compiled: many sources at once, what has been read of them computed once.
 
-Beams of a source stand side by side as if they were places: no key or value is copied when a beam goes on from another one. Which of
-them belong to a beam says its line of ancestors. One beam is greedy decoding. Answers do not depend on what else is decoded beside them,
-but for rounding.
+Beams of a source stand side by side as if they were places: no key or value is copied when a beam goes on from another one.
+Which of them belong to a beam says its line of ancestors. One beam is greedy decoding. Answers do not depend on what else is
+decoded beside them, but for rounding.
 """
 
 from collections.abc import Callable
@@ -50,8 +50,9 @@ class Search:
 
 @dataclass(frozen=True)
 class Answers:
-    """tokens: int32 (sources, beams, time), filled up with 0, without the one that ends. scores: float32 (sources, beams), best first,
-    of what is not there less than NOTHING. ended: bool (sources, beams); an answer that has not was cut at its most tokens."""
+    """tokens: int32 (sources, beams, time), filled up with 0, without the one that ends. scores: float32 (sources, beams),
+    best first, of what is not there less than NOTHING. ended: bool (sources, beams); an answer that has not was cut at its
+    most tokens."""
 
     tokens: np.ndarray
     scores: np.ndarray
@@ -167,15 +168,15 @@ class BeamEngine:
     def _step(self, place: Any, settings: Any, memory: list[Any], loop: list[Any], no_repeat: int) -> list[Any]:
         """One further token of every beam.
 
-        loop: done (rows,), last tokens (rows, beams), tokens (rows, beams, room), their log-probabilities (rows, beams), how much each
-        token of the source was looked at (rows, beams, S), ancestors (rows, beams, room); of answers that have ended the tokens, scores
-        and lengths; and the model's state.
+        loop: done (rows,), last tokens (rows, beams), tokens (rows, beams, room), their log-probabilities (rows, beams), how
+        much each token of the source was looked at (rows, beams, S), ancestors (rows, beams, room); of answers that have ended
+        the tokens, scores and lengths; and the model's state.
         """
         done, last, tokens, logs, looked, ancestors, ended, scores, lengths, *state = loop
         known, *memory = memory
         rows, beams, room = tokens.shape
-        here = (tf.range(room) == place)[None, None]
-        own = tf.range(beams)
+        here: Any = tf.equal(tf.range(room), place)
+        here, own = here[None, None], tf.range(beams)
         ancestors = tf.where(here, own[None, :, None], ancestors)
         seen = tf.reshape(ancestors[..., None] == own, [rows, beams, room * beams])
         found, looks, state = self._model.step(

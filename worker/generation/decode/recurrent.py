@@ -45,13 +45,17 @@ class RecurrentEngine(Engine):
         return CHUNK
 
     def step(self, state: list[Any], tokens: Any, place: Any) -> tuple[Any, list[Any]]:
-        """Keras' LSTM cell written out: gates in the order input, forget, cell, output."""
         h = tf.gather(self._embedding.embeddings, tokens)
         new = []
         for cell, hidden, carry in zip(self._cells, state[::2], state[1::2], strict=True):
-            gates = tf.matmul(h, cell.kernel) + tf.matmul(hidden, cell.recurrent_kernel) + cell.bias
-            enter, forget, value, leave = tf.split(gates, 4, axis=-1)
-            carry = tf.sigmoid(forget) * carry + tf.sigmoid(enter) * tf.tanh(value)
-            h = hidden = tf.sigmoid(leave) * tf.tanh(carry)
-            new += [hidden, carry]
+            h, carry = cell_step(cell, h, hidden, carry)
+            new += [h, carry]
         return tf.matmul(h, self._head.kernel) + self._head.bias, new
+
+
+def cell_step(cell: Any, x: Any, hidden: Any, carry: Any) -> tuple[Any, Any]:
+    """Keras' LSTM cell written out: gates in the order input, forget, cell, output. All (rows, width); returns hidden and carry."""
+    gates = tf.matmul(x, cell.kernel) + tf.matmul(hidden, cell.recurrent_kernel) + cell.bias
+    enter, forget, value, leave = tf.split(gates, 4, axis=-1)
+    carry = tf.sigmoid(forget) * carry + tf.sigmoid(enter) * tf.tanh(value)
+    return tf.sigmoid(leave) * tf.tanh(carry), carry
