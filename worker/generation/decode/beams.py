@@ -36,7 +36,8 @@ class Search:
     """How answers are looked for. beams, no_repeat: compiled anew for other numbers; the others change nothing that is compiled.
 
     length_penalty: the sum of log-probabilities is divided by ((5 + tokens) / 6) to this power. coverage_penalty: times the sum,
-    over tokens of the source, of the log of how much they have been looked at, at most 1. Source: Wu et al. 2016, arXiv:1609.08144.
+    over tokens of the source, of the log of how much they have been looked at, 0.000001 to 1. Source: Wu et al. 2016,
+    arXiv:1609.08144.
     no_repeat: n-grams of so many tokens come once; 0: any may come again (Paulus et al. 2017, arXiv:1705.04304). most: tokens of an
     answer.
     """
