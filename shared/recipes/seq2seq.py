@@ -221,8 +221,8 @@ class Decoding(Params):
         return self
 
 
-class Seq2seqGenerate(Decoding):
-    """Texts typed in."""
+class _Typed(Params):
+    """What is written from, when it is typed in."""
 
     text: str = Field(
         min_length=1,
@@ -240,6 +240,10 @@ class Seq2seqGenerate(Decoding):
         description="Also tell which parts of the source each part of an answer looks at (first 8 texts).",
         json_schema_extra={"short": True},
     )
+
+
+class Seq2seqGenerate(Decoding, _Typed):
+    """Texts typed in, and how answers are looked for."""
 
 
 class Seq2seqBatch(BatchParams, Decoding):

@@ -17,7 +17,7 @@ from worker.families.translating.data import PairTexts, load_texts
 from worker.families.translating.exporting import export_translator
 from worker.families.translating.losses import TokenCrossEntropy
 from worker.families.translating.measuring import evaluate_texts, report_texts, sample_texts, text_baselines
-from worker.families.translating.network import Transformer
+from worker.families.translating.network import Transformer, Translator
 from worker.families.translating.recurrent import Recurrent
 from worker.families.translating.using import Writer
 from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
@@ -34,7 +34,7 @@ def build(params: Seq2seqTrain, assets: Assets, inputs: Inputs) -> keras.Model:
     window = params.max_source_length if params.long_sources == "windows" else 0
     kinds = tuple(assets["kinds"])
     if params.architecture == "lstm":
-        model: keras.Model = Recurrent(kinds, params.width, params.layers, params.dropout, window)
+        model: Translator = Recurrent(kinds, params.width, params.layers, params.dropout, window)
     else:
         model = Transformer(kinds, params.width, params.layers, params.heads, params.dropout, window)
     model.build()

@@ -13,7 +13,7 @@ from shared.errors import cut
 from shared.outputs import Cell, Output, Table
 from worker.context import Context
 from worker.families.scripts import WITHOUT_SPACES
-from worker.families.translating.answering import Answering, in_training
+from worker.families.translating.answering import in_training
 from worker.families.translating.data import SIDES, PairTexts
 from worker.families.translating.losses import TokenCrossEntropy
 from worker.families.translating.network import Translator
@@ -24,7 +24,6 @@ from worker.recipe import Assets, Baseline, Report
 
 MOST_MEASURED = 2_000  # sources; more change no figure that is read
 _WATCHED = 4_000  # pairs of an evaluation on the way
-_COMPILED_FROM = 400  # sources: from there on compiling the search pays
 _WORST, _CHARACTERS = 10, 400
 _MOST_LEARNT = 100_000  # sources that the nearest is looked for among
 _MOST_COMPARED = 1_000  # characters of a source that are compared
@@ -104,9 +103,7 @@ def report_texts(model: Translator, data: PairTexts, params: Any, context: Conte
     of."""
     part = judged_part(data)
     asked = asked_of(data, part)
-    answering = (
-        in_training(model, data.assets) if len(asked.sources) < _COMPILED_FROM else Answering(model, data.assets)
-    )
+    answering = in_training(model, data.assets)
     most = answering.most_target
     best = Search(params.beams, _PENALTY, most=most)
     total, done = len(asked.sources) * (1 + (params.beams > 1)), 0
@@ -176,7 +173,7 @@ def _lengths(data: PairTexts) -> Table:
 def _worst(asked: Asked, said: Sequence[str], scored: Scored, data: PairTexts) -> Table:
     """The answers that are farthest from any true one."""
     by = scored.rouge[:, 2] * 100 if data.params.measure == "summary" else scored.of_each
-    worst = np.argsort(by, kind="stable")[:_WORST].tolist()
+    worst: list[int] = np.argsort(by, kind="stable")[:_WORST].tolist()
     rows: list[list[Cell]] = [
         [
             int(data.table_rows.rows[asked.places[place]]) + 1,

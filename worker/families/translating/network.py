@@ -77,6 +77,10 @@ class Translator(keras.Model):
 
     # --- what each of them provides -----------------------------------------------------------------------------------
 
+    def build(self, shape: Any = None) -> None:
+        """Make all variables."""
+        raise NotImplementedError
+
     def encode(self, source: Any, there: Any, training: bool) -> Any:
         """What stands at each place, (batch, S, width). there: bool (batch, S)."""
         raise NotImplementedError

@@ -179,7 +179,7 @@ class BeamEngine:
         here: Any = tf.equal(tf.range(room), place)
         here, own = here[None, None], tf.range(beams)
         ancestors = tf.where(here, own[None, :, None], ancestors)
-        seen = tf.reshape(ancestors[..., None] == own, [rows, beams, room * beams])
+        seen = tf.reshape(tf.equal(tf.expand_dims(ancestors, -1), own), [rows, beams, room * beams])
         found, looks, state = self._model.step(
             last, place, memory, state, seen, lambda cache, value, first: put(cache, value, first, self._jit)
         )
