@@ -1,6 +1,8 @@
 """Tokens per second that a translator writes, random weights: ours, a plain Keras loop over the same network, Transformers' Marian.
 
-    python -m benchmarks.translation_decode [--peer PYTHON_WITH_TORCH_AND_TRANSFORMERS] [--width 256 --layers 3 --kinds 8000]
+    python -m benchmarks.translation_decode [--peer PYTHON_WITH_TORCH_AND_TRANSFORMERS] [--cases 1x1 16x4] [--width 256 --layers 3]
+
+--cases: sources x beams.
 
 All write the same number of tokens from sources of the same length; ours and Marian with the same numbers of beams, the loop, which
 calls model.predict for each token, greedily. The rounds of ours and the loop alternate; each figure is the median of warm rounds.
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-CASES = ((1, 1), (1, 4), (16, 1), (16, 4), (64, 1), (64, 4))  # sources, beams
+CASES = ("1x1", "1x4", "16x1", "16x4", "64x1", "64x4")  # sources x beams
 HEADS, SOURCE, WRITTEN = 4, 16, 32
 _LOOPED = (1, 16)  # sources that the plain loop is timed with
 
@@ -31,7 +33,9 @@ def main() -> None:
     parser.add_argument("--peer", default="")
     for name, value in (("width", 256), ("layers", 3), ("kinds", 8_000), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--cases", nargs="+", default=CASES)
     asked = parser.parse_args()
+    cases = [tuple(map(int, case.split("x"))) for case in asked.cases]
     keras.utils.set_random_seed(0)
     model = Transformer((asked.kinds,), asked.width, asked.layers, HEADS, 0.0)
     model.build()
@@ -48,7 +52,7 @@ def main() -> None:
         return target[:, 1:]
 
     speeds: dict[tuple[int, int], float] = {}
-    for rows, beams in CASES:
+    for rows, beams in cases:
         source = random.integers(3, asked.kinds, (rows, SOURCE)).astype(np.int32)
         search = Search(beams, most=WRITTEN)
         began = time.perf_counter()
@@ -76,7 +80,7 @@ def main() -> None:
     if asked.peer:
         setting: dict[str, Any] = {
             "width": asked.width, "layers": asked.layers, "heads": HEADS, "kinds": asked.kinds, "source": SOURCE,
-            "written": WRITTEN, "cases": CASES, "rounds": asked.rounds + 1,
+            "written": WRITTEN, "cases": cases, "rounds": asked.rounds + 1,
         }  # fmt: skip
         command = [asked.peer, str(Path(__file__).parent / "transformers_translate.py")]
         said = subprocess.run(command, input=json.dumps(setting), capture_output=True, text=True, check=True).stdout

@@ -79,10 +79,11 @@ def test_the_file_of_a_vocabulary_cuts_as_the_service_does(pieces):
 
 
 def test_rouge_is_that_of_the_published_examples():
-    """tests of rouge-score 0.1.2, rouge_scorer_test.py: testRouge1, testRougeL, and the multi-token example of testRouge2."""
+    """rouge_scorer_test.py of rouge-score 0.1.2: testRouge1, testRougeLNonConsecutive, testRouge2, testRougeAllMulti."""
     assert rouge("testing", ["testing one two"])[0] == pytest.approx(0.5)
     assert rouge("testing two", ["testing one two"])[2] == pytest.approx(0.8)
     assert rouge("testing one", ["testing one two"])[1] == pytest.approx(2 / 3)
+    assert rouge("text first", ["first text", "first something"]) == (1.0, 0.0, 0.5)
 
 
 def test_rouge_counts_characters_of_chinese_and_the_best_of_several_truths():
