@@ -12,6 +12,7 @@ Any param of the recipe may be given: --width 24 --epochs 40. Public data: see h
 import argparse
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,22 @@ def main() -> None:
     if minutes and backbone:
         parser.error("--minutes cannot tell the pace of what learns upon a backbone: give --epochs")
 
+    folder, _, file = place.partition("/")
+    params = validate_params(spec.train_params, defaults | told)
+    with contextlib.ExitStack() as opened:
+        uploads = [(path.name, opened.enter_context(path.open("rb"))) for path in sorted(test_data(folder).glob(file))]
+        made = opened.enter_context(trained(title, spec, params, uploads, base=backbone, adjust=epochs_in(minutes)))
+        made.say()
+        for output in made.report.outputs:
+            if output.kind == "table":
+                for row in [output.columns, *output.rows]:
+                    print("  ", row)
+        made.say_verdict()
+
+
+def epochs_in(minutes: float | None) -> Callable[[Any, Any, Any], Any]:
+    """Params with as many epochs as fit, by the pace of the first steps; None: as they are. For `adjust` of trained()."""
+
     def adjust(code: Any, params: Any, data: Any) -> Any:
         if minutes is None:
             return params
@@ -54,17 +71,7 @@ def main() -> None:
         print(f"{steps_per_s:.2f} steps/s: {epochs} epochs in {minutes:g} minutes", flush=True)
         return params.model_copy(update={"epochs": epochs})
 
-    folder, _, file = place.partition("/")
-    params = validate_params(spec.train_params, defaults | told)
-    with contextlib.ExitStack() as opened:
-        uploads = [(path.name, opened.enter_context(path.open("rb"))) for path in sorted(test_data(folder).glob(file))]
-        made = opened.enter_context(trained(title, spec, params, uploads, base=backbone, adjust=adjust))
-        made.say()
-        for output in made.report.outputs:
-            if output.kind == "table":
-                for row in [output.columns, *output.rows]:
-                    print("  ", row)
-        made.say_verdict()
+    return adjust
 
 
 def pace(code: Any, params: Any, data: Any) -> float:

@@ -37,7 +37,7 @@ def main() -> None:
     asked = parser.parse_args()
     cases = [tuple(map(int, case.split("x"))) for case in asked.cases]
     keras.utils.set_random_seed(0)
-    model = Transformer((asked.kinds,), asked.width, asked.layers, HEADS, 0.0)
+    model: Any = Transformer((asked.kinds,), asked.width, asked.layers, HEADS, 0.0)
     model.build()
     engine = BeamEngine(model, begins=1, ends=asked.kinds, fills=0)  # nothing ends: all is written to its full length
     random = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from benchmarks.here import add_params, given, test_data
 from benchmarks.one_training import trained
-from benchmarks.picture_figures import pace
+from benchmarks.picture_figures import epochs_in
 
 
 def english_chinese() -> tuple[list[tuple[str, IO[bytes]]], dict[str, Any]]:
@@ -49,17 +49,9 @@ def main() -> None:
     title, minutes = told.pop("set"), told.pop("minutes", None)
     uploads, defaults = SETS[title]()
 
-    def adjust(code: Any, params: Any, data: Any) -> Any:
-        if minutes is None:
-            return params
-        steps_per_s = pace(code, params, data)
-        epochs = max(1, int(60 * minutes * steps_per_s / data.steps_per_epoch))
-        print(f"{steps_per_s:.2f} steps/s: {epochs} epochs in {minutes:g} minutes", flush=True)
-        return params.model_copy(update={"epochs": epochs})
-
     params = validate_params(spec.train_params, defaults | told)
     with contextlib.ExitStack() as opened:
-        made = opened.enter_context(trained(title, spec, params, uploads, adjust=adjust))
+        made = opened.enter_context(trained(title, spec, params, uploads, adjust=epochs_in(minutes)))
         made.say()
         for output in made.report.outputs:
             for row in [output.columns, *output.rows]:

@@ -97,3 +97,11 @@ def Rows(description: str, *, max_length: int = 1_000_000) -> Any:
     """
     about = {"widget": "rows", "short": True}
     return Field(min_length=1, max_length=max_length, description=description, json_schema_extra=about)
+
+
+def refuse_uneven_heads(width: int, heads: int) -> None:
+    """Raise ValueError where a width cannot be divided into so many attention heads, naming a number near it that would do."""
+    if width % heads:
+        fits = [number for number in range(1, min(width, 64) + 1) if width % number == 0]
+        near = min(fits, key=lambda number: abs(number - heads))
+        raise ValueError(f"width {width} cannot be divided into {heads} heads; {near} heads would do")

@@ -8,6 +8,7 @@ A dataset row: any line of a .txt file, such as
 from pydantic import Field, model_validator
 
 from shared.recipes.base import RecipeSpec, advanced, with_defaults
+from shared.recipes.fields import refuse_uneven_heads
 from shared.recipes.text_params import TEXT, TEXT_LIMITS, TEXT_SHAPE, TEXT_USES, TextTrain, check_text
 
 _Base = with_defaults(
@@ -38,10 +39,7 @@ class GptTrain(_Base):
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "GptTrain":
-        if self.width % self.heads:
-            fits = [h for h in range(1, self.width + 1) if self.width % h == 0 and h <= 64]
-            near = min(fits, key=lambda h: abs(h - self.heads))
-            raise ValueError(f"width {self.width} cannot be divided into {self.heads} heads; {near} heads would do")
+        refuse_uneven_heads(self.width, self.heads)
         return self
 
 

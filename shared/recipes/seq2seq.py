@@ -24,7 +24,7 @@ from shared.recipes.base import (
     advanced,
     with_defaults,
 )
-from shared.recipes.fields import Column
+from shared.recipes.fields import Column, refuse_uneven_heads
 from shared.recipes.measured import TestShare
 from shared.recipes.text_columns import TEXT_KINDS
 
@@ -152,10 +152,8 @@ class Seq2seqTrain(_Base):
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "Seq2seqTrain":
-        if self.architecture == "transformer" and self.width % self.heads:
-            fits = [h for h in range(1, self.width + 1) if self.width % h == 0 and h <= 64]
-            near = min(fits, key=lambda h: abs(h - self.heads))
-            raise ValueError(f"width {self.width} cannot be divided into {self.heads} heads; {near} heads would do")
+        if self.architecture == "transformer":
+            refuse_uneven_heads(self.width, self.heads)
         return self
 
 

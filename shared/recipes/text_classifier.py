@@ -23,7 +23,7 @@ from shared.recipes.base import (
     advanced,
     with_defaults,
 )
-from shared.recipes.fields import Column, Groups
+from shared.recipes.fields import Column, Groups, refuse_uneven_heads
 from shared.recipes.measured import CostOfMissing, Folds, TestShare, ValidationShare
 from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts
 
@@ -166,10 +166,8 @@ class TextClassifierTrain(_Base):
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "TextClassifierTrain":
-        if self.network == "transformer" and self.width % self.heads:
-            fits = [h for h in range(1, self.width + 1) if self.width % h == 0 and h <= 64]
-            near = min(fits, key=lambda h: abs(h - self.heads))
-            raise ValueError(f"width {self.width} cannot be divided into {self.heads} heads; {near} heads would do")
+        if self.network == "transformer":
+            refuse_uneven_heads(self.width, self.heads)
         return self
 
 
