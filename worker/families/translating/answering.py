@@ -13,9 +13,7 @@ from worker.families.translating.pieces import BEGIN, END, PAD, vocabularies_of
 from worker.generation.decode.beams import NOTHING, ROWS, BeamEngine, Search
 from worker.recipe import Assets
 
-_MOST_NUMBERS = (
-    1 << 20
-)  # of what beams, places and rows of a batch come to: long answers are looked for in small batches
+_MOST_NUMBERS = 1 << 25  # of one table of a batch, 128 MB: long texts and many beams are decoded in small batches
 _SURPLUS = 8  # tokens that answers in a training's samples may be longer than any target
 
 
@@ -60,8 +58,7 @@ class Answering:
         tokens = [one[: self.most_source] for one in self.source.encode(texts)]
         order = np.argsort([len(one) for one in tokens], kind="stable")
         found: list[list[Answer]] = [[] for _ in texts]
-        most = _MOST_NUMBERS // (search.beams * max(search.most, 1))
-        rows = max((some for some in ROWS if some <= most), default=1)
+        rows = self._rows(search, max(map(len, tokens), default=0) + 1)
         for start in range(0, len(order), rows):
             check()
             places = order[start : start + rows].tolist()
@@ -74,6 +71,14 @@ class Answering:
                 ]
             done(len(places))
         return found
+
+    def _rows(self, search: Search, longest: int) -> int:
+        """How many sources are decoded at once: as many as keep the scores of tokens, and those of attention, small."""
+        window = self.model.window or longest
+        of_each = max(
+            search.beams * self.model.kinds[-1], longest * min(longest, window), search.beams**2 * search.most
+        )
+        return max((some for some in ROWS if some * of_each <= _MOST_NUMBERS), default=1)
 
     def best(self, texts: Sequence[str], search: Search, check: Callable[[], None] = _nothing) -> list[str]:
         """The best answer to each text."""

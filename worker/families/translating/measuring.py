@@ -27,6 +27,7 @@ _WATCHED = 4_000  # pairs of an evaluation on the way
 _WORST, _CHARACTERS = 10, 400
 _MOST_LEARNT = 100_000  # sources that the nearest is looked for among
 _MOST_COMPARED = 1_000  # characters of a source that are compared
+_AT_ONCE, _COMPARED_AT_ONCE = 4_096, 256  # sources read, and compared with all others
 _PENALTY = 0.6  # of lengths, in the report: as Wu et al. 2016 have it
 
 
@@ -220,11 +221,15 @@ def _nearest(data: PairTexts, asked: Asked, context: Context) -> list[str]:
         {"analyzer": "char", "ngram_range": (1, 3)} if unspaced else {"ngram_range": (1, 2), "token_pattern": r"\S+"}
     )
     vectors: Any = TfidfVectorizer(**options)
-    context.check()
-    held = vectors.fit_transform([text[:_MOST_COMPARED] for text in data.texts("source", learnt)])
-    places = []
-    for start in range(0, len(asked.sources), 256):
+    texts: list[str] = []
+    for start in range(0, len(learnt), _AT_ONCE):
         context.check()
-        near = vectors.transform([text[:_MOST_COMPARED] for text in asked.sources[start : start + 256]]) @ held.T
+        texts += [text[:_MOST_COMPARED] for text in data.texts("source", learnt[start : start + _AT_ONCE])]
+    held = vectors.fit_transform(texts)
+    places = []
+    for start in range(0, len(asked.sources), _COMPARED_AT_ONCE):
+        context.check()
+        some = asked.sources[start : start + _COMPARED_AT_ONCE]
+        near = vectors.transform([text[:_MOST_COMPARED] for text in some]) @ held.T
         places += np.asarray(near.argmax(1)).ravel().tolist()
     return data.texts("target", learnt[places])
