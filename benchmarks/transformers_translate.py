@@ -8,10 +8,11 @@ import json
 import sys
 import time
 
-import torch  # pyright: ignore[reportMissingImports]
-from transformers import MarianConfig, MarianMTModel  # pyright: ignore[reportMissingImports]
-
 if __name__ == "__main__":
+    sys.modules["torchvision"] = None  # type: ignore[assignment] # not needed; one of another build than torch's would end it
+    import torch  # pyright: ignore[reportMissingImports]
+    from transformers import MarianConfig, MarianMTModel  # pyright: ignore[reportMissingImports]
+
     setting = json.load(sys.stdin)
     torch.set_num_threads(2)
     torch.manual_seed(0)
