@@ -27,7 +27,7 @@ from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
 from tests.support.recipe_case import refs_of
 from tests.support.recipe_cases import CASES
-from tests.support.taken_away import ALONE, put_pictures, run_job, some_inputs
+from tests.support.taken_away import ALONE, PROMPTS, RECENT, ROWS, TEXTS, put_pictures, run_job, some_inputs
 from tests.support.tiny_bases import put_base
 from worker.context import Context
 from worker.families.boxes.detecting import Detecting
@@ -64,18 +64,6 @@ TRAINED = {
     "tabular": {"epochs": 2},
 }
 RECOMMENDERS = sorted(name for name in TRAINED if name.startswith("recommender_"))
-ROWS = """note,extra,since,married,job,hours,age
-"likes tea, and cake 7",x,2020-03-11,yes,baker,50,40
-喜歡茶 3,y,2021-12-31T23:30:00-02:00,no,書記,1e1,20.0
-,,,,,,
-?,z,2020-02-29 06:15,YES, clerk ,-3.5,+33
-"""
-DAYS = [
-    f"2021-05-{day:02d},{shop},{day % 7 + len(shop)},{day % 3 % 2}" for shop in ("上海", "new") for day in range(1, 17)
-]
-RECENT = "\n".join(["day,shop,units,promotion", *DAYS[:16], "2021-05-17,上海,,1", *DAYS[16:]])
-PROMPTS = ("The lazy", "dog; the")
-TEXTS = ("a lovely Ｒoom, very fine", "awful food 太差 " * 9 + "but a good bed", "never seen")
 
 
 def _first_column(output: Any) -> list[Any]:
@@ -124,18 +112,15 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = ["bee", "3", str(seed)]
             wanted = {"label": "bee", "count": 3, "seed": seed}
             _, _, service, artifacts = run_job(volume, recipe, "generate", model, wanted, warm)
-        elif recipe == "text_classifier":
+        elif recipe in ("text_classifier", "seq2seq"):
             asked[str(unpacked)] = TEXTS
-            wanted = {"text": "\n".join(TEXTS), "by_line": True, "explain": False}
+            plain = {"explain": False} if recipe == "text_classifier" else {"alignment": False}
+            wanted = {"text": "\n".join(TEXTS), "by_line": True, **plain}
             _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "text_matcher":
             asked[str(unpacked)] = TEXTS
             wanted = {"text": TEXTS[0], "top_k": 2}
             _, _, service, _ = run_job(volume, recipe, "generate", model | inputs, wanted, warm)
-        elif recipe == "seq2seq":
-            asked[str(unpacked)] = TEXTS
-            wanted = {"text": "\n".join(TEXTS), "by_line": True, "alignment": False}
-            _, _, service, _ = run_job(volume, recipe, "generate", model, wanted, warm)
         elif recipe == "forecaster":
             path = volume.root / "recent.csv"
             path.write_text(RECENT, encoding="utf-8-sig")

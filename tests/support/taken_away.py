@@ -35,6 +35,20 @@ assert not any(name.split(".")[0] in ("worker", "shared") for name in sys.module
 print(json.dumps(said))
 """
 
+# What examples and the service are asked alike.
+ROWS = """note,extra,since,married,job,hours,age
+"likes tea, and cake 7",x,2020-03-11,yes,baker,50,40
+喜歡茶 3,y,2021-12-31T23:30:00-02:00,no,書記,1e1,20.0
+,,,,,,
+?,z,2020-02-29 06:15,YES, clerk ,-3.5,+33
+"""
+DAYS = [
+    f"2021-05-{day:02d},{shop},{day % 7 + len(shop)},{day % 3 % 2}" for shop in ("上海", "new") for day in range(1, 17)
+]
+RECENT = "\n".join(["day,shop,units,promotion", *DAYS[:16], "2021-05-17,上海,,1", *DAYS[16:]])
+PROMPTS = ("The lazy", "dog; the")
+TEXTS = ("a lovely Ｒoom, very fine", "awful food 太差 " * 9 + "but a good bed", "never seen")
+
 
 def run_job(
     volume: Volume, recipe: str, kind: Any, inputs: dict[str, InputRef], params: dict[str, Any], warm: Any, use=""
