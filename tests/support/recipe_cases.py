@@ -162,8 +162,7 @@ CASES: dict[str, Case] = {
         recipe="question_answering",
         put=put_as("squad"),
         data=passages,
-        params=_ASKED | {"width": 8, "layers": 1, "vocabulary_size": 400, "folds": 2},
-        stages=3,
+        params=_ASKED | {"width": 8, "layers": 1, "vocabulary_size": 400},
         generate=lambda volume: {
             "context": passage_about(4)["context"] + " 它长90公里。😀", "question": "How long is the Rieo?\n它多长？", "by_line": True,
         },
@@ -183,7 +182,7 @@ CASES: dict[str, Case] = {
     "question_answering upon an encoder": Case(
         recipe="question_answering",
         put=put_as("squad"),
-        data=lambda: passages(20),
+        data=lambda: passages(16),
         weights="bert",
         params=_ASKED | {"method": "lora", "rank": 2},
         generate=lambda volume: {"context": passage_about(4)["context"], "question": "How long is the Rieo?"},

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from worker.families.questions.cutting import vocabulary_of, whole_characters
 from worker.families.questions.windows import Frame, filled, windows_of
 from worker.recipe import Assets
 
-_SIZES = (1, 8, 32)  # windows of a call: few sizes are ever compiled
+_WINDOWS = 32  # of a call
 _MOST_NUMBERS = 32_000_000  # of one layer's activations in a call
 _AT_ONCE = 64  # questions whose windows are put in order of their lengths
 _FAR = -1e9
@@ -67,11 +68,10 @@ class Answering:
         self.frame = Frame.of(self.vocabulary, assets["length"], params)
         self.knows_none: bool = assets["knows_none"]
         self.longest: int = params.max_answer
-        self._model = model
+        self._read = _reader(model)
         encoder = assets.json.get("encoder")
         widest = max(2 * encoder["inner"], encoder["heads"] * assets["length"]) if encoder else 4 * params.width
-        most = _MOST_NUMBERS // (assets["length"] * widest)
-        self._sizes = [size for size in _SIZES if size <= max(most, 1)]
+        self._at_once = min(_WINDOWS, max(_MOST_NUMBERS // (assets["length"] * widest), 1))
         self.threshold = _threshold(self, assets) if self.knows_none else -np.inf
 
     def stretches(
@@ -97,9 +97,9 @@ class Answering:
         ]
         worths = [np.full((len(passage), self.longest), _FAR, np.float32) for _, passage in pairs]
         order = sorted(range(len(windows)), key=lambda place: len(windows[place][2][0]))
-        for at in range(0, len(order), self._sizes[-1]):
+        for at in range(0, len(order), self._at_once):
             check()
-            taken = [windows[place] for place in order[at : at + self._sizes[-1]]]
+            taken = [windows[place] for place in order[at : at + self._at_once]]
             for (owner, start, row), scores in zip(taken, self._scores([row for _, _, row in taken]), strict=True):
                 begins = self.frame.begins_at(len(pairs[owner][0]))
                 size = len(row[0]) - begins - len(self.frame.after)
@@ -110,8 +110,7 @@ class Answering:
             yield best_stretches(worth, count, self.knows_none)
 
     def _scores(self, rows: list[Pair]) -> np.ndarray:
-        size = next(size for size in self._sizes if size >= len(rows))
-        return np.asarray(self._model.predict_on_batch(filled(rows, size)), np.float32)[: len(rows)]
+        return self._read(filled(rows)).numpy()
 
     def of_texts(
         self, texts: Sequence[tuple[str, str]], count: int = 1, check: Callable[[], None] = lambda: None
@@ -134,6 +133,19 @@ class Answering:
             answers.append(Answer(passage[start:end], start, end, one.share))
         worth = stretches[0].worth if stretches else -np.inf
         return Said(answers, not stretches or worth < self.threshold, none)
+
+
+def _reader(model: Any) -> Any:
+    """Windows to scores. One for all uses of a model: what it is traced to follows the variables."""
+    kept = model.__dict__
+    if "_reader" not in kept:
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 2, None), tf.int32)], autograph=False)
+        def read(windows: Any) -> Any:
+            return model(windows, training=False)
+
+        kept["_reader"] = read
+    return kept["_reader"]
 
 
 def worths_of(scores: np.ndarray, none: np.ndarray, longest: int) -> np.ndarray:

@@ -25,7 +25,7 @@ from worker.recipe import Assets, Data, Inputs, Lazily, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS, ENCODER_EPOCHS = 1_500, (2, 20), (2, 6)  # a guess
 STEPS_AN_EPOCH = 8  # at least, where there are questions enough for batches of 4
-HELD = 200  # validation questions that go with a model: its threshold is chosen on them
+HELD = 120  # validation questions that go with a model: its threshold is chosen on them
 SHOWN = 4  # validation questions that answers are shown on
 _SHOWN_CHARACTERS = 2_000
 _FEWEST = 4  # passages: two to learn from, and one for each other part

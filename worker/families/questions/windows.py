@@ -66,16 +66,12 @@ class Frame:
         return tokens, np.repeat(np.array([part for _, part in parts], np.int32), [len(some) for some, _ in parts])
 
 
-def filled(rows: Sequence[tuple[np.ndarray, np.ndarray]], size: int = 0) -> np.ndarray:
-    """Rows one below the other: int32 (rows, 2, time), tokens and parts, FILLER behind what is shorter; time a multiple of 8.
-
-    size: how many rows there are at least; those beyond are the first one again.
-    """
+def filled(rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Rows one below the other: int32 (rows, 2, time), tokens and parts, FILLER behind what is shorter; time a multiple of 8."""
     longest = max(len(tokens) for tokens, _ in rows)
-    found = np.full((max(size, len(rows)), 2, -(-longest // _EIGHT) * _EIGHT), FILLER, np.int32)
+    found = np.full((len(rows), 2, -(-longest // _EIGHT) * _EIGHT), FILLER, np.int32)
     for place, (tokens, parts) in enumerate(rows):
         found[place, 0, : len(tokens)], found[place, 1, : len(parts)] = tokens, parts
-    found[len(rows) :] = found[0]
     return found
 
 
