@@ -172,8 +172,8 @@ SPEC = RecipeSpec(
     name="question_answering",
     version=1,
     title="Question answering",
-    summary="Finds the answer to a question in a passage and marks it there, or says that there is none. On a pre-trained encoder, "
-    "or from scratch, which is weak.",
+    summary="Finds the answer to a question in a passage and marks it there, or says that there is none. On a pre-trained "
+    "encoder, or from scratch, which is weak.",
     family="text",
     train_params=QuestionAnsweringTrain,
     inputs=(
@@ -207,11 +207,11 @@ SPEC = RecipeSpec(
             help="Weights and tokenizer as one zip, with a model and an example that run without this service.",
         ),
     },
-    source="Spans upon an encoder: Devlin et al. 2018, arXiv:1810.04805; no answer: Rajpurkar et al. 2018, arXiv:1806.03822; words "
-    "of the question in the passage: Chen et al. 2017, arXiv:1704.00051; convolutions: Yu et al. 2018, arXiv:1804.09541; LoRA: "
+    source="Spans upon an encoder: Devlin et al. 2018, arXiv:1810.04805; no answer: Rajpurkar et al. 2018, arXiv:1806.03822; "
+    "words of the question in the passage: Chen et al. 2017, arXiv:1704.00051; convolutions: Yu et al. 2018, arXiv:1804.09541; LoRA: "
     "Hu et al. 2021, arXiv:2106.09685; figures: Rajpurkar et al. 2016, arXiv:1606.05250, Cui et al. 2019, arXiv:1810.07366",
     criterion=Criterion("val_f1", "max"),
-    limits="It marks what looks most like an answer in the passage it is given, whether or not the passage is true; it adds, counts "
-    "and concludes nothing. Trained without questions that have no answer, it always gives one.",
+    limits="It marks what looks most like an answer in the passage it is given, whether or not the passage is true; it adds, "
+    "counts and concludes nothing. Trained without questions that have no answer, it always gives one.",
     shape=("width", "layers", "vocabulary_size", "method", "rank"),
 )

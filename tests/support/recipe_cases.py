@@ -164,7 +164,8 @@ CASES: dict[str, Case] = {
         data=passages,
         params=_ASKED | {"width": 8, "layers": 1, "vocabulary_size": 400},
         generate=lambda volume: {
-            "context": passage_about(4)["context"] + " 它长90公里。😀", "question": "How long is the Rieo?\n它多长？", "by_line": True,
+            "context": passage_about(4)["context"] + " 它长90公里。", "question": "How long is the Rieo?\n它多长？",
+            "by_line": True,
         },
         bad_params=[
             {"width": 0}, {"layers": 0}, {"vocabulary_size": 10}, {"max_length": 8}, {"max_answer": 0}, {"folds": 1}, {"seed": -1},

@@ -202,12 +202,10 @@ def load_questions(inputs: Inputs, params: Any, context: Context) -> Questions:
     asked = read_asked(passages, context.check)
     groups = np.unique(asked.groups)
     if len(groups) < _FEWEST or asked.impossible.all():
-        message = (
-            "no question has an answer: there is nothing to learn to find"
-            if len(asked) and asked.impossible.all()
-            else f"there are {len(groups)} different passages with questions: {_FEWEST} at least are needed, so that what is tested "
-            "on is not learnt from"
-        )
+        message = f"there are {len(groups)} different passages with questions: {_FEWEST} at least are needed, so that what is "
+        message += "tested on is not learnt from"
+        if len(asked) and asked.impossible.all():
+            message = "no question has an answer: there is nothing to learn to find"
         raise DatasetInvalid(message, problems=[Problem(field="inputs.data", message=message)])
     data = Questions(opened, passages, asked, _split(asked, groups, params), params, context, base=inputs.get("base"))
     if not (data.cut.golds.first[np.isin(data.cut.golds.questions, data.places["train"])] >= 0).any():

@@ -13,7 +13,7 @@ from keras import layers
 from shared.bases.encoder import EncoderConfig
 from worker.families.language.encoder import FILLER, Encoder
 from worker.families.language.weights import assign_base, variables_by_name
-from worker.families.questions.cutting import SPECIAL, vocabulary_of
+from worker.families.questions.cutting import SPECIAL
 from worker.families.questions.windows import PASSAGE, QUESTION
 from worker.families.text_labels.upon_encoder import MATRICES
 from worker.families.tuning.adapters import Adapting

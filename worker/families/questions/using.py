@@ -11,8 +11,8 @@ from worker.families.going import Going
 from worker.families.questions.answering import Answering, Said
 from worker.families.questions.batching import answer_dataset
 from worker.families.questions.reporting import NO_ANSWER, marked_text
-from worker.recipe import Assets, Inputs, Report
 from worker.families.row_table import row_table
+from worker.recipe import Assets, Inputs, Report
 
 _MARKED = 8  # questions that get their passage marked each; more come as a table
 _SHOWN = 300  # characters
@@ -90,6 +90,6 @@ def _questions(params: QuestionAnsweringGenerate) -> list[str]:
     if not found:
         raise RecipeFailed("there is no question", code="no_text")
     if len(found) > MOST_ASKED:
-        message = f"{len(found):,} lines; at most {MOST_ASKED} questions are typed in at once: upload them as a table with their passage"
+        message = f"{len(found):,} lines; at most {MOST_ASKED} questions are typed in at once: upload them as a table"
         raise RecipeFailed(message, code="too_many_texts")
     return found
