@@ -46,7 +46,7 @@ class Paragraphs:
         return found
 
     def checked(self, read: Any, file: str) -> Iterator[dict[str, Any]]:
-        """The paragraphs of a file in the form that is stored, but those that keep no question. What is wrong goes to the problems."""
+        """The paragraphs of a file in the form that is stored, but those without a question. What is wrong goes to the problems."""
         articles = read.get("data") if isinstance(read, dict) else read
         if not isinstance(articles, list) or not articles:
             self._wrong(file, "", 'needs {"data": [{"title": ..., "paragraphs": [{"context": ..., "qas": [...]}]}]}')
@@ -150,7 +150,7 @@ class Paragraphs:
 
 
 def _nearest(context: str, text: str, start: int) -> tuple[int | None, str]:
-    """(where it stands nearest to start, the text as it stands there): without white space around it if only so it stands at all."""
+    """(where it stands nearest to start, the text as it stands there): without white space around it if only so it stands."""
     for wanted in dict.fromkeys((text, text.strip())):
         at = context.find(wanted) if wanted else -1
         places = []

@@ -208,10 +208,10 @@ SPEC = RecipeSpec(
         ),
     },
     source="Spans upon an encoder: Devlin et al. 2018, arXiv:1810.04805; no answer: Rajpurkar et al. 2018, arXiv:1806.03822; "
-    "words of the question in the passage: Chen et al. 2017, arXiv:1704.00051; convolutions: Yu et al. 2018, arXiv:1804.09541; LoRA: "
-    "Hu et al. 2021, arXiv:2106.09685; figures: Rajpurkar et al. 2016, arXiv:1606.05250, Cui et al. 2019, arXiv:1810.07366",
+    "words of the question in the passage: Chen et al. 2017, arXiv:1704.00051; convolutions: Yu et al. 2018, arXiv:1804.09541; "
+    "LoRA: Hu et al. 2021, arXiv:2106.09685; figures: Rajpurkar et al. 2016, arXiv:1606.05250, Cui et al. 2019, arXiv:1810.07366",
     criterion=Criterion("val_f1", "max"),
-    limits="It marks what looks most like an answer in the passage it is given, whether or not the passage is true; it adds, "
-    "counts and concludes nothing. Trained without questions that have no answer, it always gives one.",
+    limits="It marks what looks most like an answer in the passage it is given, whether or not the passage is true; it "
+    "adds, counts and concludes nothing. Trained without questions that have no answer, it always gives one.",
     shape=("width", "layers", "vocabulary_size", "method", "rank"),
 )

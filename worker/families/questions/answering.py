@@ -18,7 +18,7 @@ from worker.recipe import Assets
 _WINDOWS = 32  # of a call
 _MOST_NUMBERS = 32_000_000  # of one layer's activations in a call
 _AT_ONCE = 64  # questions whose windows are put in order of their lengths
-_FAR = -1e9
+FAR = -1e9  # what no stretch is worth
 
 Pair = tuple[np.ndarray, np.ndarray]  # tokens of a question and of its passage, int32 each
 
@@ -95,7 +95,7 @@ class Answering:
             if len(passage)
             for start, row in windows_of(self.frame, question, passage)
         ]
-        worths = [np.full((len(passage), self.longest), _FAR, np.float32) for _, passage in pairs]
+        worths = [np.full((len(passage), self.longest), FAR, np.float32) for _, passage in pairs]
         order = sorted(range(len(windows)), key=lambda place: len(windows[place][2][0]))
         for at in range(0, len(order), self._at_once):
             check()
@@ -154,27 +154,27 @@ def worths_of(scores: np.ndarray, none: np.ndarray, longest: int) -> np.ndarray:
     scores: float32 (tokens, 2), of beginning and end. none: float32 (2,), those of "no answer".
     """
     size = len(scores)
-    ends = np.concatenate([scores[:, 1], np.full(longest, _FAR, np.float32)])
+    ends = np.concatenate([scores[:, 1], np.full(longest, FAR, np.float32)])
     lengths = np.lib.stride_tricks.sliding_window_view(ends, longest)[:size]
-    return np.maximum(scores[:, :1] + lengths - none.sum(), _FAR)
+    return np.maximum(scores[:, :1] + lengths - none.sum(), FAR)
 
 
 def best_stretches(worths: np.ndarray, count: int, knows_none: bool) -> tuple[list[Stretch], float]:
     """(stretches, share of "no answer"). worths: float32 (tokens, longest); changed."""
     if not worths.size:
         return [], 1.0
-    highest = float(max(worths.max(), 0.0 if knows_none else _FAR))
+    highest = float(max(worths.max(), 0.0 if knows_none else FAR))
     total = float(np.exp(worths.astype(np.float64) - highest).sum()) + (np.exp(-highest) if knows_none else 0.0)
     found: list[Stretch] = []
-    starts, lengths = np.indices(worths.shape, sparse=True)
+    starts, lengths = np.arange(worths.shape[0])[:, None], np.arange(worths.shape[1])[None]
     for _ in range(count):
         first, more = np.unravel_index(int(worths.argmax()), worths.shape)
         worth = float(worths[first, more])
-        if worth <= _FAR / 2:
+        if worth <= FAR / 2:
             break
         last = int(first + more)
         found.append(Stretch(int(first), last, worth, float(np.exp(worth - highest) / total)))
-        worths[(starts <= last) & (starts + lengths >= first)] = _FAR
+        worths[(starts <= last) & (starts + lengths >= first)] = FAR
     return found, float(np.exp(-highest) / total) if knows_none else 0.0
 
 
@@ -188,7 +188,7 @@ def _threshold(answering: Answering, assets: Assets) -> float:
         return 0.0
     worths, right = [], []
     for (stretches, _), gold in zip(answering.stretches(pairs), golds, strict=True):
-        worths.append(stretches[0].worth if stretches else _FAR)
+        worths.append(stretches[0].worth if stretches else FAR)
         right.append(max((overlap(stretches[0], one) for one in gold), default=0.0) if stretches else 0.0)
     return best_threshold(np.array(worths), np.array(right), np.array([not gold for gold in golds]))
 

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from worker.families.language.encoder import FILLER
-from worker.families.questions.answering import Answering
+from worker.families.questions.answering import FAR, Answering
 from worker.families.questions.windows import END, PASSAGE, QUESTION
 from worker.recipe import Assets
 
@@ -58,33 +58,33 @@ class _Answerer(tf.Module):
             """question, passage: int32 (time,), tokens without special ones. Returns first and last token of the answer in the
             passage, its share, and whether there is none; first and last are of the likeliest stretch then, too."""
             asked = question[: frame.longest_question]
-            room = frame.length - special - tf.shape(asked)[0]
-            size = tf.shape(passage)[0]
+            room: Any = frame.length - special - tf.shape(asked)[0]
+            size: Any = tf.shape(passage)[0]
             tf.debugging.assert_greater(size, 0, "the passage has no token")
             stride = tf.minimum(frame.stride, room)
             left = tf.maximum(size - room, 0)
-            starts = tf.minimum(tf.range(1 + (left + stride - 1) // stride) * stride, left)
+            starts: Any = tf.minimum(tf.range(1 + (left + stride - 1) // stride) * stride, left)
             begin = tf.concat([before, asked, between], 0)
-            width = tf.minimum(room, size)
-            count = tf.shape(starts)[0]
+            width: Any = tf.minimum(room, size)
+            many: Any = tf.stack([tf.shape(starts)[0], 1])
             inside = starts[:, None] + tf.range(width)[None]
-            pieces = [tf.tile(begin[None], [count, 1]), tf.gather(passage, inside), tf.tile(after[None], [count, 1])]
+            pieces = [tf.tile(begin[None], many), tf.gather(passage, inside), tf.tile(after[None], many)]
             parts = [tf.ones_like(some) * part for some, part in zip(pieces, (QUESTION, PASSAGE, END), strict=True)]
             rows = tf.stack([tf.concat(pieces, 1), tf.concat(parts, 1)], 1)
-            eighth = -tf.shape(rows)[2] % 8
-            scores = model(tf.pad(rows, [[0, 0], [0, 0], [0, eighth]], constant_values=FILLER), training=False)
+            time: Any = tf.shape(rows)[2]
+            scores = model(tf.pad(rows, [[0, 0], [0, 0], [0, -time % 8]], constant_values=FILLER), training=False)
             at = tf.shape(begin)[0]
             begins, ends = scores[:, at : at + width, 0], scores[:, at : at + width, 1]
             none = tf.reduce_sum(scores[:, 0], -1)
-            behind = tf.pad(ends, [[0, 0], [0, longest]], constant_values=_FAR)
+            behind = tf.pad(ends, [[0, 0], [0, longest]], constant_values=FAR)
             of_length = tf.gather(behind, tf.range(width)[:, None] + tf.range(longest)[None], axis=1)
-            worths = tf.maximum(begins[:, :, None] + of_length - none[:, None, None], _FAR)
+            worths = tf.maximum(begins[:, :, None] + of_length - none[:, None, None], FAR)
             places = tf.reshape(inside, [-1, 1])
             all_worths = tf.tensor_scatter_nd_max(
-                tf.fill([size, longest], _FAR), places, tf.reshape(worths, [-1, longest])
+                tf.fill([size, longest], FAR), places, tf.reshape(worths, [-1, longest])
             )
             flat = tf.reshape(all_worths, [-1])
-            best = tf.argmax(flat, output_type=tf.int32)
+            best: Any = tf.argmax(flat, output_type=tf.int32)
             against = tf.constant([0.0] if answering.knows_none else [], tf.float32)
             total = tf.reduce_logsumexp(tf.concat([flat, against], 0))
             first = best // longest
@@ -96,6 +96,3 @@ class _Answerer(tf.Module):
             }
 
         self.answer = answer
-
-
-_FAR = -1e9

@@ -93,7 +93,7 @@ def own_network(params: Any, assets: Assets) -> keras.Model:
     al. 2018, arXiv:1804.09541.
     """
     width, rarity = params.width, assets.arrays["rarity"]
-    x = keras.Input((2, None), dtype="int32", name="windows")
+    x: Any = keras.Input((2, None), dtype="int32", name="windows")
     tokens, parts = x[:, 0], x[:, 1]
     there = ops.not_equal(tokens, FILLER)
     known = ops.where(there, tokens, 0)
