@@ -9,8 +9,8 @@ from worker.families.language.vectors import EncoderVocabulary
 from worker.families.questions.answering import Stretch, best_stretches, best_threshold, overlap, worths_of
 from worker.families.questions.baselines import likest_sentence, longest_number_or_name, sentences
 from worker.families.questions.cut import tokens_of
-from worker.families.questions.cutting import learn_pieces, whole_characters
-from worker.families.questions.network import rarities
+from worker.families.questions.cutting import BEGIN, learn_pieces, whole_characters
+from worker.families.questions.network import traits_of
 from worker.families.questions.passages import is_unparted
 from worker.families.questions.windows import END, PASSAGE, QUESTION, Frame, filled, windows_of
 
@@ -133,10 +133,10 @@ def test_stretches_are_as_right_as_they_lie_on_each_other():
     assert [overlap(said, gold) for gold in ((2, 5), (4, 7), (6, 9))] == [1.0, 0.5, 0.0]
 
 
-def test_rare_tokens_count_more():
-    assert rarities(np.array([10, 1, 0]), 10).tolist() == pytest.approx(
-        [0.0, np.log(11 / 2) / np.log(11), 1.0], abs=1e-6
-    )
+def test_tokens_are_told_by_their_rarity_and_looks():
+    traits = traits_of([f"{BEGIN}the", "12", ",", f"{BEGIN}\u00e6"], np.array([10, 1, 0, 10]), 10)
+    assert traits[:, 0].tolist() == pytest.approx([0.0, np.log(11 / 2) / np.log(11), 1.0, 0.0], abs=1e-6)
+    assert traits[:, 1:].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
 
 
 PASSAGE_EN = 'It is 3.5 m deep. The Rhine (the "father") is 1,230 km long. Anna de Vries of Bonn measured it.'

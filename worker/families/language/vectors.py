@@ -42,6 +42,10 @@ class EncoderVocabulary:
         """The number of a token, None where there is none."""
         return self._tokenizer.token_to_id(token)
 
+    def tokens(self) -> list[str]:
+        """Every token as it is written in the tokenizer, by number; "" where there is none."""
+        return [self._tokenizer.id_to_token(number) or "" for number in range(self.size)]
+
     def pieces(self, texts: Sequence[str]) -> list[np.ndarray]:
         """int32 (tokens,) of each text, without special tokens."""
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)

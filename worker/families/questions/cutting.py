@@ -14,6 +14,7 @@ from worker.families.language.vectors import EncoderVocabulary
 from worker.families.scripts import UNPARTED
 from worker.recipe import Assets
 
+BEGIN = "\u0120"  # stands before the first piece of a word, as byte-level tokenizers write a space
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 _WORD = rf"[^\W{UNPARTED}]+|[{UNPARTED}]|[^\w\s]"
 _JOINERS = {0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)}  # of emoji: joiner, variation selectors, skin colours

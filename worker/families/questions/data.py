@@ -14,7 +14,7 @@ from worker.families.language.vectors import EncoderVocabulary
 from worker.families.questions.answering import Pair, held_arrays
 from worker.families.questions.cut import Cut, cut_all
 from worker.families.questions.cutting import learn_pieces, tokenizer_array
-from worker.families.questions.network import rarities
+from worker.families.questions.network import traits_of
 from worker.families.questions.passages import Asked, Passages, read_asked
 from worker.families.questions.windows import Frame, filled
 from worker.families.splitting import Split, fold_rows, split_rows
@@ -132,15 +132,15 @@ class Questions(Data):
             arrays |= held_arrays([self.pair(place) for place in held], [self.cut.golds.of(place) for place in held])
         if self.base is not None:
             return Assets(json | encoder_json(self.base), arrays)
-        return Assets(json, arrays | {"rarity": self._rarity()})
+        return Assets(json, arrays | {"traits": self._traits()})
 
-    def _rarity(self) -> np.ndarray:
+    def _traits(self) -> np.ndarray:
         wanted = np.unique(self.asked.passages[self.places["train"]])
         counts = np.zeros(self.vocabulary.size, np.int64)
         for number in wanted.tolist():
             self.context.check()
             counts[np.unique(self.cut.passages.text(number))] += 1
-        return rarities(counts, len(wanted))
+        return traits_of(self.vocabulary.tokens(), counts, len(wanted))
 
     def _shown(self) -> list[dict[str, Any]]:
         """A few validation questions with passages that are not too long."""

@@ -27,7 +27,8 @@ for question, passage in zip(sys.argv[1::2], sys.argv[2::2]):
     asked, read = (tokenizer.encode(text, add_special_tokens=False) for text in (question, passage))
     said = model.answer(tf.constant(asked.ids, tf.int32), tf.constant(read.ids, tf.int32))
     start, end = read.offsets[int(said["first"])][0], read.offsets[int(said["last"])][1]
-    answer = "no answer" if said["none"] else passage[start:end].strip()
+    start += len(passage[start:end]) - len(passage[start:end].lstrip())
+    answer = "no answer" if said["none"] else passage[start:end].rstrip()
     print(answer, start, f"{float(said['share']):.6f}", sep="\\t")
 '''
 

@@ -4,6 +4,8 @@ x: int32 (batch, 2, time), tokens and parts as windows.py makes them. Returns fl
 at each token of the passage, and at the first token of all, which stands for "no answer"; HIDDEN elsewhere.
 """
 
+import string
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,7 +15,7 @@ from keras import layers
 from shared.bases.encoder import EncoderConfig
 from worker.families.language.encoder import FILLER, Encoder
 from worker.families.language.weights import assign_base, variables_by_name
-from worker.families.questions.cutting import SPECIAL
+from worker.families.questions.cutting import BEGIN, SPECIAL
 from worker.families.questions.windows import PASSAGE, QUESTION
 from worker.families.text_labels.upon_encoder import MATRICES
 from worker.families.tuning.adapters import Adapting
@@ -89,23 +91,24 @@ def own_network(params: Any, assets: Assets) -> keras.Model:
     """Of Keras' own layers alone: convolutions over question and passage, each token of the passage compared with the question's,
     and convolutions that look further and further.
 
-    A token that also stands in the question is told so, with how rare it is. Source: Chen et al. 2017, arXiv:1704.00051; Yu et
-    al. 2018, arXiv:1804.09541.
+    A token that also stands in the question is told so, with how rare it is; so is what each looks like (traits). Source:
+    Chen et al. 2017, arXiv:1704.00051; Yu et al. 2018, arXiv:1804.09541.
     """
-    width, rarity = params.width, assets.arrays["rarity"]
+    width, traits = params.width, assets.arrays["traits"]
     x: Any = keras.Input((2, None), dtype="int32", name="windows")
     tokens, parts = x[:, 0], x[:, 1]
     there = ops.not_equal(tokens, FILLER)
     known = ops.where(there, tokens, 0)
     mask = ops.cast(ops.expand_dims(there, -1), "float32")
     asked = ops.logical_and(ops.equal(parts, QUESTION), tokens >= len(SPECIAL))
-    rare: Any = layers.Embedding(len(rarity), 1, dtype="float32", name="rarity")
+    table: Any = layers.Embedding(*traits.shape, dtype="float32", name="traits")
+    looks = table(known)
     same = ops.logical_and(ops.equal(ops.expand_dims(tokens, 2), ops.expand_dims(tokens, 1)), ops.expand_dims(asked, 1))
     stands_in = ops.cast(ops.expand_dims(ops.any(same, -1), -1), "float32")
     is_asked = ops.cast(ops.expand_dims(asked, -1), "float32")
-    told = ops.concatenate([stands_in, stands_in * rare(known), is_asked], -1)
+    told = ops.concatenate([stands_in, stands_in * looks, is_asked, looks], -1)
     begin: Any = keras.initializers.RandomUniform(-0.1, 0.1)
-    vectors: Any = layers.Embedding(len(rarity), width, embeddings_initializer=begin, name="tokens")(known)
+    vectors: Any = layers.Embedding(len(traits), width, embeddings_initializer=begin, name="tokens")(known)
     vectors = layers.Dropout(params.dropout / 2, name="drop_tokens")(vectors)
     h = layers.Dense(width, name="read")(ops.concatenate([ops.cast(vectors, "float32"), told], -1))
     for number in range(params.layers):
@@ -127,7 +130,7 @@ def own_network(params: Any, assets: Assets) -> keras.Model:
     h = layers.Dropout(params.dropout, name="drop")(layers.LayerNormalization(epsilon=1e-5, name="norm")(h))
     scores = layers.Dense(2, dtype="float32", name="scores")(h)
     model = keras.Model(x, _only_where_allowed(scores, parts), name="spans")
-    rare.embeddings.assign(rarity[:, None])
+    table.embeddings.assign(traits)
     return model
 
 
@@ -145,6 +148,16 @@ def network_of(params: Any, assets: Assets, inputs: Any) -> keras.Model:
     return own_network(params, assets)
 
 
-def rarities(counts: np.ndarray, passages: int) -> np.ndarray:
-    """How rare each token is, 0 (in every passage) to 1: float32 (kinds,). counts: int (kinds,), passages that have it."""
-    return (np.log((passages + 1) / (counts + 1)) / max(np.log(passages + 1), 1e-6)).astype(np.float32)
+def traits_of(tokens: Sequence[str], counts: np.ndarray, passages: int) -> np.ndarray:
+    """What each token looks like, float32 (kinds, 5): how rare it is, 0 (in every passage) to 1; and 1 or 0 each for digits, for a
+    mark, for what begins a word, and for what is not of Latin letters.
+
+    tokens: as learn_pieces() has them. counts: int (kinds,), passages that have each.
+    """
+    rare = np.log((passages + 1) / (counts + 1)) / max(np.log(passages + 1), 1e-6)
+    bare = [token.removeprefix(BEGIN) for token in tokens]
+    seen = [
+        (one.isdigit(), len(one) == 1 and one in string.punctuation, token != one, not one.isascii())
+        for token, one in zip(tokens, bare, strict=True)
+    ]
+    return np.concatenate([rare[:, None], np.array(seen, np.float32)], 1).astype(np.float32)
