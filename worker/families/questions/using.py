@@ -55,7 +55,7 @@ def _shown(question: str, passage: str, said: Said) -> list[Output]:
     """The passage with the answers marked, each as strongly as it is likely beside the best; and all with their shares."""
     asked = cut(" ".join(question.split()), _SHOWN)
     best = said.answers[0].share
-    told = f"{cut(said.text, _SHOWN)!r}, {best:.0%}" if not said.none else f"{NO_ANSWER} in this passage"
+    told = f"{cut(said.text, _SHOWN)} ({best:.0%})" if not said.none else "none in this passage"
     near = [one for one in said.answers if not said.none and one.share >= _LEAST_MARKED * best]
     spans = [(one.start, one.end, one.share / best) for one in near]
     items = [
@@ -65,7 +65,7 @@ def _shown(question: str, passage: str, said: Said) -> list[Output]:
     if said.share_of_none:
         place = 0 if said.none else len(items)
         items.insert(place, Score(name=NO_ANSWER, value=said.share_of_none, note="said" if said.none else ""))
-    return [marked_text(f"{asked} {told}", passage, spans), Scores(subject=asked, items=items)]
+    return [marked_text(f"{asked} Answer: {told}", passage, spans), Scores(subject=asked, items=items)]
 
 
 def _as_table(questions: list[str], found: list[Said], files: Files) -> Table:
