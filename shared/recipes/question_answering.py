@@ -8,10 +8,13 @@ A dataset is a file in SQuAD's form, such as
 The network is trained from scratch, which is weak, or stands on a pre-trained encoder, whose tokenizer then cuts the texts.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from shared.datasets.report import DatasetReport
+from shared.errors import Problem
 from shared.recipes.base import (
     BatchParams,
     Criterion,
@@ -29,6 +32,7 @@ from shared.recipes.measured import Folds, TestShare, ValidationShare
 from shared.recipes.text_columns import TEXT_KINDS
 
 MOST_ASKED = 200  # questions typed in; more belong into a table
+FEWEST_PASSAGES = 4  # two to learn from, and one for each other part
 SPECIAL_TOKENS = 8  # at most, around a question and a passage
 
 _Base = with_defaults(
@@ -168,6 +172,23 @@ class QuestionAnsweringBatch(BatchParams):
     context: str = Column("Of a table: the passages. None: the column named context.", kinds=TEXT_KINDS, default="")
 
 
+def check_questions(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
+    """Problems that show only when params and dataset are known together."""
+    report: DatasetReport = datasets["data"].report
+    passages, unanswerable = (report.facts.get(name, 0) for name in ("paragraphs", "unanswerable"))
+    found = []
+    if passages < FEWEST_PASSAGES:
+        message = f"there are {passages} passages: {FEWEST_PASSAGES} at least are needed, to learn from some and test on others"
+        found.append(Problem(field="inputs.data", message=message))
+    if unanswerable == report.rows:
+        message = "no question has an answer: there is nothing to learn to find"
+        found.append(Problem(field="inputs.data", message=message))
+    if params.folds > passages:
+        message = f"{params.folds} folds of {passages} passages: at most {passages}"
+        found.append(Problem(field="params.folds", message=message))
+    return found
+
+
 SPEC = RecipeSpec(
     name="question_answering",
     version=1,
@@ -214,4 +235,5 @@ SPEC = RecipeSpec(
     limits="It marks what looks most like an answer in the passage it is given, whether or not the passage is true; it "
     "adds, counts and concludes nothing. Trained without questions that have no answer, it always gives one.",
     shape=("width", "layers", "vocabulary_size", "method", "rank"),
+    check=check_questions,
 )

@@ -99,6 +99,17 @@ def test_more_folds_than_passages_are_refused(volume):
         CODE.stages(CODE.load(few, _params(folds=10), Context()))
 
 
+def test_what_params_and_data_do_not_agree_on_is_told_before_it_is_queued(volume):
+    none = [{**one, "qas": one["qas"][2:]} for one in map(passage_about, (0, 6, 12))]
+    dataset = import_files(volume, [("none.json", squad(*none))], "squad")
+    told = [(problem.field, problem.message[:40]) for problem in SPEC.check(_params(folds=5), {"data": dataset})]
+    assert told == [
+        ("inputs.data", "there are 3 passages: 4 at least are nee"),
+        ("inputs.data", "no question has an answer: there is noth"),
+        ("params.folds", "5 folds of 3 passages: at most 3"),
+    ]
+
+
 def test_batches_depend_on_seed_and_step_alone_and_name_the_answer(learnt):
     data, _, _ = learnt
     whole = list(data.train(0).as_numpy_iterator())

@@ -1,5 +1,6 @@
 """All passages and questions of a dataset as tokens, and where the answers stand among them: made once, and kept."""
 
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,8 @@ def cut_all(
         going = Going(context, "loading", len(passages))
         wanted = iter(zip(asked.passages.tolist(), asked.places.tolist(), strict=True))
         coming = next(wanted, None)
-        lengths: dict[str, list[int]] = {"passages": [], "questions": []}
-        golds: list[tuple[int, int, int]] = []
+        lengths = {"passages": array("q"), "questions": array("q")}
+        golds = array("i")
         within = lost = 0
         with (
             full_is_said(),
@@ -87,13 +88,13 @@ def cut_all(
                             lost += 1
                             continue
                         within += int(spans[stand[0], 0]) < start or int(spans[stand[1], 1]) > end
-                        golds.append((len(lengths["questions"]), *stand))
+                        golds.extend((len(lengths["questions"]), *stand))
                     lengths["questions"].append(len(pieces))
                     coming = next(wanted, None)
                 going.done(1)
-            (folder / "golds.i4").write_bytes(np.array(golds, _INT).tobytes())
+            (folder / "golds.i4").write_bytes(golds.tobytes())
             for name, counts in lengths.items():
-                (folder / f"{name}.i8").write_bytes(np.array(counts, np.int64).tobytes())
+                (folder / f"{name}.i8").write_bytes(counts.tobytes())
         going.end()
         return {"within": within, "lost": lost}
 

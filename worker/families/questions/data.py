@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from shared.bases.manifest import TOKENIZER
 from shared.errors import DatasetInvalid, Problem
+from shared.recipes.question_answering import FEWEST_PASSAGES
 from worker.context import Context
 from worker.families.language.vectors import EncoderVocabulary
 from worker.families.questions.answering import Pair, held_arrays
@@ -28,7 +29,6 @@ STEPS_AN_EPOCH = 8  # at least, where there are questions enough for batches of 
 HELD = 120  # validation questions that go with a model: its threshold is chosen on them
 SHOWN = 4  # validation questions that answers are shown on
 _SHOWN_CHARACTERS = 2_000
-_FEWEST = 4  # passages: two to learn from, and one for each other part
 
 
 class Questions(Data):
@@ -201,9 +201,9 @@ def load_questions(inputs: Inputs, params: Any, context: Context) -> Questions:
     passages = Passages(opened.folder)
     asked = read_asked(passages, context.check)
     groups = np.unique(asked.groups)
-    if len(groups) < _FEWEST or asked.impossible.all():
-        message = f"there are {len(groups)} different passages with questions: {_FEWEST} at least are needed, so that what is "
-        message += "tested on is not learnt from"
+    if len(groups) < FEWEST_PASSAGES or asked.impossible.all():
+        message = f"there are {len(groups)} different passages with questions: {FEWEST_PASSAGES} at least are needed, to learn "
+        message += "from some and test on others"
         if len(asked) and asked.impossible.all():
             message = "no question has an answer: there is nothing to learn to find"
         raise DatasetInvalid(message, problems=[Problem(field="inputs.data", message=message)])

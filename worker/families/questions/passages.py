@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ class Asked:
 
 def read_asked(passages: Passages, check: Callable[[], None]) -> Asked:
     """All questions but those that are asked of an equal passage a second time."""
-    rows: list[tuple[int, int, int, bool, bool]] = []
+    rows, flags = array("q"), bytearray()
     group_of: dict[bytes, int] = {}
     seen: set[bytes] = set()
     doubled = 0
@@ -107,11 +108,11 @@ def read_asked(passages: Passages, check: Callable[[], None]) -> Asked:
                 doubled += 1
                 continue
             seen.add(asked)
-            rows.append((number, place, group, not question.answers, by_characters))
-    table = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3)
-    flags = np.array([row[3:] for row in rows], bool).reshape(-1, 2)
+            rows.extend((number, place, group))
+            flags.extend((not question.answers, by_characters))
+    table, told = np.array(rows, np.int64).reshape(-1, 3), np.frombuffer(flags, np.bool_).reshape(-1, 2)
     notes = [f"{doubled:,} questions are asked of the same passage a second time, and are left out"] if doubled else []
-    return Asked(table[:, 0], table[:, 1], table[:, 2], flags[:, 0], flags[:, 1], notes)
+    return Asked(table[:, 0], table[:, 1], table[:, 2], told[:, 0].copy(), told[:, 1].copy(), notes)
 
 
 def _digest(text: str) -> bytes:
