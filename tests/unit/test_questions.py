@@ -1,5 +1,8 @@
 """Questions and passages: places to the character, windows that overlap, the best stretch, the threshold, the simple answers."""
 
+import json
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -27,6 +30,7 @@ ANSWERS = [
 ]  # fmt: skip
 
 
+@cache
 def _vocabulary(kind):
     if kind == "learnt":
         return EncoderVocabulary(learn_pieces(TEXTS * 3 + ["what is it?"], 600))
@@ -41,6 +45,24 @@ def test_answers_are_found_again_to_the_character(place, answer):
     first, last = tokens_of(spans, start, start + len(answer))  # pyright: ignore[reportGeneralTypeIssues]
     low, high = whole_characters(text, int(spans[first, 0]), int(spans[last, 1]))
     assert text[low:high] == answer
+
+
+@pytest.mark.parametrize(("name", "cut"), [("xquad.en.json", 1), ("xquad.zh.json", 0)])
+def test_answers_of_real_passages_are_found_again_to_the_character(data_sets, name, cut):
+    """cut: those that end within a number."""
+    read = json.loads((data_sets / "xquad_en_zh" / name).read_text())
+    real = [paragraph for article in read["data"] for paragraph in article["paragraphs"]][::3]
+    vocabulary = EncoderVocabulary(learn_pieces([one["context"] for one in real[:20]], 1_000))
+    wrong = 0
+    for paragraph in real:
+        text = paragraph["context"]
+        ((_, spans),) = vocabulary.pieces_at([text])
+        for answer in (one for question in paragraph["qas"] for one in question["answers"]):
+            start, end = answer["answer_start"], answer["answer_start"] + len(answer["text"])
+            first, last = tokens_of(spans, start, end)  # pyright: ignore[reportGeneralTypeIssues]
+            low, high = whole_characters(text, int(spans[first, 0]), int(spans[last, 1]))
+            wrong += text[low:high] != answer["text"].strip()
+    assert wrong <= cut
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta"])
@@ -177,8 +199,6 @@ def test_a_passage_is_one_of_characters_where_most_of_its_letters_are():
 
 
 def test_the_cases_answers_stand_where_they_say():
-    import json
-
     ((_, body),) = passages()
     for paragraph in json.loads(body)["data"][0]["paragraphs"]:
         for question in paragraph["qas"]:
