@@ -78,7 +78,6 @@ DAYS = [
 ]
 RECENT = "\n".join(["day,shop,units,promotion", *DAYS[:16], "2021-05-17,上海,,1", *DAYS[16:]])
 PROMPTS = ("The lazy", "dog; the")
-ASKED = (passage_about(4)["context"], "它长90公里。", "R \N{GRINNING FACE} café 7 km")
 TEXTS = ("a lovely Ｒoom, very fine", "awful food 太差 " * 9 + "but a good bed", "never seen")
 
 
@@ -136,12 +135,6 @@ def taken(tmp_path_factory):
             asked[str(unpacked)] = TEXTS
             wanted = {"text": TEXTS[0], "top_k": 2}
             _, _, service, _ = run_job(volume, recipe, "generate", model | inputs, wanted, warm)
-        elif recipe == "question_answering":
-            asked[str(unpacked)] = [text for passage in ASKED for text in ("How long is it?", passage)]
-            service = [
-                run_job(volume, recipe, "generate", model, {"question": "How long is it?", "context": one}, warm)[2]
-                for one in ASKED
-            ]
         elif recipe == "forecaster":
             path = volume.root / "recent.csv"
             path.write_text(RECENT, encoding="utf-8-sig")
@@ -309,18 +302,6 @@ def test_texts_long_and_strange_are_labelled_as_the_service_does(taken, name):
         mine = lines[2 * number : 2 * number + 2]
         assert [label for _, label, _ in mine] == [item.name for item in answer.items]
         assert [float(share) for *_, share in mine] == pytest.approx([item.value for item in answer.items], abs=1e-5)
-
-
-@pytest.mark.parametrize("name", ["question_answering", "question_answering upon an encoder"])
-def test_questions_are_answered_from_passages_as_the_service_does(taken, name):
-    """Also where there is none: then the place is that of the likeliest stretch."""
-    lines = [line.split("\t") for line in taken[name].said.splitlines()]
-    assert len(lines) == len(ASKED)
-    for (answer, start, share), (text, scores) in zip(lines, taken[name].service, strict=True):
-        assert (answer == "no answer") == (scores.items[0].note == "said") == (not text.marks)
-        best = next(item for item in scores.items if item.name != "no answer")
-        assert float(share) == pytest.approx(best.value, abs=1e-5)
-        assert start == best.note.split()[1] and answer in (best.name, "no answer")
 
 
 def test_texts_are_as_near_to_each_other_as_the_service_has_them(taken):
