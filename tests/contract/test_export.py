@@ -26,7 +26,6 @@ from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
 from tests.support.recipe_case import refs_of
-from tests.support.case_data import passage_about
 from tests.support.recipe_cases import CASES
 from tests.support.taken_away import ALONE, put_pictures, run_job, some_inputs
 from tests.support.tiny_bases import put_base
@@ -59,9 +58,6 @@ TRAINED = {
     "object_detector of two stages": {"epochs": 2},
     "text_classifier": {},
     **{f"recommender_{how}": {"epochs": 2} for how in ("content", "gnn", "mf", "sequence")},
-    "question_answering": {},
-    "question_answering upon an encoder": {"epochs": 1},
-    "recommender_mf": {"epochs": 2},
     "text_classifier upon an encoder": {"epochs": 1},
     "text_matcher": {"epochs": 1},
     "tabular": {"epochs": 2},
