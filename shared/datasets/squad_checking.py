@@ -10,20 +10,43 @@ from shared.datasets.marks import TOO_MANY, long_run
 from shared.datasets.problems import Problems
 from shared.errors import cut
 
-_NEAR = 3  # characters an answer may be off: CMRC and translated sets have such
+MOST_NAMED = 1_000  # answers that are not where they are said to be, each by itself; translated sets have many
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 40  # characters
 
 
 class Paragraphs:
-    """moved: answers set right by a few characters. without: paragraphs that have no question."""
+    """repair: what is done about answers that are not where they are said to be. "ask": they are problems; "nearest": they are
+    moved to the nearest place where they stand, and left out where there is none; "drop": left out.
 
-    def __init__(self, problems: Problems):
-        self._problems = problems
-        self.moved = self.without = 0
+    astray: how many there are. moved, dropped: what was done about each, in words. lost: questions that are left without the answer
+    they had, and left out. without: paragraphs that have no question.
+    """
+
+    def __init__(self, problems: Problems, repair: str = "ask"):
+        self._problems, self._repair = problems, repair
+        self.astray = self.lost = self.without = 0
+        self.moved: list[str] = []
+        self.dropped: list[str] = []
+
+    def notes(self) -> list[str]:
+        """What was changed or left out, each by itself as far as there is room."""
+        found = []
+        for done, what in (
+            (self.moved, "answers stood elsewhere than was said, and were moved to the nearest place where they stand"),
+            (self.dropped, "answers did not stand where they are said to, and were left out"),
+        ):
+            found += [f"{len(done):,} {what}"] if done else []
+            found += done[:MOST_NAMED]
+            found += [f"and {len(done) - MOST_NAMED:,} more"] if len(done) > MOST_NAMED else []
+        if self.lost:
+            found.append(f"{self.lost:,} questions whose only answers were left out were left out with them")
+        if self.without:
+            found.append(f"{self.without:,} paragraphs without a question left out")
+        return found
 
     def checked(self, read: Any, file: str) -> Iterator[dict[str, Any]]:
-        """The paragraphs of a file in the form that is stored. What is wrong goes to the problems."""
+        """The paragraphs of a file in the form that is stored, but those without a question. What is wrong goes to the problems."""
         articles = read.get("data") if isinstance(read, dict) else read
         if not isinstance(articles, list) or not articles:
             self._wrong(file, "", 'needs {"data": [{"title": ..., "paragraphs": [{"context": ..., "qas": [...]}]}]}')
@@ -57,11 +80,9 @@ class Paragraphs:
         checked = [
             self._question(question, context, file, where, number) for number, question in enumerate(questions, 1)
         ]
-        return {
-            "title": unicodedata.normalize("NFC", title) if long_run(title) is None else "",
-            "context": context,
-            "qas": [question for question in checked if question is not None],
-        }
+        kept = [question for question in checked if question is not None]
+        title = unicodedata.normalize("NFC", title) if long_run(title) is None else ""
+        return {"title": title, "context": context, "qas": kept} if kept else None
 
     def _question(self, question: Any, context: str, file: str, where: str, number: int) -> dict[str, Any] | None:
         if not isinstance(question, dict):
@@ -85,12 +106,11 @@ class Paragraphs:
             self._wrong(file, where, said)
             return None
         found = [self._answer(answer, context, file, where) for answer in answers]
-        return {
-            "id": name,
-            "question": question["question"],
-            "answers": [answer for answer in found if answer is not None],
-            "is_impossible": impossible,
-        }
+        kept = [answer for answer in found if answer is not None]
+        if answers and not kept:
+            self.lost += self._repair != "ask"
+            return None
+        return {"id": name, "question": question["question"], "answers": kept, "is_impossible": impossible}
 
     def _answer(self, answer: Any, context: str, file: str, where: str) -> dict[str, Any] | None:
         text = answer.get("text") if isinstance(answer, dict) else None
@@ -100,16 +120,18 @@ class Paragraphs:
             return None
         if start >= 0 and context.startswith(text, start):
             return {"text": text, "answer_start": start}
-        near = [at for at in range(max(0, start - _NEAR), start + _NEAR + 1) if context.startswith(text, at)]
-        if near:
-            self.moved += 1
-            return {"text": text, "answer_start": min(near, key=lambda at: abs(at - start))}
+        self.astray += 1
+        near, text = _nearest(context, text, start)
+        if near is not None and self._repair == "nearest":
+            self.moved.append(f"{where}: {cut(text, _SHOWN)!r} from {start} to {near}")
+            return {"text": text, "answer_start": near}
         there = context[max(0, start) : max(0, start) + len(text)]
-        elsewhere = context.find(text)
-        hint = f"it stands at {elsewhere}" if elsewhere >= 0 else "it stands nowhere in the paragraph"
-        self._wrong(
-            file, where, f"the answer {cut(text, _SHOWN)!r} is not at {start}, where {cut(there, _SHOWN)!r} is; {hint}"
-        )
+        hint = f"it stands at {near}" if near is not None else "it stands nowhere in the paragraph"
+        message = f"the answer {cut(text, _SHOWN)!r} is not at {start}, where {cut(there, _SHOWN)!r} is; {hint}"
+        if self._repair == "ask":
+            self._wrong(file, where, message)
+        else:
+            self.dropped.append(f"{where}: {message}")
         return None
 
     def _is_text(self, text: Any, file: str, where: str) -> bool:
@@ -125,3 +147,16 @@ class Paragraphs:
 
     def _wrong(self, file: str, where: str, message: str) -> None:
         self._problems.add(f"{where}: {message}" if where else message, file=file)
+
+
+def _nearest(context: str, text: str, start: int) -> tuple[int | None, str]:
+    """(where it stands nearest to start, the text as it stands there): without white space around it if only so it stands."""
+    for wanted in dict.fromkeys((text, text.strip())):
+        at = context.find(wanted) if wanted else -1
+        places = []
+        while at >= 0:
+            places.append(at)
+            at = context.find(wanted, at + 1)
+        if places:
+            return min(places, key=lambda place: abs(place - start)), wanted
+    return None, text

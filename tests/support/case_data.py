@@ -1,5 +1,8 @@
 """The data of the cases in recipe_cases.py: small tables and texts, made anew each time, the same each time."""
 
+import json
+from typing import Any
+
 import numpy as np
 
 VERSE = "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。\n"
@@ -78,6 +81,48 @@ def questions(rows: int = 80) -> list[tuple[str, bytes]]:
         answer = "" if number == 7 else f"the {thing} {number} is on floor {number % 9}"
         lines.append(f"where is the {thing} {number}?,{answer},nobody knows the {thing}")
     return [("questions.csv", "\n".join([*lines, lines[1]]).encode())]
+
+
+def passage_about(number: int) -> dict[str, Any]:
+    """A passage about a river, of every fourth in Chinese, with questions; every third has one without an answer."""
+    name, length, finder = f"Ri{chr(97 + number % 26)}o", str(100 + 37 * number), ("Anna", "Bo Li", "Cy")[number % 3]
+    if number % 4 == 3:
+        text, asked = (
+            f"{name}河长{length}公里。😀它是{finder}发现的。",
+            [(f"{name}河多长？", f"{length}公里"), ("谁发现了它？", finder)],
+        )
+        impossible = "它是什么颜色？"
+    else:
+        text = (
+            f"It is wide. The {name} is {length} km long, "
+            + "and long it is, " * (number % 5 * 6)
+            + f"and {finder} found it."
+        )
+        asked, impossible = (
+            [(f"How long is the {name}?", f"{length} km"), ("Who found it?", finder)],
+            "Which colour is it?",
+        )
+    questions = [
+        {
+            "id": f"{number}-{place}",
+            "question": question,
+            "answers": [{"text": answer, "answer_start": text.index(answer)}],
+        }
+        for place, (question, answer) in enumerate(asked)
+    ]
+    if number % 3 == 0:
+        questions.append({"id": f"{number}-none", "question": impossible, "answers": [], "is_impossible": True})
+    return {"context": text, "qas": questions}
+
+
+def squad(*passages: dict[str, Any]) -> bytes:
+    """Passages as one file in SQuAD's form."""
+    return json.dumps({"version": "v2.0", "data": [{"title": "Rivers", "paragraphs": list(passages)}]}).encode()
+
+
+def passages(count: int = 30) -> list[tuple[str, bytes]]:
+    """Short and long ones, the first asked of a second time."""
+    return [("rivers.json", squad(*map(passage_about, [*range(count), 0])))]
 
 
 def prose_and_verse(repeats: int) -> list[tuple[str, bytes]]:

@@ -10,11 +10,14 @@ from tests.support.case_data import (
     counted,
     edges,
     opinions,
+    passage_about,
+    passages,
     people,
     points,
     prose_and_verse,
     questions,
     sales,
+    squad,
     translations,
 )
 from tests.support.picture_cases import PICTURES
@@ -30,6 +33,10 @@ _BAD_TEXT = [
 ]  # fmt: skip
 _BAD_CONTINUATION = [{"temperature": -1}, {"prompt": 7}, {"top_p": 0}, {"samples": 1000}, {"stop": [""]}]
 _BAD_STEPS = [{"steps": 0}, {"eval_every": "often"}, {"seed": -1}, {"clip_norm": 1.0}]
+_ASKED = {
+    "epochs": 3, "batch_size": 8, "max_length": 64, "stride": 24, "max_question": 16, "max_answer": 8, "dropout": 0.1,
+    "warmup_steps": 0, "learning_rate": 1e-2,
+}  # fmt: skip
 _GRAPH = Case(
     recipe="tiny_graph",
     put=put_table,
@@ -173,6 +180,39 @@ CASES: dict[str, Case] = {
             [("same.csv", b"english,chinese\n" + b"".join(b"say %d,say %d\n" % (n, n) for n in range(40)))],
             [("one_sided.csv", b"english,chinese\n" + b"".join(b"say %d,\n" % n for n in range(40)))],
         ],
+    ),
+    "question_answering": Case(
+        recipe="question_answering",
+        put=put_as("squad"),
+        data=passages,
+        params=_ASKED | {"width": 8, "layers": 1, "vocabulary_size": 400},
+        generate=lambda volume: {
+            "context": passage_about(4)["context"] + " 它长90公里。", "question": "How long is the Rieo?\n它多长？",
+            "by_line": True,
+        },
+        bad_params=[
+            {"width": 0}, {"layers": 0}, {"vocabulary_size": 10}, {"max_length": 8}, {"max_answer": 0}, {"folds": 1}, {"seed": -1},
+            {"dropout": 1.0}, {"unknown": 1}, {"max_question": 1}, {"epochs": -1}, {"stride": 1},
+        ],
+        bad_generate=[{}, {"question": "who?"}, {"context": "a"}, {"question": "", "context": "a"},
+                      {"question": "who?", "context": "a", "top_k": 0}],
+        bad_data=[
+            [("few.json", squad(passage_about(1), passage_about(2)))],
+            [("none.json", squad(*({**one, "qas": one["qas"][2:]} for one in map(passage_about, range(0, 30, 3)))))],
+            [("elsewhere.json", squad({"context": "It is red.", "qas": [
+                {"id": "1", "question": "Which?", "answers": [{"text": "blue", "answer_start": 6}]}]}))],
+        ],
+    ),
+    "question_answering upon an encoder": Case(
+        recipe="question_answering",
+        put=put_as("squad"),
+        data=lambda: passages(16),
+        weights="bert",
+        params=_ASKED | {"method": "lora", "rank": 2},
+        generate=lambda volume: {"context": passage_about(4)["context"], "question": "How long is the Rieo?"},
+        bad_params=[{"method": "frozen"}, {"rank": 0}, {"encoder_share": 0}],
+        bad_generate=[{"question": "who?"}],
+        bad_data=[[("few.json", squad(passage_about(1), passage_about(2)))]],
     ),
     "text_classifier of many labels in 2 folds": Case(
         recipe="text_classifier",

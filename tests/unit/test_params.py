@@ -127,8 +127,8 @@ def test_everything_wrong_is_named_at_once():
 
 @pytest.mark.parametrize(
     ("recipe", "name"),
-    [("gpt", "prompt"), ("finetune_lm", "prompt"), ("text_classifier", "text"), ("text_matcher", "text"), ("tabular", "rows"),
-     ("seq2seq", "text"),
+    [("gpt", "prompt"), ("finetune_lm", "prompt"), ("text_classifier", "text"), ("text_matcher", "text"),
+     ("question_answering", "question"), ("tabular", "rows"), ("seq2seq", "text"),
      ("recommender_mf", "user"), ("image_classifier", "images"), ("image_segmenter", "images"),
      ("image_to_image", "images"), ("image_matcher", "images"), ("image_text_matcher", "text"),
      ("object_detector", "images"),

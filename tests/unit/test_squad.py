@@ -76,11 +76,47 @@ def test_an_answer_somewhere_else_is_named_with_what_is_there(volume):
     assert "stands nowhere in the paragraph" in problems[1].message
 
 
-def test_an_answer_a_few_characters_off_is_set_right_and_that_is_said(volume):
-    dataset = load(volume, ("q.json", written(question(answers=[answer(start=11)]))))
-    assert any("1 answers begin a few characters off" in note for note in dataset.notes)
-    (preview,) = get_preview(volume, dataset)
-    assert isinstance(preview, Text) and preview.marks[0].start == 13
+def test_answers_a_character_off_or_nowhere_are_all_named_and_repair_is_offered(volume):
+    many = [question(f"q{number}", answers=[answer(start=12)]) for number in range(120)]
+    refusal = refused(volume, written(*many, question("good")))
+    assert (
+        len(refusal.problems) == 120
+        and "question 'q119': the answer '1,230 km' is not at 12" in refusal.problems[-1].message
+    )
+    assert [(choice.option, choice.value) for choice in refusal.choices] == [
+        ("answers", "nearest"),
+        ("answers", "drop"),
+    ]
+
+
+def test_nearest_moves_answers_and_tells_each_and_leaves_out_what_stands_nowhere(volume):
+    context = "It is 5 km, then 5 km, and 5 km long."
+    asked = [
+        question("near", answers=[answer("5 km", 20)]),
+        question("padded", answers=[answer(" 5 km long ", 27)]),
+        question("both", answers=[answer("5 km", 6), answer("9 km", 6)]),
+        question("lost", answers=[answer("Danube", 4)]),
+    ]
+    dataset = load(volume, ("q.json", written(*asked, context=context)), format="squad", options={"answers": "nearest"})
+    (line,) = (volume.dataset_dir(dataset.id) / "files" / "squad.jsonl").read_text().splitlines()
+    stored = [[(one["text"], one["answer_start"]) for one in asked["answers"]] for asked in json.loads(line)["qas"]]
+    assert stored == [[("5 km", 17)], [("5 km long", 27)], [("5 km", 6)]]
+    where = "article 1, paragraph 1, question"
+    assert dataset.notes[:2] == [
+        "2 answers stood elsewhere than was said, and were moved to the nearest place where they stand",
+        f"{where} 'near': '5 km' from 20 to 17",
+    ]
+    assert sum("stands nowhere" in note for note in dataset.notes) == 2
+    assert dataset.notes[-1] == "1 questions whose only answers were left out were left out with them"
+    assert (dataset.report.rows, dataset.report.dropped.broken) == (3, 1)
+
+
+def test_drop_leaves_out_answers_that_are_off_and_tells_each(volume):
+    asked = [question("off", answers=[answer(start=12)]), question("good")]
+    dataset = load(volume, ("q.json", written(*asked)), format="squad", options={"answers": "drop"})
+    assert dataset.report.rows == 1 and any(
+        "'off': the answer '1,230 km' is not at 12" in note for note in dataset.notes
+    )
 
 
 @pytest.mark.parametrize(

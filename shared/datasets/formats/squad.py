@@ -15,15 +15,17 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
+
+from pydantic import Field
 
 from shared.datasets.encoding import recognise
 from shared.datasets.formats.base import Arranged, Example, HasLimits, Options, Peek, Received
 from shared.datasets.problems import Problems, refuse
 from shared.datasets.receiving import is_zip, unzipped
 from shared.datasets.report import DatasetReport, Dropped, Warned
-from shared.datasets.squad_checking import Paragraphs
-from shared.errors import TooLarge
+from shared.datasets.squad_checking import MOST_NAMED, Paragraphs
+from shared.errors import Choice, TooLarge
 from shared.outputs import Mark, Output, Text
 from shared.volume.staging import full_is_said
 
@@ -33,13 +35,29 @@ MOST_BYTES = 64 * 1024**2
 _FEW = 100  # questions
 
 
+_CHOICES = [
+    Choice(option="answers", value="nearest", title="Move each answer to the nearest place where it stands"),
+    Choice(option="answers", value="drop", title="Leave these answers out"),
+]
+
+
+class SquadOptions(Options):
+    """What to do with answers that are not where the file says."""
+
+    answers: Literal["ask", "nearest", "drop"] = Field(
+        default="ask",
+        description="Answers that do not stand where they are said to, by a character or at all. nearest: move each to the nearest "
+        "place where it stands, and leave it out where there is none; drop: leave them out.",
+    )
+
+
 class SquadFormat:
     name = "squad"
     title = "questions answered in a paragraph"
     help = "SQuAD v1.1 or v2 (also CMRC 2018) as .json, or a zip of such files"
     suffixes: tuple[str, ...] = (".json",)
     examples: tuple[Example, ...] = ()
-    options: type[Options] = Options
+    options: type[Options] = SquadOptions
 
     def recognises(self, names: Sequence[str], peek: Peek) -> float:
         """By the first kilobytes: the keys of SQuAD stand there, unless a very long title comes first."""
@@ -50,7 +68,7 @@ class SquadFormat:
             0.9 if all(b'"paragraphs"' in head or b'"context"' in head or b'"qas"' in head for head in heads) else 0.1
         )
 
-    def arrange(self, received: Sequence[Received], target: Path, limits: HasLimits, options: Options) -> Arranged:
+    def arrange(self, received: Sequence[Received], target: Path, limits: HasLimits, options: SquadOptions) -> Arranged:
         packed = [one for one in received if is_zip(one.path)]
         sources, notes = [one for one in received if one not in packed], []
         if packed:
@@ -58,18 +76,17 @@ class SquadFormat:
             sources += [one for one in unpacked if one.name.lower().endswith(".json")]
             if not sources:
                 raise refuse("holds no .json", file=packed[0].name)
-        problems = Problems()
-        paragraphs = Paragraphs(problems)
+        problems = Problems(MOST_NAMED)
+        paragraphs = Paragraphs(problems, options.answers)
         with full_is_said(), (target / SQUAD).open("w", encoding="utf-8", newline="\n") as out:
             for source in sources:
                 for paragraph in paragraphs.checked(self._read(source, notes), source.name):
                     out.write(json.dumps(paragraph, ensure_ascii=False) + "\n")
+        if paragraphs.astray and options.answers == "ask":
+            raise problems.refusal(_CHOICES)
         problems.raise_if_any()
-        if paragraphs.moved:
-            notes.append(f"{paragraphs.moved} answers begin a few characters off and were set right")
-        if paragraphs.without:
-            notes.append(f"{paragraphs.without} paragraphs without a question left out")
-        return Arranged(notes=notes, kept={"without": paragraphs.without})
+        kept = {"without": paragraphs.without, "lost": paragraphs.lost}
+        return Arranged(notes=[*notes, *paragraphs.notes()], kept=kept)
 
     def _read(self, source: Received, notes: list[str]) -> Any:
         size = source.path.stat().st_size
@@ -118,7 +135,7 @@ class SquadFormat:
         return DatasetReport(
             rows=questions,
             unit="questions",
-            dropped=Dropped(empty=kept.get("without", 0)),
+            dropped=Dropped(empty=kept.get("without", 0), broken=kept.get("lost", 0)),
             facts={
                 "paragraphs": paragraphs,
                 "unanswerable": unanswerable,

@@ -60,7 +60,8 @@ class EncoderBlock(layers.Layer):
 class Encoder(keras.Model):
     """Tokens to what each means where it stands, float (batch, time, width).
 
-    Input: int32 (batch, time), special tokens included, FILLER where a text has ended. Every text is of one part.
+    Input: int32 (batch, time), special tokens included, FILLER where a text has ended. parts: int32 (batch, time), 0 of the first
+    text of a pair and 1 of the second; None: every text is of one part.
     dropout: share of embeddings, attention and what goes onto the shortcut that is left out in training.
     """
 
@@ -92,12 +93,12 @@ class Encoder(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Encoder":
         return cls(EncoderConfig.model_validate(config["config"]), dropout=config["dropout"], name=config["name"])
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any, training: bool = False, parts: Any = None) -> Any:
         there = ops.not_equal(x, FILLER)
         places = ops.arange(ops.shape(x)[1])[None] + self.config.place_offset
         h = self.tokens(ops.where(there, x, 0)) + self.places(places)
         if self.types is not None:
-            h = h + self.types(ops.zeros_like(places))
+            h = h + self.types(ops.zeros_like(places) if parts is None or self.config.types < 2 else parts)
         h = self.drop(self.norm(h), training=training)
         for block in self.blocks:
             h = block(h, there[:, None, None], training=training)

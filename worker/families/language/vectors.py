@@ -16,7 +16,10 @@ _EIGHT = 8  # lengths of rows are multiples of it: few shapes are ever traced
 
 
 class EncoderVocabulary:
-    """An encoder's tokenizer. before, after: the special tokens that stand around a text. size: how many tokens it knows."""
+    """An encoder's tokenizer. before, after: the special tokens that stand around a text. size: how many tokens it knows.
+
+    between: those that stand between two texts that are read together; before and after then stand around both.
+    """
 
     def __init__(self, definition: str):
         self.definition = definition
@@ -27,6 +30,8 @@ class EncoderVocabulary:
         bare, framed = (self._tokenizer.encode("a", add_special_tokens=with_them).ids for with_them in (False, True))
         at = next((i for i in range(len(framed)) if framed[i : i + len(bare)] == bare), 0)
         self.before, self.after = framed[:at], framed[at + len(bare) :]
+        both = self._tokenizer.encode("a", "a").ids
+        self.between = both[at + len(bare) : len(both) - len(self.after) - len(bare)]
 
     @classmethod
     def of(cls, folder: Path) -> "EncoderVocabulary":
@@ -37,10 +42,19 @@ class EncoderVocabulary:
         """The number of a token, None where there is none."""
         return self._tokenizer.token_to_id(token)
 
+    def tokens(self) -> list[str]:
+        """Every token as it is written in the tokenizer, by number; "" where there is none."""
+        return [self._tokenizer.id_to_token(number) or "" for number in range(self.size)]
+
     def pieces(self, texts: Sequence[str]) -> list[np.ndarray]:
         """int32 (tokens,) of each text, without special tokens."""
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [np.array(one.ids, np.int32) for one in encoded]
+
+    def pieces_at(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Pieces of each text, int32 (tokens,), and where each stands in it, [start, end) in characters: int32 (tokens, 2)."""
+        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [(np.array(one.ids, np.int32), np.array(one.offsets, np.int32).reshape(-1, 2)) for one in encoded]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where each of a text's pieces stands in it, [start, end) in characters."""

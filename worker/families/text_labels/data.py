@@ -18,14 +18,21 @@ from worker.families.splitting import Split, fold_rows, split_rows
 from worker.families.text_labels.evidence import token_evidence
 from worker.families.text_labels.rows import PARTS, TextRows, joined_texts, read_rows
 from worker.families.text_labels.tokenizer import PAD, EncoderTokenizer, TextTokenizer, chosen
-from worker.families.text_labels.tokens import MOST_WINDOWS, Tokens, cut_texts, learn_tokens, trimmed, window_counts
+from worker.families.text_labels.tokens import (
+    MOST_WINDOWS,
+    Tokens,
+    alike_in_length,
+    cut_texts,
+    learn_tokens,
+    trimmed,
+    window_counts,
+)
 from worker.families.text_labels.upon_encoder import encoder_json, most_tokens
 from worker.families.text_labels.window_vectors import WindowVectors, window_vectors
 from worker.recipe import Assets, Data, Inputs, Lazily, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (4, 40)  # a guess
 ENCODER_EPOCHS = (2, 4)  # as in Devlin et al. 2018
-_SORTED_BATCHES = 32  # whose texts are put in order of their lengths: batches of short ones cost little
 STEPS_AN_EPOCH = 16  # at least, where there are texts enough for batches of 8
 MOST_EVIDENCE = 4_000_000  # pairs of token and label
 SHOWN = 8  # validation texts kept in the assets to show answers on
@@ -186,19 +193,10 @@ class LabelledTexts(Data):
         rng = np.random.default_rng([self.params.seed, 3, epoch])
         places = rng.permutation(self.places["train"])
         if self.any_length:
-            places = self._by_length(places, rng)
+            whole = places[: self.steps_per_epoch * self.batch_size]
+            places = alike_in_length(whole, self.tokens.lengths, self.batch_size, rng)
         counts = window_counts(self.tokens.lengths[places], self.length)
         return places, (rng.random(len(places)) * counts).astype(np.int64)
-
-    def _by_length(self, places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Texts of like length in the same batch: some batches together put in order, and these batches drawn anew."""
-        whole = places[: self.steps_per_epoch * self.batch_size]
-        found = []
-        for start in range(0, len(whole), _SORTED_BATCHES * self.batch_size):
-            some = whole[start : start + _SORTED_BATCHES * self.batch_size]
-            found.append(some[np.argsort(self.tokens.lengths[some], kind="stable")])
-        batches = np.concatenate(found).reshape(-1, self.batch_size)
-        return rng.permutation(batches).reshape(-1)
 
     @property
     def any_length(self) -> bool:

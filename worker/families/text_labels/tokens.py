@@ -27,6 +27,7 @@ _EIGHT = 8  # few lengths are ever traced
 FILE, LENGTHS = "tokens.bin", "lengths.i8"
 _HELD_BYTES = 64 << 20  # of a file that is read into memory as a whole
 _AT_ONCE = 1_024  # texts cut into tokens
+_SORTED_BATCHES = 32  # whose texts are put in order of their lengths: batches of short ones cost little
 _VERSION = 1  # raised when the bytes of the same texts change
 
 
@@ -66,6 +67,11 @@ class Tokens:
         """int32 (tokens,) of one text as a whole."""
         return self._read(int(self._begins[place]), int(self.lengths[place]))
 
+    def stretch(self, place: int, start: int, count: int) -> np.ndarray:
+        """int32 (at most count,), tokens of one text from `start` on."""
+        left = int(self.lengths[place]) - start
+        return self._read(int(self._begins[place]) + start, min(count, left))
+
     def windows(self, places: np.ndarray, numbers: np.ndarray, length: int) -> np.ndarray:
         """int32 (m, length): of each place the window of this number, filled up with PAD."""
         found = np.full((len(places), length), PAD, np.int32)
@@ -101,9 +107,27 @@ def cut_texts(
         return {"dtype": dtype.name}
 
     with kept(context, "cut_texts", opened, depends, make) as (folder, _):
-        file = RowFile(folder / FILE, dtype)
-        small = len(file) * dtype.itemsize <= _HELD_BYTES
-        return Tokens(file.read(0, len(file)) if small else file, np.fromfile(folder / LENGTHS, np.int64))
+        return Tokens(held(folder / FILE, dtype), np.fromfile(folder / LENGTHS, np.int64))
+
+
+def held(path: Path, dtype: np.dtype, shape: tuple[int, ...] = ()) -> np.ndarray | RowFile:
+    """Rows of a file: in memory where they are few, else read as they are needed."""
+    file = RowFile(path, dtype, shape)
+    small = path.stat().st_size <= _HELD_BYTES
+    return file.read(0, len(file)) if small else file
+
+
+def alike_in_length(places: np.ndarray, lengths: np.ndarray, batch: int, rng: np.random.Generator) -> np.ndarray:
+    """Places in an order in which those of a batch are of like length: some batches together sorted, and all batches drawn anew.
+
+    places: int (n,), already drawn. lengths: int, by place. Returns as many as fill whole batches.
+    """
+    whole = places[: len(places) // batch * batch]
+    found = []
+    for start in range(0, len(whole), _SORTED_BATCHES * batch):
+        some = whole[start : start + _SORTED_BATCHES * batch]
+        found.append(some[np.argsort(lengths[some], kind="stable")])
+    return rng.permutation(np.concatenate(found).reshape(-1, batch)).reshape(-1)
 
 
 def learn_tokens(

@@ -1,0 +1,1 @@
+"""What recipes that answer questions from passages share."""
