@@ -23,7 +23,7 @@ _DEEPEST = 16  # pixels that a place of DeepLab's deepest map stands for, at mos
 _RATES = (2, 4, 6)  # of DeepLab's dilated convolutions: (6, 12, 18) of its paper, for maps a third as large
 
 
-def multiple_of(architecture: str, depth: int, halved: bool, backbone: BackboneConfig | None) -> int:
+def multiple_of(architecture: str, depth: int, halved: bool, backbone: BackboneConfig | None = None) -> int:
     """What the sides of a picture must be multiples of."""
     if backbone:
         return backbone.stride
