@@ -143,6 +143,7 @@ def test_odd_rows_are_counted_and_named(tmp_path):
     assert "1 rows say the same on both sides, and are left out: row 9" in notes
     assert "1 rows have the sides the other way round (CJK to LATIN), and are left out: row 10" in notes
     assert "1 rows are equal to another on both sides" in notes
+    assert len(rows.notes) == 4, "of a row that is left out nothing else is said"
     assert rows.scripts == ("LATIN", "CJK") and len(rows.rows) == 97 - 4 and not rows.gist
 
 

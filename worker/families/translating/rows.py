@@ -104,7 +104,7 @@ def _cleaned(found: _Read, params: Any) -> PairRows:
         what = "left out" if params.equal_rows == "leave_out" else "kept"
         notes.append(f"{int(equal.sum()):,} rows say the same on both sides, and are {what}: {_named(rows[equal])}")
         kept &= ~equal | (params.equal_rows == "keep")
-    scripts, swapped = _directions(found, rows, params, notes)
+    scripts, swapped = _directions(found, rows, kept, params, notes)
     if params.swapped_rows == "leave_out":
         kept &= ~swapped
     places = np.flatnonzero(kept)
@@ -129,8 +129,10 @@ def _cleaned(found: _Read, params: Any) -> PairRows:
     return PairRows(rows[firsts], groups, parts[firsts], scripts, gist, notes)
 
 
-def _directions(found: _Read, rows: np.ndarray, params: Any, notes: list[str]) -> tuple[tuple[str, str], np.ndarray]:
-    """The scripts of both sides, and which rows have them the other way round: bool (n,). Notes what is odd."""
+def _directions(
+    found: _Read, rows: np.ndarray, kept: np.ndarray, params: Any, notes: list[str]
+) -> tuple[tuple[str, str], np.ndarray]:
+    """The scripts of both sides, and which rows have them the other way round: bool (n,). Notes what is odd among those kept."""
     names = list(found.scripts)
     written = [np.array(side, np.int64) for side in found.written]
     mostly = []
@@ -151,7 +153,7 @@ def _directions(found: _Read, rows: np.ndarray, params: Any, notes: list[str]) -
             f"{_named(rows[swapped])}"
         )
     for side, own, other, name in ((0, source, target, params.source), (1, target, source, params.target)):
-        odd = (written[side] == other) & ~swapped
+        odd = (written[side] == other) & ~swapped & kept
         if odd.any():
             notes.append(
                 f"{int(odd.sum()):,} rows have {names[other]} instead of {names[own]} in {name!r}, and are kept: "
