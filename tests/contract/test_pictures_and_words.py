@@ -22,7 +22,6 @@ from shared.recipes.image_text_matcher import (  # noqa: E402
     ImageTextMatcherDescribe,
     ImageTextMatcherSearch,
     ImageTextMatcherTrain,
-    foresee,
 )
 from shared.volume.files import save_file  # noqa: E402
 from shared.volume.volume import Volume  # noqa: E402
@@ -386,5 +385,7 @@ def test_a_stop_asked_for_is_heard_in_loops_of_its_own(place):
 def test_a_backbone_is_not_given_pictures_too_small_to_see():
     given_too: Any = {"backbone": None}
     asked = ImageTextMatcherTrain(image_size=16)
-    assert "at least 32" in foresee(asked, given_too, 0).problems[0].message
-    assert foresee(asked, {}, 0).problems == [] and foresee(ImageTextMatcherTrain(), given_too, 0).problems == []
+    assert "at least 32" in SPEC.foresee(asked, given_too, 0).problems[0].message
+    assert (
+        SPEC.foresee(asked, {}, 0).problems == [] and SPEC.foresee(ImageTextMatcherTrain(), given_too, 0).problems == []
+    )
