@@ -61,6 +61,9 @@ REACHED: dict[str, tuple[Figure, ...]] = {
         Figure("emoji, upon MiniLM and EfficientNet-Lite0", "recall@10 0.633 and 0.644", "neighbours 0.445; chance 0.059"),
     ),
     "image_vae": (Figure("MNIST, two epochs", "ELBO -106.79 nats", "the same network in PyTorch -106.86"),),
+    "image_diffusion": (
+        Figure("MNIST, eight epochs", "FID 0.58, 98.8 % look like their digit", "image_gan after two epochs 0.38", lost=True),
+    ),
     "image_gan": (Figure("MNIST, two epochs", "FID 0.38, all ten digits", "real pictures 0.20; principal components 25.1"),),
     "style_transfer": (
         Figure("eight pairs, 120 steps each", "style loss 0.13 to 0.20", "colours moved alone 0.79 to 1.58"),
