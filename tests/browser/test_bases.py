@@ -85,4 +85,4 @@ def test_what_a_base_as_it_came_can_do_is_offered_and_nothing_else(visit, site, 
     assert tabs.all_inner_texts() == ["Stylise", "Stylise a dataset"]  # it has not been made here, and is not exported
     tabs.nth(1).click()
     assert page.get_by_role("button", name="Stylise a dataset").is_visible()
-    assert page.get_by_label("Style", exact=True).is_visible()
+    assert page.get_by_label("Style (required)", exact=True).is_visible()
