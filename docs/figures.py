@@ -81,6 +81,7 @@ REACHED: dict[str, tuple[Figure, ...]] = {
         Figure("hotel reviews in Chinese, 5 folds", "87.5 %", "wanted 90.0; TF-IDF 87.9", lost=True),
     ),
     "seq2seq": (
+        Figure("Tatoeba, English to Chinese, small, five minutes", "BLEU 19.8 (greedy 18.7)", "the nearest known sentence 17.2"),
         Figure("decoding, one source, width 256, tokens a second", "193", "a Keras loop with model.predict 2"),
     ),
     "question_answering": (
