@@ -205,7 +205,7 @@ class RecommendGenerate(Params):
 
     user: str = Field(
         "", max_length=500, description="A person the model knows, by the id in the table.",
-        json_schema_extra={"short": True},
+        json_schema_extra={"short": True, "widget": "text"},
     )  # fmt: skip
     liked: list[str] = Field(
         default_factory=list,
@@ -215,7 +215,7 @@ class RecommendGenerate(Params):
     )
     similar_to: str = Field(
         "", max_length=500, description="An item, by id or title: which ones are like it.",
-        json_schema_extra={"short": True},
+        json_schema_extra={"short": True, "widget": "text"},
     )  # fmt: skip
     count: int = Field(10, ge=1, le=MOST_SHOWN, description="How many items.", json_schema_extra={"short": True})
     seen: bool = Field(False, description="Also what the person has already.")

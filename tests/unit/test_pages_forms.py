@@ -71,6 +71,12 @@ def test_without_a_dataset_columns_are_typed():
     assert field(form, "target").columns is None and field(form, "features").value == "a\nb"
 
 
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name.startswith("recommender_")])
+def test_an_id_is_asked_for_in_one_line_that_enter_sends(recipe):
+    widgets = {item.name: item.widget for item in build_form(RECIPES[recipe].uses["generate"].params).fields}
+    assert (widgets["user"], widgets["similar_to"], widgets["liked"]) == ("text", "text", "list")
+
+
 def test_what_it_works_on_comes_first_in_a_form():
     form = build_form(PickyTrain)
     assert form.groups[0].title == "Columns"
