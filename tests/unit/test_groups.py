@@ -71,6 +71,9 @@ def test_values_make_groups_the_commonest_first_and_many_numbers_make_ranges():
     assert np.bincount(groups).tolist() == [25, 25, 25, 25, 1]
     assert names == ["up to 24.8", "24.8 to 49.5", "49.5 to 74.2", "above 74.2", "missing"]
     assert groups_of([1, 2, 1])[1] == ["1", "2"]
+    groups, names = groups_of([*range(100), float("nan"), float("inf"), None])
+    assert np.bincount(groups).tolist() == [25, 25, 25, 25, 3] and names[-1] == "missing"
+    assert groups_of([None, None])[1] == ["missing"]
 
 
 def test_chance_is_small_where_groups_differ_and_anything_where_they_do_not():

@@ -99,7 +99,11 @@ def compare_groups(
 
 
 def groups_of(cells: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
-    """(int (n,), names): a group for each value, the commonest first; of many numbers four ranges of as many rows each."""
+    """(int (n,), names): a group for each value, the commonest first; of many numbers four ranges of as many rows each.
+
+    What is no finite number counts as missing.
+    """
+    cells = [None if isinstance(cell, float) and not math.isfinite(cell) else cell for cell in cells]
     numbers = [cell for cell in cells if isinstance(cell, int | float) and not isinstance(cell, bool)]
     present = [cell for cell in cells if cell is not None]
     if numbers and len(numbers) == len(present) and len(set(numbers)) > _RANGES * 2:
