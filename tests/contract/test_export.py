@@ -41,7 +41,6 @@ pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras 3.15 on NumPy 2
 ]
-pytestmark = pytest.mark.timeout(400)  # whichever comes first trains every recipe and takes it away
 
 TRAINED = {
     "char_lstm": {"steps": 20},
