@@ -215,6 +215,9 @@ class RecipeCode(Protocol):
       stages(data) -> Sequence[Data]                      k folds and a last stage on everything; fresh model, optimizer, schedule
                                                           and assets each, on one global axis of steps. The last one's model is
                                                           kept. Lazily(...) makes each when its turn comes: one fold is in memory
+      NUMBERED_BY, a constant: {name: what it is called}   assets, of json or arrays, that say what the rows of weights stand for
+                                                          (a vocabulary, the ids of items): a training that begins with the
+                                                          weights of another one must have the same
       fixed(model) -> list of variables                   those that build() restores by itself from an input: no checkpoint holds
                                                           them; the input's hash is kept and compared on resume
       baselines(data, params, context) -> list[Baseline]
@@ -293,6 +296,11 @@ def code_of(spec: RecipeSpec) -> RecipeCode:
 def optional(code: RecipeCode, name: str) -> Callable[..., Any] | None:
     """One of the optional functions of a recipe, None where it has none."""
     return getattr(code, name, None)
+
+
+def numbered_by(code: RecipeCode) -> Mapping[str, str]:
+    """NUMBERED_BY of a recipe, {} where it has none."""
+    return getattr(code, "NUMBERED_BY", {})
 
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}

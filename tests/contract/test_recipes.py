@@ -173,6 +173,22 @@ def test_data_it_cannot_train_on_is_refused_with_a_reason(name, tmp_path):
 
 @cases
 @pytest.mark.timeout(400)
+def test_what_its_weights_are_numbered_by_is_in_its_assets(name, trained):
+    from worker.recipe import code_of, numbered_by
+    from worker.training.assets import read_assets
+    from worker.training.checkpoint import read_state
+
+    made = trained(name)
+    info = made.volume.checkpoints(made.whole)[-1]
+    assets = read_assets(info.path.parents[2], read_state(info.path)["assets"])
+    names, there = numbered_by(code_of(made.spec)).keys(), assets.json.keys() | assets.arrays.keys()
+    assert not names or names & there
+    if made.case.weights is None and made.case.base is None and not assets.json.get("shared"):
+        assert names <= there
+
+
+@cases
+@pytest.mark.timeout(400)
 def test_it_trains_to_its_last_step_and_reports(name, trained):
     whole = trained(name).said[0]
     assert whole["step"] == whole["total"]

@@ -82,7 +82,7 @@ def volume(tmp_path):
 def _job(volume, name, attempt=1, job_id="", **changes):
     """A claimed job of a case; tiny_adapter stands on a table of numbers."""
     case = CASES[name]
-    inputs = {"data": InputRef(dataset_id=put_table(volume, case.data()).id)}
+    inputs = {"data": InputRef(dataset_id=put_table(volume, case.data()).id)} if "inputs" not in changes else {}
     if case.base:
         inputs["base"] = InputRef(dataset_id=put_table(volume, MATRIX).id)
     now = datetime.now(UTC)
@@ -349,6 +349,26 @@ def test_weights_of_another_shape_are_refused_with_what_differs(volume, monkeypa
     job = _job(volume, "tiny_graph", inputs={"data": InputRef(dataset_id=more.id), "start_from": start})
     with pytest.raises(StartUnlike, match=r"of another shape, vectors \d+x4 \(float32\) there is vectors 18x4"):
         _run(volume, job)
+
+
+@pytest.mark.parametrize(("name", "thing", "other"), [
+    ("gpt", "vocabulary", lambda body: body.translate(bytes.maketrans(b"aeionst", b"EAOINST"))),
+    ("recommender_mf", "list of items", lambda body: body.replace(b"film ", b"book ")),
+])  # fmt: skip
+def test_weights_numbered_by_another_list_of_the_same_size_are_refused(volume, name, thing, other):
+    case = CASES[name]
+
+    def job(files, **more):
+        return _job(volume, name, inputs={"data": InputRef(dataset_id=case.put(volume, files).id), **more})
+
+    files = case.data()
+    result, _ = _run(volume, job(files))
+    start = InputRef(checkpoint=CheckpointRef(**result["checkpoint"]))
+    others = [(title, other(body)) for title, body in files]
+    assert others != files
+    with pytest.raises(StartUnlike, match=f"has another {thing}, of the same size: its weights would say"):
+        _run(volume, job(others, start_from=start))
+    _run(volume, job(files, start_from=start))
 
 
 def test_every_fold_begins_with_the_weights_to_start_from(volume, monkeypatch):

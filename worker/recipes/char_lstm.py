@@ -25,6 +25,7 @@ from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: compiling an LSTM takes long and its loop gains little
 STEPS_PER_EXECUTION = 20
+NUMBERED_BY = {"vocabulary": "vocabulary"}
 
 
 def build(params: CharLstmTrain, assets: Assets, inputs: Inputs) -> keras.Model:

@@ -26,6 +26,7 @@ from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "faster"  # a guess from other small Transformers; not measured on against off here
 STEPS_PER_EXECUTION = 20
+NUMBERED_BY = {"vocabulary": "vocabulary"}
 
 
 def config_of(params: GptTrain, vocabulary_size: int) -> DecoderConfig:

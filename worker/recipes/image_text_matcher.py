@@ -23,6 +23,7 @@ from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess, as measured for the image classifier: benchmarks/RESULTS.md
 STEPS_PER_EXECUTION = 8
+NUMBERED_BY = {"tokenizer": "vocabulary"}
 
 
 def load(inputs: Inputs, params: ImageTextMatcherTrain, context: Context) -> CaptionData:

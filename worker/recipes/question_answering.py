@@ -24,6 +24,7 @@ from worker.recipe import Assets, Baseline, Data, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: batches are of many lengths, each compiled anew
 STEPS_PER_EXECUTION = 8
+NUMBERED_BY = {"tokenizer": "vocabulary"}
 
 
 def load(inputs: Inputs, params: QuestionAnsweringTrain, context: Context) -> Questions:

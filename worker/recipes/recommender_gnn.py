@@ -17,6 +17,7 @@ from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "never"  # it has no sparse product
 STEPS_PER_EXECUTION = 8
+NUMBERED_BY = {"user_ids_text": "list of people", "item_ids_text": "list of items"}
 
 
 def load(inputs: Inputs, params: GraphTrain, context: Context) -> InteractionData:

@@ -18,6 +18,7 @@ from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: see benchmarks/RESULTS.md
 STEPS_PER_EXECUTION = 32
+NUMBERED_BY = {"user_ids_text": "list of people", "item_ids_text": "list of items"}
 
 
 def load(inputs: Inputs, params: FactorsTrain, context: Context) -> InteractionData:

@@ -24,6 +24,7 @@ from worker.recipe import Assets, Baseline, Inputs, Report, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess: batches are of many lengths, each compiled anew
 STEPS_PER_EXECUTION = 8
+NUMBERED_BY = {"source_vocabulary": "vocabulary of sources", "target_vocabulary": "vocabulary of targets"}
 
 
 def load(inputs: Inputs, params: Seq2seqTrain, context: Context) -> PairTexts:

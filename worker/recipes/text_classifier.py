@@ -28,6 +28,7 @@ from worker.recipe import Assets, Baseline, Data, Inputs, OpenInput, Report, Xla
 
 XLA: XlaChoice = "slower"  # a guess: see benchmarks/RESULTS.md
 STEPS_PER_EXECUTION = 16
+NUMBERED_BY = {"tokenizer": "vocabulary"}
 
 
 def load(inputs: Inputs, params: TextClassifierTrain, context: Context) -> LabelledTexts:

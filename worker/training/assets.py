@@ -43,6 +43,13 @@ def assets_hash(assets: Assets) -> str:
     return digest.hexdigest()[:32]
 
 
+def same(name: str, one: Assets, other: Assets) -> bool:
+    """Whether two settled assets agree in an entry of json or an array."""
+    if name in one.arrays or name in other.arrays:
+        return name in one.arrays and name in other.arrays and np.array_equal(one.arrays[name], other.arrays[name])
+    return one.json.get(name) == other.json.get(name)
+
+
 def write_assets(job_dir: Path, assets: Assets) -> str:
     """Put settled assets on the volume, if they are not there already. Returns their hash. Raises VolumeFull."""
     name = assets_hash(assets)

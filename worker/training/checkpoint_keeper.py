@@ -17,9 +17,9 @@ from shared.recipes.shape import unlike
 from shared.volume.volume import CheckpointInfo
 from worker.context import Context
 from worker.inputs import Watched
-from worker.recipe import Assets, RecipeCode
+from worker.recipe import Assets, RecipeCode, numbered_by
 from worker.training import checkpoint
-from worker.training.assets import assets_hash, read_assets, write_assets
+from worker.training.assets import assets_hash, read_assets, same, write_assets
 from worker.training.checkpoint import Snapshot
 from worker.training.checkpoint_writer import CheckpointWriter
 from worker.training.loop_state import LoopState
@@ -27,6 +27,9 @@ from worker.training.variables import fixed_variables, variables_of
 from worker.training.wishes import asked
 
 log = logging.getLogger(__name__)
+MEANINGLESS = (
+    "its weights would say of one thing what was learnt of another; choose data like its own, or begin without it"
+)
 
 
 class Keeper:
@@ -58,7 +61,7 @@ class Keeper:
     ) -> None:
         """Name the model to keep, compiled and built. replicas: devices held, for the cost."""
         self._model, self._environment, self._replicas = model, environment, replicas
-        self._fixed = fixed_variables(code, model)
+        self._fixed, self._numbered_by = fixed_variables(code, model), numbered_by(code)
         self._fixed_as = {variable.path: checkpoint.variable_hash(variable) for variable in self._fixed}
         self._assets, self._assets_hash, self._assets_kept = assets, assets_hash(assets), False
         self._inputs = inputs
@@ -129,12 +132,19 @@ class Keeper:
                 return (
                     f"was trained upon another {role}: its weights fit no other; choose the same, or begin without it"
                 )
-        if not (why := checkpoint.unlike_weights(self._model, stored, self._fixed)):
+        shape = checkpoint.unlike_weights(self._model, stored, self._fixed)
+        if not shape and (not self._numbered_by or stored["assets"] == self._assets_hash):
             return ""
-        there = read_assets(info.path.parents[2], stored["assets"]).json
-        names = sorted(n for n in there.keys() | self._assets.json.keys() if there.get(n) != self._assets.json.get(n))
+        there = read_assets(info.path.parents[2], stored["assets"])
+        if not shape:
+            others = [said for name, said in self._numbered_by.items() if not same(name, there, self._assets)]
+            if not others:
+                return ""
+            return f"has another {' and another '.join(others)}, of the same size: {MEANINGLESS}"
+        here = self._assets.json
+        names = sorted(n for n in there.json.keys() | here.keys() if there.json.get(n) != here.get(n))
         because = f": {', '.join(names[:5])} of its data are others" if names else ""
-        return f"made a model of another shape, {why}{because}; choose data like its own, or begin without it"
+        return f"made a model of another shape, {shape}{because}; choose data like its own, or begin without it"
 
     def _load_weights(self, info: CheckpointInfo) -> None:
         stored = checkpoint.read_state(info.path)

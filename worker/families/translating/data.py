@@ -150,7 +150,10 @@ class PairTexts(Data):
                 "shown": [text[:_CHARACTERS] for text in self.texts("source", shown)],
                 "truths": [text[:_CHARACTERS] for text in self.texts("target", shown)],
             },
-            {name: packed(one) for name, one in zip(SIDES, self.vocabularies[: 1 if self.shared else 2], strict=False)},
+            {
+                f"{side}_vocabulary": packed(one)
+                for side, one in zip(SIDES, self.vocabularies[: 1 if self.shared else 2], strict=False)
+            },
         )
 
     def texts(self, side: str, places: np.ndarray) -> list[str]:

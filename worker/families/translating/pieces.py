@@ -75,6 +75,7 @@ def vocabularies_of(assets: Assets) -> tuple[Pieces, Pieces]:
     """Those of a model's sources and targets."""
     sides = ("source", "source" if assets["shared"] else "target")
     source, target = (
-        Pieces(assets.arrays[side].tobytes().decode(), most) for side, most in zip(sides, assets["most"], strict=True)
+        Pieces(assets.arrays[f"{side}_vocabulary"].tobytes().decode(), most)
+        for side, most in zip(sides, assets["most"], strict=True)
     )
     return source, target
