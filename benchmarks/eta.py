@@ -1,6 +1,7 @@
 """What is told of the time that jobs will take, beside the time they took. About 20 minutes on two cores.
 
     python -m benchmarks.eta --record FILE      # runs the jobs of eta_jobs.py, asks every 2 s, keeps all that answers rest on
+    python -m benchmarks.eta --record FILE --recipes seq2seq question_answering      # their trainings alone, no uses of models
     python -m benchmarks.eta --record FILE --seconds 200      # a piece of it; again with the same FILE: the next piece
     python -m benchmarks.eta --replay FILE      # answers the same questions anew, by the model as it is now
 
@@ -27,7 +28,8 @@ from typing import Any
 
 from celery import Celery
 
-from benchmarks.eta_jobs import Data, Wanted, generations, trainings
+from benchmarks.eta_data import Data
+from benchmarks.eta_jobs import TRAINED, Wanted, generations, trainings
 from benchmarks.eta_judging import judge
 from shared.jobs.job import Attempt, Job, State
 from shared.jobs.keys import Keys
@@ -52,6 +54,7 @@ def main() -> None:
     )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="answer anew")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipes", nargs="+", choices=list(TRAINED), default=list(TRAINED), help="only of these")
     parser.add_argument("--seconds", type=float, default=3600.0, help="submit no further job after this time")
     parser.add_argument("--verbose", action="store_true", help="a line for each answer")
     options = parser.parse_args()
@@ -66,7 +69,7 @@ def main() -> None:
             with gzip.open(options.record, "wt") as file:
                 json.dump(recording, file)
 
-    recording = Run(options.seed, options.seconds, before, keep).recorded()
+    recording = Run(options.seed, options.seconds, options.recipes, before, keep).recorded()
     keep(recording)
     judge(recording, options.verbose)
 
@@ -82,14 +85,19 @@ def _read(path: Path) -> dict[str, Any]:
 class Run:
     """One run on an installation of its own: one worker that trains, one that generates.
 
-    seconds: after which no further job is submitted. before: the recording of the pieces before this one, whose logs of costs this
-    installation begins with. keep: takes the recording so far, now and then.
+    seconds: after which no further job is submitted. names: of recipes. before: the recording of the pieces before this one, whose
+    logs of costs this installation begins with. keep: takes the recording so far, now and then.
     """
 
     def __init__(
-        self, seed: int, seconds: float, before: dict[str, Any] | None, keep: Callable[[dict[str, Any]], None]
+        self,
+        seed: int,
+        seconds: float,
+        names: list[str],
+        before: dict[str, Any] | None,
+        keep: Callable[[dict[str, Any]], None],
     ):
-        self._seed, self._seconds, self._keep = seed, seconds, keep
+        self._seed, self._seconds, self._names, self._keep = seed, seconds, names, keep
         nothing: dict[str, Any] = {"jobs": [], "faults": {}, "before": [], "asked": [], "changes": [], "pieces": []}
         self._kept = before or nothing
         self._asked: list[dict[str, Any]] = self._kept["asked"]
@@ -143,7 +151,7 @@ class Run:
         }
 
     def _carry_out(self) -> None:
-        waiting = list(trainings(self._data, self._seed))[self._done("train") :]
+        waiting = list(trainings(self._data, self._seed, self._names))[self._done("train") :]
         used = self._done("generate")
         stop_at = time.monotonic() + self._seconds
         uses: Iterator[Wanted] | None = None

@@ -1,28 +1,17 @@
 """The jobs that benchmarks/eta.py runs: every recipe that is built in, sizes very unlike one another, drawn by a seed."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from shared.bases.manifest import Base, get_base
+from benchmarks.eta_data import Data
+from shared.bases.manifest import Base
 from shared.clock.features import sizes_of
 from shared.datasets import DatasetManifest
 from shared.ids import new_id
 from shared.jobs.job import DATA, MODEL, CheckpointRef, InputRef, JobRequest
 from shared.recipes import RECIPES, get_recipe
-from shared.volume.volume import Volume
-from tests.support.picture_cases import put_style
-from tests.support.tiny_bases import put_base
-from tests.support.tiny_boxes import tiny_boxes
-from tests.support.tiny_captions import caption_files
-from tests.support.tiny_chats import tiny_chats
-from tests.support.tiny_datasets import import_files
-from tests.support.tiny_faces import face_files
-from tests.support.tiny_masks import tiny_pairs
-from tests.support.tiny_pictures import folder_files
 
 PER_RECIPE, GENERATIONS = 6, 12
 SHORTEST_S, LONGEST_S = 1.0, 9.0  # of stepping on a quiet machine, roughly, drawn evenly in the logarithm
@@ -36,88 +25,6 @@ class Wanted:
     fault: str = ""
     needs: str = ""  # recipe whose first model a generation uses
     id: str = field(default_factory=new_id)
-
-
-class Data:
-    """Datasets of three sizes for each recipe, made up."""
-
-    def __init__(self, volume: Volume):
-        self.volume = volume
-        rng = random.Random(0)
-        words = [
-            "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(2, 9))) for _ in range(800)
-        ]
-
-        def text(size: int) -> list[tuple[str, bytes]]:
-            return [("t.txt", " ".join(rng.choice(words) for _ in range(size // 6)).encode())]
-
-        self.texts = [self._put("text", text(size)) for size in (20_000, 120_000, 700_000)]
-        self.tables = [self._put("table", [("t.csv", _table(rows))]) for rows in (300, 2_000, 12_000)]
-        self.series = [self._put("table", [("s.csv", _series(steps))]) for steps in (400, 2_000, 8_000)]
-        self.reviews = [self._put("table", [("r.csv", _reviews(rng, words, rows))]) for rows in (300, 1_500, 6_000)]
-        self.pictures = [
-            self._put("pictures", folder_files(count, side=side, channels=3))
-            for count, side in ((150, 16), (500, 24), (1_500, 32))
-        ]
-        self.faces = [self._put("pictures", face_files(range(people), 6)) for people in (12, 40, 120)]
-        self.captioned = [
-            self._put("captioned_pictures", caption_files(range(count), side=side))
-            for count, side in ((60, 16), (200, 24), (600, 32))
-        ]
-        self.chats = [self._put("chats", tiny_chats(count)) for count in (40, 120, 400)]
-        self.pairs = [self._put("table", [("p.csv", _pairs(rng, words, rows))]) for rows in (100, 400, 1_500)]
-        self.bought = [self._put("table", [("b.csv", _bought(people))]) for people in (60, 300, 1_200)]
-        self.boxes = [self._put("boxes", tiny_boxes(count)) for count in (24, 60)]
-        self.masks = [self._put("picture_pairs", tiny_pairs(count, side=side)) for count, side in ((24, 24), (60, 48))]
-        self.style = put_style(volume)
-        self.bases = [
-            get_base(volume, put_base(volume, name).base_id or "")
-            for name in ("llama", "gpt2", "distilbert", "backbone")
-        ]
-
-    def _put(self, format: str, files: list[tuple[str, bytes]]) -> DatasetManifest:
-        return import_files(self.volume, files, format)
-
-
-def _table(rows: int) -> bytes:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(rows, 8))
-    y = np.where(x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=rows) * 0.5 > 0, "yes", "no")
-    lines = [",".join([f"x{i}" for i in range(8)] + ["is"])]
-    lines += [",".join([*(f"{v:.4f}" for v in row), answer]) for row, answer in zip(x, y, strict=True)]
-    return "\n".join(lines).encode()
-
-
-def _series(steps: int) -> bytes:
-    rng = np.random.default_rng(0)
-    days = np.datetime64("2000-01-01") + np.arange(steps)
-    units = 20 + 10 * np.sin(np.arange(steps) * 2 * np.pi / 7) + rng.normal(size=steps)
-    return ("day,units\n" + "\n".join(f"{day},{value:.3f}" for day, value in zip(days, units, strict=True))).encode()
-
-
-def _reviews(rng: random.Random, words: list[str], rows: int) -> bytes:
-    lines = ["text,mood"]
-    for number in range(rows):
-        said = [rng.choice(words) for _ in range(rng.randint(5, 60))]
-        lines.append(f"{' '.join([*said, words[number % 2]])},{('good', 'bad')[number % 2]}")
-    return "\n".join(lines).encode()
-
-
-def _pairs(rng: random.Random, words: list[str], rows: int) -> bytes:
-    lines = ["asked,found"]
-    for _ in range(rows):
-        said = [rng.choice(words) for _ in range(rng.randint(6, 20))]
-        lines.append(f"{' '.join(said[:4])},{' '.join(said)}")
-    return "\n".join(lines).encode()
-
-
-def _bought(people: int) -> bytes:
-    rng = np.random.default_rng(0)
-    lines = ["who,what,day"]
-    for person in range(people):
-        items = 2 * rng.permutation(40)[:12] + person % 2
-        lines += [f"p{person},i{item},2024-01-{day + 1:02d}" for day, item in enumerate(items)]
-    return "\n".join(lines).encode()
 
 
 def _char_lstm(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
@@ -197,12 +104,38 @@ def _text_matcher(rng: random.Random, data: Data, seconds: float) -> tuple[dict[
     return params | {"epochs": min(epochs, 100)}, pairs
 
 
-def _recommender_mf(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+def _recommender(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
     bought, factors, batch = rng.choice(data.bought), rng.choice((8, 32, 64)), rng.choice((64, 256))
     step_s = 0.004 + 0.004 * (batch / 256) * (factors / 64)
     epochs = max(round(seconds / (step_s * bought.report.rows * 0.8 / batch)), 2)
     params = {"user": "who", "item": "what", "time": "day", "factors": factors, "batch_size": batch}
     return params | {"epochs": min(epochs, 100)}, bought
+
+
+def _recommender_of_histories(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    bought, width, batch = rng.choice(data.bought), rng.choice((8, 32)), rng.choice((32, 64))
+    people = bought.report.rows / 12
+    step_s = 0.02 + 0.03 * (batch / 64) * (width / 32)
+    epochs = max(round(seconds / (step_s * max(people / batch, 1))), 2)
+    params = {"user": "who", "item": "what", "time": "day", "width": width, "batch_size": batch}
+    return params | {"epochs": min(epochs, 200)}, bought
+
+
+def _seq2seq(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    pairs, width, batch = rng.choice(data.pairs), rng.choice((16, 32, 64)), rng.choice((16, 32))
+    architecture = rng.choice(("transformer", "lstm"))
+    step_s = 0.03 * (width / 64) * (batch / 32) + 0.01
+    epochs = max(round(seconds / (step_s * pairs.report.rows * 0.8 / batch)), 1)
+    params = {"source": "asked", "target": "found", "width": width, "layers": 1, "heads": 2, "vocabulary_size": 400}
+    return params | {"architecture": architecture, "batch_size": batch, "epochs": min(epochs, 100)}, pairs
+
+
+def _question_answering(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
+    asked, width, batch = rng.choice(data.asked), rng.choice((16, 32)), rng.choice((8, 16))
+    step_s = 0.03 * (width / 32) * (batch / 16) + 0.01
+    epochs = max(round(seconds / (step_s * asked.report.rows * 0.8 / batch)), 1)
+    params = {"width": width, "layers": 1, "max_length": 160, "batch_size": batch}
+    return params | {"epochs": min(epochs, 100)}, asked
 
 
 def _image_segmenter(rng: random.Random, data: Data, seconds: float) -> tuple[dict[str, Any], DatasetManifest]:
@@ -284,7 +217,12 @@ TRAINED: dict[str, Make] = {
     "text_classifier": _text_classifier,
     "finetune_lm": _finetune_lm,
     "text_matcher": _text_matcher,
-    "recommender_mf": _recommender_mf,
+    "recommender_mf": _recommender,
+    "recommender_gnn": _recommender,
+    "recommender_content": _recommender_of_histories,
+    "recommender_sequence": _recommender_of_histories,
+    "seq2seq": _seq2seq,
+    "question_answering": _question_answering,
     "image_segmenter": _image_segmenter,
     "image_to_image": _image_to_image,
     "image_vae": _image_vae,
@@ -302,10 +240,9 @@ def missing() -> list[str]:
     return sorted(RECIPES.keys() - TRAINED.keys())
 
 
-def trainings(data: Data, seed: int) -> Iterator[Wanted]:
-    """Each recipe in turn, every fourth with early stopping, some with a fault."""
+def trainings(data: Data, seed: int, names: Sequence[str]) -> Iterator[Wanted]:
+    """Each of some recipes in turn, every fourth with early stopping, some with a fault."""
     rng = random.Random(seed)
-    names = list(TRAINED)
     faults = {9: "pause", 14: "deploy", 20: "pause", 27: "kill", 34: "pause", 41: "deploy"}
     for number in range(PER_RECIPE * len(names)):
         recipe = names[number % len(names)]
