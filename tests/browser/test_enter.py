@@ -99,6 +99,18 @@ def test_enter_in_every_field_of_a_job_submits_the_job_with_the_dataset_that_is_
         assert job.inputs["data"].dataset_id == houses and job.params["target"] == "price", name
 
 
+def test_ctrl_enter_in_a_text_of_several_lines_sends_the_form_and_enter_alone_does_not(visit, site):
+    training = site.running(kind="train", recipe="char_lstm", params={}, name="poet")
+    ref = site.checkpoint(training, 1, {})
+    page = visit(f"/jobs/new?kind=generate&source={ref.job_id}/{ref.attempt}/{ref.step}")
+    text = page.get_by_label("Prompt")
+    text.fill("床前")
+    text.press("Enter")
+    text.press_sequentially("明月")
+    text.press("Control+Enter")
+    assert job_of(site, page).params["prompt"] == "床前\n明月"
+
+
 def test_enter_in_the_key_of_the_sign_in_signs_in(chromium, guarded):
     key = create_key(guarded.volume, owner="ann", scope="submit")[1]
     context = chromium.new_context(base_url=guarded.url)

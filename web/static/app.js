@@ -22,6 +22,15 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
+// In a text of several lines Enter begins the next one; with Ctrl it sends, as in every chat.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing || !event.target.matches("textarea")) return;
+  const button = event.target.form?.querySelector("button.primary");
+  if (!button || button.disabled) return;
+  event.preventDefault();
+  event.target.form.requestSubmit(button);
+});
+
 // Signing in or out in one tab is so in all: a page of somebody else does not stay to be seen.
 const who = document.body.dataset.who;
 if (who !== undefined) {
