@@ -28,8 +28,11 @@ else:
 said = {}
 for folder, arguments in json.loads(sys.argv[1]).items():
     sys.argv, out = ["example.py", *arguments], io.StringIO()
+    sys.path.insert(0, folder)  # as python does with a script
     with contextlib.redirect_stdout(out):
         runpy.run_path(folder + "/example.py", run_name="__main__")
+    del sys.path[0]
+    sys.modules.pop("whole", None)
     said[folder] = out.getvalue()
 assert not any(name.split(".")[0] in ("worker", "shared") for name in sys.modules)
 print(json.dumps(said))

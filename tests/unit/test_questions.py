@@ -12,9 +12,10 @@ from worker.families.language.vectors import EncoderVocabulary
 from worker.families.questions.answering import Stretch, best_stretches, best_threshold, overlap, worths_of
 from worker.families.questions.baselines import likest_sentence, longest_number_or_name, sentences
 from worker.families.questions.cut import tokens_of
-from worker.families.questions.cutting import BEGIN, learn_pieces, whole_characters
+from worker.families.questions.cutting import BEGIN, learn_pieces
 from worker.families.questions.network import traits_of
 from worker.families.questions.passages import is_unparted
+from worker.families.questions.whole import whole
 from worker.families.questions.windows import END, PASSAGE, QUESTION, Frame, filled, windows_of
 
 FAMILY = "\N{WOMAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
@@ -43,8 +44,20 @@ def test_answers_are_found_again_to_the_character(place, answer):
     start = text.index(answer)
     ((_, spans),) = _vocabulary("learnt").pieces_at([text])
     first, last = tokens_of(spans, start, start + len(answer))  # pyright: ignore[reportGeneralTypeIssues]
-    low, high = whole_characters(text, int(spans[first, 0]), int(spans[last, 1]))
+    low, high = whole(text, int(spans[first, 0]), int(spans[last, 1]))
     assert text[low:high] == answer
+
+
+@pytest.mark.parametrize(("text", "part", "wanted"), [
+    ("Alice lived in Paris", "ice liv", "Alice lived"), ("in 1880s they", "188", "1880"), ("the 10km run", "10", "10"),
+    ("Newton's law", "Newton", "Newton"), ("300万元", "00万", "300万"), ("서울은 크다", "서울", "서울"),
+    ("na\u0308ive end", "iv", "na\u0308ive"),
+    ("город велик", "оро", "город"), ("北京大学", "京大", "京大"), ("(P = NP)", "NP", "NP"), ("  a  ", "  ", ""),
+])  # fmt: skip
+def test_an_answer_is_of_whole_words_and_numbers(text, part, wanted):
+    start = text.index(part)
+    low, high = whole(text, start, start + len(part))
+    assert text[low:high] == wanted
 
 
 @pytest.mark.parametrize(("name", "cut"), [("xquad.en.json", 1), ("xquad.zh.json", 0)])
@@ -60,7 +73,7 @@ def test_answers_of_real_passages_are_found_again_to_the_character(data_sets, na
         for answer in (one for question in paragraph["qas"] for one in question["answers"]):
             start, end = answer["answer_start"], answer["answer_start"] + len(answer["text"])
             first, last = tokens_of(spans, start, end)  # pyright: ignore[reportGeneralTypeIssues]
-            low, high = whole_characters(text, int(spans[first, 0]), int(spans[last, 1]))
+            low, high = whole(text, int(spans[first, 0]), int(spans[last, 1]))
             wrong += text[low:high] != answer["text"].strip()
     assert wrong <= cut
 
@@ -72,7 +85,7 @@ def test_an_encoders_tokens_stand_where_they_say(kind):
         assert len(tokens) == len(spans) and (np.diff(spans[:, 1]) >= 0).all()
         start = text.index("long")
         first, last = tokens_of(spans, start, start + 4)  # pyright: ignore[reportGeneralTypeIssues]
-        low, high = whole_characters(text, int(spans[first, 0]), int(spans[last, 1]))
+        low, high = whole(text, int(spans[first, 0]), int(spans[last, 1]))
         assert text[low:high] == "long"
 
 

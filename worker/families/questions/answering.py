@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from worker.families.questions.cutting import vocabulary_of, whole_characters
+from worker.families.questions.cutting import vocabulary_of
+from worker.families.questions.whole import whole
 from worker.families.questions.windows import Frame, filled, windows_of
 from worker.recipe import Assets
 
@@ -129,7 +130,7 @@ class Answering:
         """Stretches as characters of their passage. spans: int32 (tokens, 2), where its tokens stand."""
         answers = []
         for one in stretches:
-            start, end = whole_characters(passage, int(spans[one.first, 0]), int(spans[one.last, 1]))
+            start, end = whole(passage, int(spans[one.first, 0]), int(spans[one.last, 1]))
             answers.append(Answer(passage[start:end], start, end, one.share))
         worth = stretches[0].worth if stretches else -np.inf
         return Said(answers, not stretches or worth < self.threshold, none)

@@ -4,7 +4,6 @@ Upon an encoder its own tokenizer does it. From scratch one is learnt: words fal
 word is unknown; a character of a script without spaces between words is never joined with another.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,8 +16,6 @@ from worker.recipe import Assets
 BEGIN = "\u0120"  # stands before the first piece of a word, as byte-level tokenizers write a space
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 _WORD = rf"[^\W{UNPARTED}]+|[{UNPARTED}]|[^\w\s]"
-_JOINERS = {0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)}  # of emoji: joiner, variation selectors, skin colours
-_JOINER = 0x200D
 
 
 def learn_pieces(texts: Iterable[str], size: int) -> str:
@@ -56,25 +53,3 @@ def vocabulary_of(assets: Assets) -> EncoderVocabulary:
 def tokenizer_array(definition: str) -> np.ndarray:
     """A tokenizer as assets hold it."""
     return np.frombuffer(definition.encode(), np.uint8).copy()
-
-
-def whole_characters(text: str, start: int, end: int) -> tuple[int, int]:
-    """A stretch of a text without the white space around it, and with all that belongs to its first and last characters:
-    combining marks, and what emoji are joined of."""
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    if start == end:
-        return start, end
-    while start > 0 and _belongs_to_the_one_before(text, start):
-        start -= 1
-    while end < len(text) and _belongs_to_the_one_before(text, end):
-        end += 1
-    return start, end
-
-
-def _belongs_to_the_one_before(text: str, at: int) -> bool:
-    code = ord(text[at])
-    joined = ord(text[at - 1]) == _JOINER and unicodedata.category(text[at]) == "So"
-    return joined or code in _JOINERS or unicodedata.category(text[at]) in ("Mn", "Me", "Mc")

@@ -3,12 +3,14 @@
 Windows and the threshold are inside; cutting texts into tokens is the tokenizer's, since TensorFlow has no means for it.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from worker.families.language.encoder import FILLER
+from worker.families.questions import whole
 from worker.families.questions.answering import FAR, Answering
 from worker.families.questions.windows import END, PASSAGE, QUESTION
 from worker.recipe import Assets
@@ -20,25 +22,26 @@ from pathlib import Path
 
 import tensorflow as tf
 from tokenizers import Tokenizer
+from whole import whole
 
 here = Path(__file__).parent
 model, tokenizer = tf.saved_model.load(str(here / "saved_model")), Tokenizer.from_file(str(here / "tokenizer.json"))
 for question, passage in zip(sys.argv[1::2], sys.argv[2::2]):
     asked, read = (tokenizer.encode(text, add_special_tokens=False) for text in (question, passage))
     said = model.answer(tf.constant(asked.ids, tf.int32), tf.constant(read.ids, tf.int32))
-    start, end = read.offsets[int(said["first"])][0], read.offsets[int(said["last"])][1]
-    start += len(passage[start:end]) - len(passage[start:end].lstrip())
-    answer = "no answer" if said["none"] else passage[start:end].rstrip()
+    start, end = whole(passage, read.offsets[int(said["first"])][0], read.offsets[int(said["last"])][1])
+    answer = "no answer" if said["none"] else passage[start:end]
     print(answer, start, f"{float(said['share']):.6f}", sep="\\t")
 '''
 
 
 def export_answerer(model: Any, params: Any, assets: Assets, folder: Path) -> None:
-    """Write saved_model/, tokenizer.json and example.py. Raises OSError."""
+    """Write saved_model/, tokenizer.json, example.py and whole.py, which it needs. Raises OSError."""
     answering = Answering(model, assets, params)
     tf.saved_model.save(_Answerer(model, answering), str(folder / "saved_model"))
     (folder / "tokenizer.json").write_text(answering.vocabulary.file(), encoding="utf-8")
     (folder / "example.py").write_text(EXAMPLE, encoding="utf-8")
+    shutil.copyfile(whole.__file__, folder / "whole.py")
 
 
 class _Answerer(tf.Module):
