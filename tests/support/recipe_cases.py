@@ -181,6 +181,20 @@ CASES: dict[str, Case] = {
             [("one_sided.csv", b"english,chinese\n" + b"".join(b"say %d,\n" % n for n in range(40)))],
         ],
     ),
+    "seq2seq with an LSTM": Case(
+        recipe="seq2seq",
+        put=put_as("table"),
+        data=translations,
+        params={
+            "source": "english", "target": "chinese", "architecture": "lstm", "width": 8, "layers": 1, "epochs": 2, "batch_size": 8,
+            "vocabulary": "separate", "vocabulary_size": 320, "max_source_length": 32, "max_target_length": 24,
+            "validation_fraction": 0.1, "test_fraction": 0.1, "beams": 1, "dropout": 0.2, "learning_rate": 1e-2,
+        },
+        generate=lambda volume: {"text": "the key 3 is here", "beams": 2, "coverage_penalty": 0.2},
+        bad_params=[{"beams": 17}],
+        bad_generate=[{}],
+        bad_data=[[("one_sided.csv", b"english,chinese\n" + b"".join(b"say %d,\n" % n for n in range(40)))]],
+    ),
     "question_answering": Case(
         recipe="question_answering",
         put=put_as("squad"),
