@@ -110,6 +110,10 @@ def trained(
                 )
                 print(f"step {row['step']}: {losses}, {spec.criterion.metric} {value:.4f}", flush=True)
 
+        def event(self, type: str, data: dict[str, Any]) -> None:
+            if data.get("level") == "warning":
+                print("warning:", data["message"], flush=True)
+
     code = code_of(spec)
     with tempfile.TemporaryDirectory() as place:
         volume = Volume(Path(place))

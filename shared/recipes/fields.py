@@ -37,12 +37,13 @@ def Column(
     return Field(default, description=description, json_schema_extra=about, max_length=500, **more)
 
 
-def Groups() -> Any:
+def Groups(role: str = "data") -> Any:
     """A param that names the column whose groups are measured one by one: recipes that decide about people."""
     return Column(
         "Also measure each group of this column, such as sex or age in ranges, and warn where figures differ beyond chance. What is"
         " learnt stays the same.",
         kinds=("category", "boolean", "number"),
+        role=role,
         default="",
         empty="no groups",
     )

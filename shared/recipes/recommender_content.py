@@ -16,7 +16,7 @@ from shared.errors import Problem
 from shared.recipes import recommending
 from shared.recipes.base import RecipeSpec
 from shared.recipes.fields import Column
-from shared.recipes.recommending import INTERACTIONS, ITEMS, SHAPE, USES, HistoryTrain
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, HistoryTrain
 
 
 class ContentTrain(HistoryTrain):
@@ -60,7 +60,7 @@ SPEC = RecipeSpec(
     summary="Recommends what a person takes next by what items are: their texts, categories and numbers; new items too.",
     family="recommenders",
     train_params=ContentTrain,
-    inputs=(INTERACTIONS, replace(ITEMS, required=True)),
+    inputs=(INTERACTIONS, replace(ITEMS, required=True), PEOPLE),
     uses=USES,
     source="Two towers: Covington et al. 2016, Yi et al. 2019; own vectors left out at times: DropoutNet, Volkovs et al. 2017; "
     "sampled softmax with correction: Yang et al. 2020 (mixed negatives); diversity: Carbonell, Goldstein 1998",

@@ -9,7 +9,7 @@ A dataset row:
 from pydantic import Field
 
 from shared.recipes.base import RecipeSpec, with_defaults
-from shared.recipes.recommending import INTERACTIONS, ITEMS, SHAPE, USES, PairsTrain, check
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, PairsTrain, check
 
 _Base = with_defaults(
     PairsTrain,
@@ -47,7 +47,7 @@ SPEC = RecipeSpec(
     summary="Recommends what a person takes next, by vectors smoothed over the graph of who took what.",
     family="recommenders",
     train_params=GraphTrain,
-    inputs=(INTERACTIONS, ITEMS),
+    inputs=(INTERACTIONS, ITEMS, PEOPLE),
     uses=USES,
     source="LightGCN: He et al. 2020, arXiv:2002.02126; BPR: Rendle et al. 2009, arXiv:1205.2618; sampled softmax with correction: "
     "Yang et al. 2020 (mixed negatives); newcomers: Hu, Koren, Volinsky 2008; diversity: Carbonell, Goldstein 1998",

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.recipes.base import RecipeSpec, advanced
-from shared.recipes.recommending import INTERACTIONS, ITEMS, SHAPE, USES, PairsTrain, check
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, PairsTrain, check
 
 
 class FactorsTrain(PairsTrain):
@@ -43,7 +43,7 @@ SPEC = RecipeSpec(
     summary="Recommends items to people by what they and others took or rated; tells the rating a person would give.",
     family="recommenders",
     train_params=FactorsTrain,
-    inputs=(INTERACTIONS, ITEMS),
+    inputs=(INTERACTIONS, ITEMS, PEOPLE),
     uses=USES,
     source="Matrix factorisation: Koren, Bell, Volinsky 2009, Computer 42(8); BPR: Rendle et al. 2009, arXiv:1205.2618; sampled "
     "softmax with correction: Bengio, Senecal 2003, Yi et al. 2019, Yang et al. 2020 (mixed negatives); newcomers: Hu, Koren, "

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from shared.errors import Problem
 from shared.recipes import recommending
 from shared.recipes.base import RecipeSpec
-from shared.recipes.recommending import INTERACTIONS, ITEMS, SHAPE, USES, HistoryTrain
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, HistoryTrain
 
 
 class SequenceTrain(HistoryTrain):
@@ -47,7 +47,7 @@ SPEC = RecipeSpec(
     summary="Recommends what a person takes next by what they took before and in which order.",
     family="recommenders",
     train_params=SequenceTrain,
-    inputs=(INTERACTIONS, ITEMS),
+    inputs=(INTERACTIONS, ITEMS, PEOPLE),
     uses=USES,
     source="SASRec: Kang, McAuley 2018, arXiv:1808.09781; sampled softmax with correction: Yang et al. 2020 (mixed negatives); "
     "why not one alone: Klenitskiy, Vasilev 2023; diversity: Carbonell, Goldstein 1998",

@@ -1,9 +1,9 @@
 """What recipes that recommend share: params of columns, cleaning and splits, uses, and what is wrong with a choice of columns.
 
-A row of interactions, and one of the items they are about:
+A row of interactions, one of the items they are about, and one of the people:
 
-    user,item,rating,when                       item,title,genres
-    ana,17,4.5,2021-05-01T20:14:00              17,The Third Man,Film-Noir|Mystery
+    user,item,rating,when                       item,title,genres                         user,age,town
+    ana,17,4.5,2021-05-01T20:14:00              17,The Third Man,Film-Noir|Mystery        ana,34,Graz
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
 from shared.recipes.base import BatchParams, ExportParams, Input, Params, TrainParams, Use, advanced, with_defaults
-from shared.recipes.fields import Column
+from shared.recipes.fields import Column, Groups
 
 ID_KINDS = ("id", "category", "number", "text", "boolean", "constant")
 TIME_KINDS = ("date", "number", "id", "constant")
@@ -58,6 +58,11 @@ class InteractionsTrain(_Base):
         "What answers can be narrowed by and reasons can name; of a cell such as Action|Comedy each part counts.",
         kinds=("category", "boolean", "text", "number", "id", "constant"), role="items", default=[], max_length=10,
     )  # fmt: skip
+    user_key: str = Column(
+        "The same ids in the table of people. Left empty: the column of the same name.",
+        kinds=ID_KINDS, role="people", default="", empty="the column of the same name",
+    )  # fmt: skip
+    groups: str = Groups("people")
     repeated: Literal["last", "first", "mean", "sum"] = Field(
         "last",
         description="Which value stands where a person has an item in several rows; a ranking counts it once, at the time of the "
@@ -252,6 +257,13 @@ ITEMS = Input(
     "items", "Items", "One row for each item: its id, a title, columns to narrow answers by.", formats=("table",),
     required=False,
 )  # fmt: skip
+PEOPLE = Input(
+    "people",
+    "People",
+    "One row for each person: their id, columns such as sex or age.",
+    formats=("table",),
+    required=False,
+)
 USES = {
     "generate": Use(RecommendGenerate, "Recommend"),
     "batch": Use(
@@ -296,9 +308,13 @@ def split_of(params: Any) -> str:
     return "time" if goal_of(params) == "ratings" else "last"
 
 
-def key_of(params: Any, items: DatasetReport) -> str:
-    """The column of ids in the table of items, "" where it is not told."""
-    return params.item_key or (params.item if items.column(params.item) is not None else "")
+KEYS = {"items": ("item_key", "item"), "people": ("user_key", "user")}  # by role: params that name its column of ids
+
+
+def key_of(params: Any, role: str, report: DatasetReport) -> str:
+    """The column of ids in the table of items or of people, "" where it is not told."""
+    key, same = (getattr(params, name) for name in KEYS[role])
+    return key or (same if report.column(same) is not None else "")
 
 
 def epoch_of(moment: float) -> str:
@@ -332,13 +348,23 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     if params.keep == "best" and split_of(params) != "last" and not params.validation_fraction:
         wrong("validation_fraction", "there is nothing to choose the best state by: set it above 0, or keep to last")
     problems += _seen_in_columns(params, report)
-    if "items" in datasets:
-        problems += _items_problems(params, datasets["items"].report)
-    elif params.item_key or params.item_title or params.item_tags:
-        problems.append(
-            Problem(field="inputs.items", message="columns of items are named, but no table of items is given")
-        )
+    for role in KEYS:
+        if role in datasets:
+            problems += _key_problems(params, role, datasets[role].report)
+        elif named := columns_of(params, role):
+            message = f"params.{named[0]} names a column of {role}, but no table of {role} is given"
+            problems.append(Problem(field=f"inputs.{role}", message=message))
     return problems
+
+
+def columns_of(params: Any, role: str) -> list[str]:
+    """Names of the params that name a column of the table in a role, and are set."""
+    about = {name: field.json_schema_extra for name, field in type(params).model_fields.items()}
+    return [
+        name
+        for name, extra in about.items()
+        if isinstance(extra, dict) and extra.get("role") == role and getattr(params, name)
+    ]
 
 
 _NO_IDS = "the table has no column of ids"
@@ -378,9 +404,13 @@ def _numbers(column: ColumnReport | None) -> tuple[float, float] | None:
     return float(column.low), float(column.high)
 
 
-def _items_problems(params: Any, items: DatasetReport) -> list[Problem]:
-    if not key_of(params, items):
-        there = ", ".join(column.name for column in items.columns)
-        message = f"the table of items has no column {params.item!r}: choose the one that holds the ids; there are {there:.300}"
-        return [Problem(field="params.item_key", message=message)]
+def _key_problems(params: Any, role: str, report: DatasetReport) -> list[Problem]:
+    if not key_of(params, role, report):
+        key, same = KEYS[role]
+        there = ", ".join(column.name for column in report.columns)
+        message = (
+            f"the table of {role} has no column {getattr(params, same)!r}: choose the one that holds the ids; there are "
+            f"{there:.300}"
+        )
+        return [Problem(field=f"params.{key}", message=message)]
     return []

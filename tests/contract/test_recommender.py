@@ -20,6 +20,8 @@ from shared.volume.volume import Volume
 from tests.support.tiny_datasets import import_files
 from worker.artifacts import publishing
 from worker.context import Context
+from worker.families.recommending.measuring import report_vectors
+from worker.families.recommending.vectors import Vectors
 from worker.inputs import open_inputs
 from worker.recipe import code_of, optional
 from worker.training.fit import fit
@@ -220,6 +222,68 @@ def test_the_value_of_each_row_is_told(shop):
     assert float(rows[0]["foreseen stars"]) > float(rows[1]["foreseen stars"])
     assert rows[2]["error"] == "there is no what '99'" and rows[3]["error"] == "no who is told"
     assert report.metrics == {"rows": 4.0, "errors": 2.0}
+
+
+def _served_well(data, served):
+    """Vectors that say to those who are served what they took in the test part, and nothing of use to the others."""
+    users = np.zeros((data.users, data.items), np.float32)
+    rows = data.rows["test"]
+    users[data.found.users[rows], data.found.items[rows]] = 1
+    users[~served] *= -1
+    return Vectors(users, np.eye(data.items, dtype=np.float32), np.zeros(data.users), np.zeros(data.items, np.float32))
+
+
+class _Telling(Context):
+    def event(self, type, data):
+        self.__dict__.setdefault("told", []).append(data["message"])
+
+
+def _reported(shop, people, served, **params):
+    """(what the job said, metrics, tables) of a report on a shop whose table of people is given."""
+    put = import_files(shop.volume, [("people.csv", people.encode())], "table")
+    context = _Telling(volume=shop.volume)
+    asked = validate_params(SPEC.train_params, {"user": "who", "item": "what", "time": "day", **params})
+    data: Any = CODE.load(open_inputs(shop.given | {"people": InputRef(dataset_id=put.id)}, context), asked, context)
+    report = report_vectors(_served_well(data, served(data)), data, asked, context, [])
+    return context.__dict__.get("told", []), report.metrics, [one for one in report.outputs if isinstance(one, Table)]
+
+
+def test_groups_of_people_that_are_served_unequally_are_a_warning(shop):
+    people = "\n".join(["who,sex,town", *(f"p{n},{'fm'[n % 2]},{n % 5}" for n in range(110)), "p200,f,1"])
+    told, metrics, tables = _reported(
+        shop, people, lambda data: np.array([int(name[1:]) % 2 == 0 for name in data.found.user_ids]), groups="sex"
+    )
+    assert metrics["test_recall_20_gap"] == 0 and metrics["test_ndcg_10_gap"] > 0.7  # there are 20 items in all
+    assert (
+        len(told) == 1 and "groups by 'sex' differ beyond chance: nDCG@10: " in told[0] and " of m, 1 of f" in told[0]
+    )
+    (by,) = [table for table in tables if table.title.startswith("Groups by sex")]
+    assert by.columns == ["sex", "people", "recall@20", "nDCG@10"]
+    assert [row[:2] for row in by.rows] == [["f", 55], ["m", 55], ["missing", 10]]
+    assert str(by.rows[0][3]).startswith("1 (") and by.rows[2][3] == "10 people: too few"
+
+
+def test_groups_served_alike_are_no_warning_and_where_nothing_can_be_compared_it_is_said(shop):
+    everybody = lambda data: np.ones(data.users, bool)  # noqa: E731
+    sexes = "\n".join(["who,sex,kind", *(f"p{n},{'fm'[n % 2]},human" for n in range(120))])
+    assert _reported(shop, sexes, everybody, groups="sex")[:1] == ([],)
+    told, metrics, _ = _reported(shop, sexes, everybody, groups="kind")
+    assert (
+        "all people of the test part are of one, 'human', so nothing is compared" in told[0]
+        and "test_recall_20_gap" not in metrics
+    )
+    few = "\n".join(["who,sex", *(f"p{n},{'fm'[n % 2]}" for n in range(30))])
+    assert "fewer than two have 20 people in the test part" in _reported(shop, few, everybody, groups="sex")[0][0]
+
+
+def test_groups_of_ratings_are_of_people_too(shop):
+    sexes = "\n".join(["who,sex", *(f"p{n},{'fm'[n % 2]}" for n in range(120))])
+    told, metrics, tables = _reported(
+        shop, sexes, lambda data: np.ones(data.users, bool), groups="sex", value="stars", goal="ratings", split="random"
+    )
+    (by,) = [table for table in tables if table.title.startswith("Groups by sex")]
+    assert by.columns == ["sex", "people", "absolute error", "said minus true"] and not told
+    assert by.count == 2 and metrics["test_error_gap"] >= 0
 
 
 def test_somebody_who_asked_for_it_is_forgotten_by_the_next_training(shop):

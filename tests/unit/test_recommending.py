@@ -1,6 +1,7 @@
 """Interactions read, cleaned and split; the best of many items; figures of rankings by hand. No TensorFlow here."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +13,19 @@ from shared.recipes.base import validate_params
 from shared.recipes.recommender_mf import FactorsTrain
 from shared.recipes.recommending import check, epoch_of
 from tests.support.tiny_datasets import imported
+from web.columns import check_columns
 from worker.context import Context
+from worker.families.evaluation.groups import by_owner, number_group_figures
 from worker.families.evaluation.ranking import KS, best_of, beyond_accuracy, ranked, ranking_scores, taken_of
 from worker.families.recommending.als import als_ranking, als_ratings
 from worker.families.recommending.best_items import BestItems
-from worker.families.recommending.catalogue import Catalogue, read_catalogue
+from worker.families.recommending.catalogue import Catalogue, Side, read_catalogue
 from worker.families.recommending.choosing import diverse, reasons
 from worker.families.recommending.cleaning import clean
 from worker.families.recommending.interactions import Interactions, read_interactions
 from worker.families.recommending.names import as_id, packed, unpacked
 from worker.families.recommending.neighbours import item_neighbours, neighbour_ratings
+from worker.families.recommending.people import read_people
 from worker.families.recommending.splitting import TEST, TRAIN, VAL, fold_parts, split_interactions
 from worker.families.recommending.vectors import Vectors
 
@@ -321,9 +325,56 @@ def test_items_are_called_by_their_titles_and_those_nobody_touched_are_counted(t
     text = "item,title,genres\n1.0,One,Crime|War\n2,Two,\n9,Nobody's,War\n"
     opened = imported(tmp_path, [("items.csv", text.encode())], "table")["data"]
     params = _params(item_title="title", item_tags=["genres"])
-    found, notes = read_catalogue(opened, params, ["2", "1", "7"], Context())
+    side = Side.items(params, opened.dataset.report)
+    found, notes = read_catalogue(opened, side, ["2", "1", "7"], Context())
     assert found.titles == ["Two", "One", "7"]
     assert found.tags_of(1) == ["Crime", "War"] and found.tags_of(0) == []
     assert "1 items of the table of items have no interaction" in notes[0] and "1 items are not in" in notes[1]
     with pytest.raises(DatasetInvalid, match="no item of 'item', such as 'x', stands in column 'item'"):
-        read_catalogue(opened, params, ["x", "y"], Context())
+        read_catalogue(opened, side, ["x", "y"], Context())
+
+
+PEOPLE = "user,sex,age\n2.0,f,30\n1,m,41\n2,m,\n9,f,50\n"
+
+
+def test_people_are_joined_by_ids_however_they_are_written_and_those_without_a_row_counted(tmp_path):
+    opened = imported(tmp_path, [("people.csv", PEOPLE.encode())], "table")["data"]
+    found, notes = read_people(opened, _params(groups="sex"), ["2", "1", "7"], Context())
+    assert found is not None and found.catalogue.rows is not None
+    assert found.catalogue.ids == ["2", "1", "7"] and found.catalogue.rows.tolist() == [2, 1, -1]
+    assert notes == [
+        "1 people of the table of people have no interaction that counts: nothing is measured on them",
+        "1 people are not in the table of people: as a group they are called missing",
+        "1 rows of the table of people have an id that stood there before: what is said last counts",
+    ]
+    assert "changes nothing" in read_people(opened, _params(), ["2"], Context())[1][-1]
+    with pytest.raises(
+        DatasetInvalid, match="no person of 'user', such as 'x', stands in column 'user' of the table of people"
+    ):
+        read_people(opened, _params(groups="sex"), ["x"], Context())
+
+
+def test_what_is_wrong_with_columns_of_people_is_told_before_anything_is_queued():
+    data = _report(user={"kind": "id"}, item={"kind": "category"})
+    people = _report(who={"kind": "id"}, gender={"kind": "category"})
+    (alone,) = check(_params(groups="gender", value="", time=""), {"data": data})
+    assert (alone.field, alone.message) == (
+        "inputs.people", "params.groups names a column of people, but no table of people is given",
+    )  # fmt: skip
+    (lacking,) = check(_params(groups="gender", value="", time=""), {"data": data, "people": people})
+    assert (
+        lacking.field == "params.user_key"
+        and "has no column 'user'" in lacking.message
+        and "who, gender" in lacking.message
+    )
+    assert not check(_params(groups="gender", user_key="who", value="", time=""), {"data": data, "people": people})
+    people.name = "people.csv"
+    held: Any = people
+    (unknown,) = check_columns(FactorsTrain, {"groups": "gendr"}, {"people": held})
+    assert unknown.field == "params.groups" and "did you mean 'gender'?" in unknown.message
+
+
+def test_errors_of_one_person_count_as_one_in_their_group():
+    truth, said = np.array([1.0, 2, 3, 4]), np.array([2.0, 2, 5, 4])
+    people, (error, bias) = by_owner(number_group_figures(truth, said), np.array([7, 7, 3, 3]))
+    assert people.tolist() == [3, 7] and error.values.tolist() == [1, 0.5] == bias.values.tolist()

@@ -1,12 +1,13 @@
 """How a model treats groups of people: figures of each group with intervals, and whether groups differ beyond chance.
 
 Every figure is a mean over rows of a group: how often a class is said (parity), how often it is found where it is true (equal
-opportunity), how often said where it is not, how often the answer is right; of numbers the error and which way it goes.
+opportunity), how often said where it is not, how often the answer is right; of numbers the error and which way it goes; of
+recommendations how many of the items taken are said, and how far in front.
 Source: Hardt et al. 2016, arXiv:1610.02413; intervals of shares: Wilson 1927; shuffled groups as the test: Fisher 1935.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -64,16 +65,39 @@ def number_group_figures(truth: np.ndarray, said: np.ndarray) -> list[Figure]:
     ]
 
 
+def ranking_group_figures(scores: Mapping[str, np.ndarray]) -> list[Figure]:
+    """Of recommendations. scores: of each person, by name, as ranking_scores() has them."""
+    return [
+        Figure(key, name, scores[key], np.ones(len(scores[key]), bool))
+        for key, name in (("recall_20", "recall@20"), ("ndcg_10", "nDCG@10"))
+    ]
+
+
+def by_owner(figures: Sequence[Figure], owners: np.ndarray) -> tuple[np.ndarray, list[Figure]]:
+    """(each owner once, int (m,); the figures' means over what each owns): rows of one owner hang together, and chance does not
+    shuffle them one by one. owners: int (n,). Figures that are over all rows."""
+    found, of, counts = np.unique(owners, return_inverse=True, return_counts=True)
+    every = np.ones(len(found), bool)
+    return found, [Figure(one.key, one.name, np.bincount(of, one.values) / counts, every) for one in figures]
+
+
 def compare_groups(
-    folder: Any, column: str, rows: np.ndarray, figures: Sequence[Figure], part: str, seed: int, context: Context
+    folder: Any,
+    column: str,
+    rows: np.ndarray,
+    figures: Sequence[Figure],
+    part: str,
+    seed: int,
+    context: Context,
+    *,
+    of: str = "rows",
 ) -> tuple[dict[str, float], list[Output]]:
     """(metrics, outputs) of the groups that a column of a table makes; differences beyond chance become a warning of the job.
 
-    folder: of the dataset. rows: numbers of the rows measured, as the figures have them. part: "test", ...
+    folder: of the dataset. rows: numbers of the rows measured, as the figures have them, -1 for one that the table lacks. part:
+    "test", ... of: what is counted. Where no two groups can be compared, the job says why.
     """
-    with open_table(folder) as table:
-        cells = table.take(rows.tolist(), [column])[column].to_pylist()
-    groups, names = groups_of(cells)
+    groups, names = groups_of(_cells(folder, column, rows))
     metrics, told = {}, list[str]()
     for figure in figures:
         means = {
@@ -95,7 +119,20 @@ def compare_groups(
             f"groups by {column!r} differ beyond chance: {'; '.join(told)}. Whether that is just, figures cannot say"
         )
         context.event("note", {"level": "warning", "message": message})
-    return metrics, [_table(column, groups, names, figures, part)]
+    if not metrics:
+        fewer = f"fewer than two have {LEAST_ROWS} {of} in the {part} part"
+        why = f"all {of} of the {part} part are of one, {names[0]!r}" if len(names) == 1 else fewer
+        message = f"groups by {column!r}: {why}, so nothing is compared"
+        context.event("note", {"level": "warning", "message": message})
+    return metrics, [_table(column, groups, names, figures, part, of)]
+
+
+def _cells(folder: Any, column: str, rows: np.ndarray) -> list[Any]:
+    """Of each row its cell, None of one that the table lacks."""
+    there = rows >= 0
+    with open_table(folder) as table:
+        cells = iter(table.take(rows[there].tolist(), [column])[column].to_pylist())
+    return [next(cells) if known else None for known in there]
 
 
 def groups_of(cells: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
@@ -155,22 +192,20 @@ def interval_of(values: np.ndarray) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def _table(column: str, groups: np.ndarray, names: list[str], figures: Sequence[Figure], part: str) -> Table:
+def _table(column: str, groups: np.ndarray, names: list[str], figures: Sequence[Figure], part: str, of: str) -> Table:
     rows: list[list[Cell]] = []
     for g, name in enumerate(names):
         told: list[Cell] = [name, int((groups == g).sum())]
         for figure in figures:
             values = figure.values[figure.counted & (groups == g)]
             if len(values) < LEAST_ROWS:
-                told.append(f"{len(values)} rows: too few")
+                told.append(f"{len(values)} {of}: too few")
             else:
                 low, high = interval_of(values)
                 told.append(f"{_short(float(values.mean()))} ({_short(low)} to {_short(high)})")
         rows.append(told)
     title = f"Groups by {column}, with 95% intervals, {part} part"
-    return Table(
-        title=title, columns=[column, "rows", *(figure.name for figure in figures)], rows=rows, count=len(rows)
-    )
+    return Table(title=title, columns=[column, of, *(figure.name for figure in figures)], rows=rows, count=len(rows))
 
 
 def _short(value: float) -> str:

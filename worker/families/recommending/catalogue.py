@@ -1,4 +1,4 @@
-"""The table of items: what they are called, and the values that answers are narrowed by."""
+"""The tables of items and of people: what they are called, values that answers are narrowed by, what is learnt from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
-from shared.recipes.recommending import key_of
+from shared.recipes.recommending import KEYS, key_of
 from worker.context import Context
 from worker.families.recommending.features import Cells, Features, features_of
 from worker.families.recommending.names import as_id, packed, unpacked
@@ -18,13 +18,16 @@ from worker.recipe import Assets, OpenInput
 _AT_ONCE = 65_536
 _MOST_VALUES = 10_000  # of a column that answers are narrowed by
 _MARKS = "|;"  # between the parts of a cell
+_AS_ONE = str.maketrans(_MARKS, _MARKS[0] * len(_MARKS))
 
 
 @dataclass
 class Catalogue:
     """ids: of items, in the order of their vectors. titles: the same, or their ids. tags: by column its values; of_item: by column
     (values int32, ends int64): those of item i are values[ends[i - 1] : ends[i]], numbers in tags. features: for recipes that
-    learn from them.
+    learn from them. rows: int64 (items,), of each its row in the table, from 0 on, -1 for none; where the table has been read.
+
+    Of a table of people the same, with people for items.
     """
 
     ids: list[str]
@@ -32,6 +35,7 @@ class Catalogue:
     tags: dict[str, list[str]] = field(default_factory=dict)
     of_item: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     features: Features | None = None
+    rows: np.ndarray | None = None
 
     def tags_of(self, item: int) -> list[str]:
         """The values of an item, of all columns."""
@@ -76,17 +80,63 @@ class Catalogue:
         return made
 
 
-def read_catalogue(
-    opened: OpenInput | None, params: Any, ids: list[str], context: Context, *, learnt_from: bool = False
-) -> tuple[Catalogue, list[str]]:
-    """Titles and values of the items that interactions are about, and notes. opened: the table of items, if one is given.
-
-    learnt_from: also those of the table that nobody took, after the others; and features of all. Raises DatasetInvalid where no
-    item of the interactions stands in it, and for numbers that are none.
+@dataclass(frozen=True)
+class Side:
+    """What is read of the table of items, or of people. role: of which. same: what interactions call their ids. key: the column of
+    ids; title, tags, texts, numbers: others. learnt_from: its rows that no interaction is of are taken, too, after the others; and
+    features of all.
     """
-    if opened is None:
-        return Catalogue(ids, ids), []
-    found = _Reading(key_of(params, opened.dataset.report), params, ids, learnt_from)
+
+    role: str
+    same: str
+    key: str
+    title: str = ""
+    tags: Sequence[str] = ()
+    texts: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    learnt_from: bool = False
+
+    @classmethod
+    def items(cls, params: Any, report: Any, *, learnt_from: bool = False) -> "Side":
+        """texts and numbers are of recipes alone that learn from them."""
+        key, more = (
+            key_of(params, "items", report),
+            (params.item_texts, params.item_numbers) if learnt_from else ((), ()),
+        )
+        return cls("items", params.item, key, params.item_title, params.item_tags, *more, learnt_from=learnt_from)
+
+    @classmethod
+    def people(cls, params: Any, report: Any) -> "Side":
+        return cls("people", params.user, key_of(params, "people", report))
+
+    def said_of(self, untouched: int, lacking: int) -> list[str]:
+        """Notes on so many rows that no interaction is of, and on so many ids without a row."""
+        alone, without = _SAID[self.role, self.learnt_from]
+        notes = []
+        if untouched:
+            notes.append(
+                f"{untouched:,} {self.role} of the table of {self.role} have no interaction that counts: {alone}"
+            )
+        if lacking:
+            notes.append(f"{lacking:,} {self.role} are not in the table of {self.role}: {without}")
+        return notes
+
+
+_SAID = {  # by role and whether its columns are learnt from: of rows that no interaction is of, of ids without a row
+    ("items", True): ("they may be recommended by their columns", "they go by their id"),
+    ("items", False): ("they are never recommended", "they go by their id"),
+    ("people", True): ("they are recommended to by their columns", "they go by what they took alone"),
+    ("people", False): ("nothing is measured on them", "as a group they are called missing"),
+}
+_ONE = {"items": "item", "people": "person"}
+
+
+def read_catalogue(opened: OpenInput, side: Side, ids: list[str], context: Context) -> tuple[Catalogue, list[str]]:
+    """What a table tells of those whom or what interactions are about, and notes. ids: of these, in order.
+
+    Raises DatasetInvalid where none of them stands in it, and for numbers that are none.
+    """
+    found = _Reading(side, ids)
     with open_table(opened.folder) as table:
         for start in range(0, table.num_rows, _AT_ONCE):
             context.check()
@@ -96,35 +146,33 @@ def read_catalogue(
 
 
 class _Reading:
-    """One pass over the table of items."""
+    """One pass over the table of items, or of people."""
 
-    def __init__(self, key: str, params: Any, ids: list[str], learnt_from: bool):
-        self._key, self._params, self._learnt_from = key, params, learnt_from
+    def __init__(self, side: Side, ids: list[str]):
+        self._side = side
         self._ids, self._titles = list(ids), list(ids)
         self._places = {name: place for place, name in enumerate(ids)}
         self._taken = len(ids)
-        self._there: set[int] = set()
-        self._untouched = 0
-        self._texts: list[str] = params.item_texts if learnt_from else []
-        self._numbers: list[str] = params.item_numbers if learnt_from else []
-        self._cells: dict[str, dict[int, Any]] = {name: {} for name in dict.fromkeys([*params.item_tags, *self._texts])}
-        self._values: dict[str, dict[int, float]] = {name: {} for name in self._numbers}
+        self._rows = np.full(len(ids), -1, np.int64)
+        self._more: list[int] = []  # rows of those that no interaction is of
+        self._untouched = self._repeated = 0
+        self._cells: dict[str, dict[int, Any]] = {name: {} for name in dict.fromkeys([*side.tags, *side.texts])}
+        self._values: dict[str, dict[int, float]] = {name: {} for name in side.numbers}
         self._wrong: dict[int, str] = {}
-        named = (key, params.item_title, *self._cells, *self._numbers)
+        named = (side.key, side.title, *self._cells, *side.numbers)
         self.columns = list(dict.fromkeys(name for name in named if name))
 
     def add(self, cells: Any, start: int) -> None:
-        rows = {name: as_array(cells[name]).to_pylist() for name in self.columns if name not in self._numbers}
-        keys = rows[self._key] if self._key in rows else as_array(cells[self._key]).to_pylist()
+        rows = {name: as_array(cells[name]).to_pylist() for name in self.columns if name not in self._values}
+        keys = rows[self._side.key] if self._side.key in rows else as_array(cells[self._side.key]).to_pylist()
         wrong: dict[int, str] = {}
-        numbers = {name: as_floats(name, cells[name], wrong) for name in self._numbers}
+        numbers = {name: as_floats(name, cells[name], wrong) for name in self._values}
         self._wrong |= {start + row + 1: why for row, why in wrong.items()}
-        title = self._params.item_title
+        title = self._side.title
         for number, value in enumerate(keys):
-            place = None if value is None else self._place(as_id(value))
+            place = None if value is None else self._place(as_id(value), start + number)
             if place is None:
                 continue
-            self._there.add(place)
             if title and rows[title][number] is not None:
                 self._titles[place] = as_category(rows[title][number])
             for name, mine in self._cells.items():
@@ -133,40 +181,49 @@ class _Reading:
             for name, found in numbers.items():
                 self._values[name][place] = float(found[number])
 
-    def _place(self, name: str) -> int | None:
+    def _place(self, name: str, row: int) -> int | None:
+        """Where the row's cells belong, None for nowhere; the last of several rows is noted as its own."""
         place = self._places.get(name)
         if place is None:
             self._untouched += 1
-            if self._learnt_from and name:
-                place = self._places[name] = len(self._ids)
-                self._ids.append(name)
-                self._titles.append(name)
+            if not (self._side.learnt_from and name):
+                return None
+            place = self._places[name] = len(self._ids)
+            self._ids.append(name)
+            self._titles.append(name)
+            self._more.append(row)
+        elif place < self._taken:
+            self._repeated += bool(self._rows[place] >= 0)
+            self._rows[place] = row
+        else:
+            self._repeated += 1
+            self._more[place - self._taken] = row
         return place
 
     def made(self, context: Context) -> tuple[Catalogue, list[str]]:
+        side = self._side
         if self._wrong:
             problems = [
-                Problem(field="inputs.items", message=why, line=row) for row, why in sorted(self._wrong.items())[:20]
+                Problem(field=f"inputs.{side.role}", message=why, line=row)
+                for row, why in sorted(self._wrong.items())[:20]
             ]
             raise DatasetInvalid("; ".join(problem.message for problem in problems), problems=problems)
-        if not any(place < self._taken for place in self._there):
-            such = f"{self._params.item!r}, such as {self._ids[0]!r}"
-            message = f"no item of {such}, stands in column {self._key!r} of the table of items"
-            raise DatasetInvalid(message, problems=[Problem(field="params.item_key", message=message)])
-        notes = []
-        if self._untouched:
-            what = "may be recommended by their columns" if self._learnt_from else "are never recommended"
+        if not (self._rows >= 0).any():
+            who = f"no {_ONE[side.role]} of {side.same!r}, such as {self._ids[0]!r}"
+            message = f"{who}, stands in column {side.key!r} of the table of {side.role}"
+            raise DatasetInvalid(message, problems=[Problem(field=f"params.{KEYS[side.role][0]}", message=message)])
+        notes = side.said_of(self._untouched, int((self._rows < 0).sum()))
+        if self._repeated:
             notes.append(
-                f"{self._untouched:,} items of the table of items have no interaction that counts: they {what}"
+                f"{self._repeated:,} rows of the table of {side.role} have an id that stood there before: what is said last counts"
             )
-        if lacking := self._taken - sum(place < self._taken for place in self._there):
-            notes.append(f"{lacking:,} items are not in the table of items: they go by their id")
-        made = Catalogue(self._ids, self._titles if self._params.item_title else self._ids)
-        for name in self._params.item_tags:
-            made.tags[name], made.of_item[name] = _coded(name, self._cells[name], len(self._ids))
-        if self._learnt_from:
+        made = Catalogue(self._ids, self._titles if side.title else self._ids)
+        made.rows = np.concatenate([self._rows, np.array(self._more, np.int64)])
+        for name in side.tags:
+            made.tags[name], made.of_item[name] = _coded(name, self._cells[name], len(self._ids), side.role)
+        if side.learnt_from:
             count = len(self._ids)
-            texts = {name: [self._cells[name].get(place, "") for place in range(count)] for name in self._texts}
+            texts = {name: [self._cells[name].get(place, "") for place in range(count)] for name in side.texts}
             numbers = {
                 name: np.array([found.get(place, np.nan) for place in range(count)])
                 for name, found in self._values.items()
@@ -176,16 +233,24 @@ class _Reading:
         return made, notes
 
 
-def _coded(column: str, cells: dict[int, str], items: int) -> tuple[list[str], tuple[np.ndarray, np.ndarray]]:
+def _coded(
+    column: str, cells: dict[int, str], count: int, role: str
+) -> tuple[list[str], tuple[np.ndarray, np.ndarray]]:
     places: dict[str, int] = {}
     values: list[int] = []
-    ends = np.zeros(items, np.int64)
-    table = str.maketrans(_MARKS, _MARKS[0] * len(_MARKS))
-    for item in range(items):
-        parts = [part.strip() for part in cells.get(item, "").translate(table).split(_MARKS[0])]
-        values += [places.setdefault(part, len(places)) for part in dict.fromkeys(parts) if part]
+    ends = np.zeros(count, np.int64)
+    for item in range(count):
+        values += [places.setdefault(part, len(places)) for part in parts_of(cells.get(item, ""))]
         ends[item] = len(values)
         if len(places) > _MOST_VALUES:
-            message = f"column {column!r} of the table of items has more than {_MOST_VALUES:,} values: nothing to narrow answers by"
-            raise DatasetInvalid(message, problems=[Problem(field="params.item_tags", message=message)])
+            what = "nothing to narrow answers by" if role == "items" else "nothing that people have in common"
+            message = f"column {column!r} of the table of {role} has more than {_MOST_VALUES:,} values: {what}"
+            field = {"items": "item_tags", "people": "user_tags"}[role]
+            raise DatasetInvalid(message, problems=[Problem(field=f"params.{field}", message=message)])
     return list(places), (np.array(values, np.int32), ends)
+
+
+def parts_of(cell: str) -> list[str]:
+    """The values of a cell such as Action|Comedy."""
+    parts = (part.strip() for part in cell.translate(_AS_ONE).split(_MARKS[0]))
+    return list(dict.fromkeys(part for part in parts if part))

@@ -8,13 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from shared.errors import DatasetInvalid, Problem
-from shared.recipes.recommending import check, goal_of, split_of
+from shared.recipes.recommending import KEYS, check, columns_of, goal_of, split_of
 from worker.context import Context
 from worker.families.evaluation.ranking import taken_of
-from worker.families.recommending.catalogue import Catalogue, read_catalogue
+from worker.families.recommending.catalogue import Catalogue, Side, read_catalogue
 from worker.families.recommending.cleaning import clean
 from worker.families.recommending.interactions import Interactions, read_interactions
 from worker.families.recommending.names import packed
+from worker.families.recommending.people import People, read_people
 from worker.families.recommending.splitting import NEW, TEST, TRAIN, VAL, fold_parts, new_items, split_interactions
 from worker.recipe import Assets, Data, Inputs, Lazily
 
@@ -37,9 +38,17 @@ class InteractionData(Data):
     """
 
     def __init__(
-        self, found: Interactions, catalogue: Catalogue, parts: np.ndarray, params: Any, drawn: int, fold: bool = False
+        self,
+        found: Interactions,
+        catalogue: Catalogue,
+        parts: np.ndarray,
+        params: Any,
+        drawn: int,
+        people: People | None = None,
+        fold: bool = False,
     ):
         self.found, self.catalogue, self.parts, self.params, self.is_fold = found, catalogue, parts, params, fold
+        self.table_of_people = people
         self.goal, self.drawn = goal_of(params), drawn
         self.users, self.items = len(found.user_ids), len(catalogue.ids)
         self.rows = {name: np.flatnonzero(parts == part) for part, name in _NAMES.items()}
@@ -160,32 +169,32 @@ def load_interactions(
     kind: of data that is made. learnt_from: of the table of items too, as read_catalogue() has it.
     """
     problems = check(params, {role: opened.dataset for role, opened in inputs.items() if opened.dataset is not None})
-    columns = [(field, getattr(params, field), "data") for field in ("user", "item", "value", "time")]
-    columns += [
-        ("item_title", params.item_title, "items"),
-        *(
-            (field, name, "items")
-            for field in ("item_tags", "item_texts", "item_numbers")
-            for name in getattr(params, field, ())
-        ),
-    ]
-    for field, name, role in columns:
-        if name and role in inputs and inputs[role].dataset.report.column(name) is None:
-            problems.append(Problem(field=f"params.{field}", message=f"there is no column {name!r}"))
+    for role in ("data", *KEYS):
+        for field in columns_of(params, role):
+            named = getattr(params, field)
+            problems += [
+                Problem(field=f"params.{field}", message=f"there is no column {name!r}")
+                for name in ([named] if isinstance(named, str) else named)
+                if role in inputs and inputs[role].dataset.report.column(name) is None
+            ]
     if problems:
         raise DatasetInvalid("; ".join(problem.message for problem in problems), problems=problems)
     goal = goal_of(params)
     found, notes = clean(read_interactions(inputs["data"], params, context), params, goal)
     context.check()
-    catalogue, more = read_catalogue(inputs.get("items"), params, found.item_ids, context, learnt_from=learnt_from)
+    catalogue, more = Catalogue(found.item_ids, found.item_ids), list[str]()
+    if (items := inputs.get("items")) is not None:
+        side = Side.items(params, items.dataset.report, learnt_from=learnt_from)
+        catalogue, more = read_catalogue(items, side, found.item_ids, context)
+    people, told = read_people(inputs.get("people"), params, found.user_ids, context)
     how = split_of(params)
     new = new_items(found, getattr(params, "new_items", 0.0), params.seed)
     parts = np.full(len(found), NEW, np.int8)
     parts[~new], said = split_interactions(
         found.take(~new), how, params.validation_fraction, params.test_fraction, params.seed
     )
-    data = (kind or InteractionData)(found, catalogue, parts, params, drawn if goal == "ranking" else 0)
-    data.notes += [_told(data, how), *notes, *more, *said, *_cold(data)]
+    data = (kind or InteractionData)(found, catalogue, parts, params, drawn if goal == "ranking" else 0, people)
+    data.notes += [_told(data, how), *notes, *more, *told, *said, *_cold(data)]
     _refuse(data)
     return data
 
@@ -240,5 +249,8 @@ def fold_stages(data: InteractionData) -> Sequence[Data]:
     if not params.folds:
         return [data]
     folds = fold_parts(data.parts, params.folds, params.validation_fraction, params.seed)
-    made = [partial(type(data), data.found, data.catalogue, parts, params, data.drawn, fold=True) for parts in folds]
+    made = [
+        partial(type(data), data.found, data.catalogue, parts, params, data.drawn, data.table_of_people, fold=True)
+        for parts in folds
+    ]
     return Lazily([*made, lambda: data])

@@ -8,6 +8,7 @@ import numpy as np
 from shared.outputs import Cell, Output, Table
 from worker.context import Context
 from worker.families.evaluation.folds import over_folds, over_folds_output
+from worker.families.evaluation.groups import Figure, by_owner, number_group_figures, ranking_group_figures
 from worker.families.evaluation.intervals import interval_output, intervals, number_figures
 from worker.families.evaluation.ranking import (
     COMPARED,
@@ -136,6 +137,8 @@ def _report_ratings(
     figures = {name: metrics[f"{shown}_{name}"] for name in spread if f"{shown}_{name}" in metrics}
     outputs = [*number_outputs(truth, said, params.value), interval_output(figures, spread, len(rows), shown)]
     outputs.append(_ratings_by_group(data, rows, truth, said))
+    of, by_person = by_owner(number_group_figures(truth, said), data.found.users[rows])
+    outputs += _by_column(data, of, by_person, shown, metrics, context)
     return Report(metrics, outputs, predictions=said, judge=number_judge(truth), rows=len(rows))
 
 
@@ -190,10 +193,26 @@ def _report_ranking(
     of_new = _of_new_items(vectors, data, metrics, context)
     by = {"the model": scores, "popularity": beside, "the model, as newcomers": newcomers}
     outputs: list[Output] = [
-        interval_output(figures, again, len(people), shown), group_output(by, data.known.counts[people]), _like_output(like),
-        *of_new,
+        interval_output(figures, again, len(people), shown), group_output(by, data.known.counts[people]),
+        *_by_column(data, people, ranking_group_figures(scores), shown, metrics, context), _like_output(like), *of_new,
     ]  # fmt: skip
     return Report(metrics, outputs, predictions=scores[COMPARED], judge=ranking_judge(), rows=len(people))
+
+
+def _by_column(
+    data: InteractionData,
+    people: np.ndarray,
+    figures: list[Figure],
+    part: str,
+    metrics: dict[str, float],
+    context: Context,
+) -> list[Output]:
+    """Figures of the groups of people that a column of theirs makes, if one is named; gaps go to metrics."""
+    if data.table_of_people is None or not data.params.groups:
+        return []
+    gaps, outputs = data.table_of_people.compare(people, figures, part, data.params, context)
+    metrics |= gaps
+    return outputs
 
 
 def _as_newcomers(
