@@ -7,9 +7,10 @@
     python -m benchmarks.recommender_figures ranking --recipe recommender_gnn
     python -m benchmarks.recommender_figures ranking --recipe recommender_content --films
     python -m benchmarks.recommender_figures ml100k --people --groups gender --ml100k FOLDER
+    python -m benchmarks.recommender_figures ml100k --recipe recommender_content --films --people --new-people 0.2 --ml100k FOLDER
 
-Any param of the recipe may be given: --factors 128 --epochs 5. Public data: see here.py. MovieLens 100K, which has a table of people
-(age, gender, occupation), as RecBole 1.2.1 (PyPI) packs it: FOLDER is recbole/dataset_example/ml-100k of its wheel.
+Any param of the recipe may be given: --factors 128 --epochs 5. Public data: see here.py. MovieLens 100K, which has a table of
+people (age, gender, occupation), as RecBole 1.2.1 (PyPI) packs it: FOLDER is recbole/dataset_example/ml-100k of its wheel.
 """
 
 import argparse
@@ -105,6 +106,7 @@ def main() -> None:
                 ("films.tsv" if small else "films.csv", io.BytesIO(_packed("item") if small else films_csv()))
             ]
         if people:
+            columns |= {"user_tags": ["gender", "occupation"], "user_numbers": ["age"]}
             beside["people"] = [("people.tsv", io.BytesIO(_packed("user")))]
         defaults = {param: value for param, value in columns.items() if param in spec.train_params.model_fields}
         params = validate_params(spec.train_params, defaults | told)
@@ -112,6 +114,9 @@ def main() -> None:
             name, spec, params, [(f"{name}.{'tsv' if small else 'csv'}", io.BytesIO(body))], beside=beside
         ) as made:
             made.say()
+            for table in made.report.outputs:
+                if table.kind == "table" and table.title.startswith(("Groups", "People", "Items")):
+                    print(table.title, *([table.columns, *table.rows]), sep="\n  ")
             if not alone:
                 made.say_verdict()
 

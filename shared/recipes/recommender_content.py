@@ -30,6 +30,18 @@ class ContentTrain(HistoryTrain):
         "Numbers that tell of an item: a price, a year.",
         kinds=("number", "boolean", "constant", "id"), role="items", default=[], max_length=50,
     )  # fmt: skip
+    user_tags: list[str] = Column(
+        "Categories that tell of a person: a town, a profession; of a cell such as Sport|Garden each part counts.",
+        kinds=("category", "boolean", "text", "number", "id", "constant"), role="people", default=[], max_length=10,
+    )  # fmt: skip
+    user_numbers: list[str] = Column(
+        "Numbers that tell of a person: their age.",
+        kinds=("number", "boolean", "constant", "id"), role="people", default=[], max_length=50,
+    )  # fmt: skip
+    user_texts: list[str] = Column(
+        "Texts whose words tell of a person: what they wrote about themselves.",
+        kinds=("text", "category", "id"), role="people", default=[], max_length=10,
+    )  # fmt: skip
     own_vectors: bool = Field(
         True,
         description="Items have a vector of their own, too, left out half of the time: better for those that many took; new "
@@ -41,6 +53,14 @@ class ContentTrain(HistoryTrain):
         ge=0,
         le=0.5,
         description="Share of the items of which nothing is learnt, to measure how well items that nobody took are recommended.",
+        json_schema_extra={"group": "Data"},
+    )
+    new_people: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        description="Where people have columns: share of them of whom nothing else is learnt, to measure how well newcomers are "
+        "recommended to.",
         json_schema_extra={"group": "Data"},
     )
 
@@ -66,6 +86,16 @@ SPEC = RecipeSpec(
     "sampled softmax with correction: Yang et al. 2020 (mixed negatives); diversity: Carbonell, Goldstein 1998",
     limits="It recommends what is like that which people took, as far as the columns of items tell. People are told by their last "
     "items alone, not by columns of their own. It foresees no ratings, and pictures are not looked at.",
-    shape=(*SHAPE, "width", "item_texts", "item_tags", "item_numbers", "own_vectors"),
+    shape=(
+        *SHAPE,
+        "width",
+        "item_texts",
+        "item_tags",
+        "item_numbers",
+        "own_vectors",
+        "user_texts",
+        "user_tags",
+        "user_numbers",
+    ),
     check=check,
 )

@@ -18,7 +18,7 @@ from shared.recipes.recommender_sequence import check as sequence_check
 from tests.support.tiny_datasets import imported
 from worker.context import Context
 from worker.families.evaluation.ranking import taken_of
-from worker.families.recommending.catalogue import Catalogue, read_catalogue
+from worker.families.recommending.catalogue import Catalogue, Side, read_catalogue
 from worker.families.recommending.features import Cells, features_of
 from worker.families.recommending.histories import HistoryData, learnt_histories, padded, wanted_of_each
 from worker.families.recommending.history_network import Histories, HistoryLoss, ItemTower
@@ -145,7 +145,8 @@ def _read(tmp_path, text=FILMS, **chosen):
     params = _params(
         item_title="title", item_tags=["genres"], item_texts=["title"], **({"item_numbers": ["year"]} | chosen)
     )
-    return read_catalogue(opened, params, ["3", "1", "7", "2"], Context(), learnt_from=True)
+    side = Side.items(params, opened.dataset.report, learnt_from=True)
+    return read_catalogue(opened, side, ["3", "1", "7", "2"], Context())
 
 
 def test_items_that_nobody_took_have_features_and_titles_like_all_others(tmp_path):
@@ -175,7 +176,7 @@ def test_cells_that_are_no_numbers_are_named_by_row(tmp_path):
 
 def test_weights_tell_rare_words_from_common_ones():
     texts = {"title": ["the sea", "the sea", "the war", "the war", "the the night"]}
-    features, notes = features_of(Cells(texts), [], 5, lambda: None)
+    features, _, notes = features_of(Cells(texts), [], 5, lambda: None)
     weights = dict(zip(features.parts[0].tolist(), features.weights[0].tolist(), strict=True))
     assert len(weights) == 2 and weights[1] < weights[2]  # "the" comes first: it is the commonest
     assert np.square(features.weights[0]).sum() == pytest.approx(1.0)
@@ -183,7 +184,7 @@ def test_weights_tell_rare_words_from_common_ones():
 
 
 def test_an_item_that_nobody_took_is_told_by_its_columns_alone():
-    features, _ = features_of(
+    features, _, _ = features_of(
         Cells({"title": ["sea", "sea", "war", "war", "sea", "", "", "", ""]}), [], ITEMS, lambda: None
     )
     touched = np.ones(ITEMS, bool)

@@ -1,4 +1,4 @@
-"""Code of recommender_content: an item is what its columns tell, a person what their items tell.
+"""Code of recommender_content: an item is what its columns tell, a person what their items and columns of their own tell.
 
 The spec, with every param's meaning and the sources, is shared/recipes/recommender_content.py.
 """
@@ -15,6 +15,7 @@ from worker.families.recommending.from_vectors import FromVectors
 from worker.families.recommending.histories import HistoryData
 from worker.families.recommending.history_network import HistoryLoss, histories_network
 from worker.families.recommending.history_vectors import measured_vectors, served_vectors
+from worker.families.recommending.people import features_of_people
 from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess
@@ -27,7 +28,8 @@ def load(inputs: Inputs, params: ContentTrain, context: Context) -> HistoryData:
 
 
 def build(params: ContentTrain, assets: Assets, inputs: Inputs) -> keras.Model:
-    return histories_network(params, assets, own=params.own_vectors, features=Catalogue.of(assets).features)
+    items, people = Catalogue.of(assets).features, features_of_people(assets)
+    return histories_network(params, assets, own=params.own_vectors, features=items, people=people)
 
 
 def compile_args(params: ContentTrain, assets: Assets) -> dict[str, Any]:

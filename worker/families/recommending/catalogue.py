@@ -10,7 +10,7 @@ from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
 from shared.recipes.recommending import KEYS, key_of
 from worker.context import Context
-from worker.families.recommending.features import Cells, Features, features_of
+from worker.families.recommending.features import Cells, Coding, Features, features_of
 from worker.families.recommending.names import as_id, packed, unpacked
 from worker.families.tables.cells import as_array, as_category, as_floats
 from worker.recipe import Assets, OpenInput
@@ -25,7 +25,8 @@ _AS_ONE = str.maketrans(_MARKS, _MARKS[0] * len(_MARKS))
 class Catalogue:
     """ids: of items, in the order of their vectors. titles: the same, or their ids. tags: by column its values; of_item: by column
     (values int32, ends int64): those of item i are values[ends[i - 1] : ends[i]], numbers in tags. features: for recipes that
-    learn from them. rows: int64 (items,), of each its row in the table, from 0 on, -1 for none; where the table has been read.
+    learn from them. Where the table has been read, too: coding: what features were made with; rows: int64 (items,), of each its row
+    in the table, from 0 on, -1 for none.
 
     Of a table of people the same, with people for items.
     """
@@ -35,6 +36,7 @@ class Catalogue:
     tags: dict[str, list[str]] = field(default_factory=dict)
     of_item: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     features: Features | None = None
+    coding: Coding | None = None
     rows: np.ndarray | None = None
 
     def tags_of(self, item: int) -> list[str]:
@@ -84,7 +86,7 @@ class Catalogue:
 class Side:
     """What is read of the table of items, or of people. role: of which. same: what interactions call their ids. key: the column of
     ids; title, tags, texts, numbers: others. learnt_from: its rows that no interaction is of are taken, too, after the others; and
-    features of all.
+    features of all. forgotten: ids whose rows are passed over.
     """
 
     role: str
@@ -95,6 +97,7 @@ class Side:
     texts: Sequence[str] = ()
     numbers: Sequence[str] = ()
     learnt_from: bool = False
+    forgotten: frozenset[str] = frozenset()
 
     @classmethod
     def items(cls, params: Any, report: Any, *, learnt_from: bool = False) -> "Side":
@@ -107,7 +110,10 @@ class Side:
 
     @classmethod
     def people(cls, params: Any, report: Any) -> "Side":
-        return cls("people", params.user, key_of(params, "people", report))
+        """What is learnt from is of recipes alone that do."""
+        found = {name: list(getattr(params, f"user_{name}", ())) for name in ("tags", "texts", "numbers")}
+        key, forgotten = key_of(params, "people", report), frozenset(as_id(name) for name in params.forget)
+        return cls("people", params.user, key, **found, learnt_from=any(found.values()), forgotten=forgotten)
 
     def said_of(self, untouched: int, lacking: int) -> list[str]:
         """Notes on so many rows that no interaction is of, and on so many ids without a row."""
@@ -184,6 +190,8 @@ class _Reading:
     def _place(self, name: str, row: int) -> int | None:
         """Where the row's cells belong, None for nowhere; the last of several rows is noted as its own."""
         place = self._places.get(name)
+        if name in self._side.forgotten:
+            return None
         if place is None:
             self._untouched += 1
             if not (self._side.learnt_from and name):
@@ -228,7 +236,9 @@ class _Reading:
                 name: np.array([found.get(place, np.nan) for place in range(count)])
                 for name, found in self._values.items()
             }
-            made.features, more = features_of(Cells(texts, numbers), list(made.of_item.values()), count, context.check)
+            made.features, made.coding, more = features_of(
+                Cells(texts, numbers), list(made.of_item.values()), count, context.check, side.role
+            )
             notes += more
         return made, notes
 

@@ -16,7 +16,17 @@ from worker.families.recommending.cleaning import clean
 from worker.families.recommending.interactions import Interactions, read_interactions
 from worker.families.recommending.names import packed
 from worker.families.recommending.people import People, read_people
-from worker.families.recommending.splitting import NEW, TEST, TRAIN, VAL, fold_parts, new_items, split_interactions
+from worker.families.recommending.splitting import (
+    NEW,
+    TEST,
+    TRAIN,
+    UNHEARD,
+    VAL,
+    fold_parts,
+    new_items,
+    split_interactions,
+    unheard_people,
+)
 from worker.recipe import Assets, Data, Inputs, Lazily
 
 AUTO_STEPS, AUTO_EPOCHS = 6_000, (3, 40)  # guesses
@@ -24,7 +34,8 @@ STEPS_AN_EPOCH = 16  # at least, where there are rows enough for batches of 8
 MOST_EVALUATIONS = 40
 MOST_ORDERED = 2_000_000  # rows whose order of an epoch is held in memory; of more they are drawn
 SHOWN = 3  # people kept to show answers for while it trains
-_NAMES = {TRAIN: "train", VAL: "val", TEST: "test", NEW: "new"}
+_NAMES = {TRAIN: "train", VAL: "val", TEST: "test", NEW: "new", UNHEARD: "unheard"}
+_ALWAYS = ("train", "val", "test")  # parts that are told of though they are empty
 
 
 class InteractionData(Data):
@@ -50,9 +61,10 @@ class InteractionData(Data):
         self.found, self.catalogue, self.parts, self.params, self.is_fold = found, catalogue, parts, params, fold
         self.table_of_people = people
         self.goal, self.drawn = goal_of(params), drawn
-        self.users, self.items = len(found.user_ids), len(catalogue.ids)
+        self.user_ids = found.user_ids if people is None or people.described is None else people.catalogue.ids
+        self.users, self.items = len(self.user_ids), len(catalogue.ids)
         self.rows = {name: np.flatnonzero(parts == part) for part, name in _NAMES.items()}
-        self.split = {name: len(rows) for name, rows in self.rows.items() if name != "new" or len(rows)}
+        self.split = {name: len(rows) for name, rows in self.rows.items() if name in _ALWAYS or len(rows)}
         self.notes: list[str] = []
         train = self.rows["train"]
         self.popularity = np.bincount(found.items[train], minlength=self.items)
@@ -77,7 +89,7 @@ class InteractionData(Data):
     def _assets(self) -> Assets:
         found, every = self.found, taken_of(self.found.users, self.found.items, self.users)
         arrays = {
-            **packed(found.user_ids, "user_ids"),
+            **packed(self.user_ids, "user_ids"),
             **self.catalogue.arrays(),
             "taken_items": every.items,
             "taken_starts": every.starts,
@@ -94,6 +106,8 @@ class InteractionData(Data):
             "goal": self.goal, "columns": names, "batch_size": self.batch_size, "shown": [int(user) for user in np.sort(shown)],
             **self.catalogue.json(),
         }  # fmt: skip
+        if self.table_of_people is not None:
+            json, arrays = json | self.table_of_people.json(), arrays | self.table_of_people.arrays()
         return Assets(json, arrays)
 
     def _ends(self) -> tuple[float, float]:
@@ -189,9 +203,13 @@ def load_interactions(
     people, told = read_people(inputs.get("people"), params, found.user_ids, context)
     how = split_of(params)
     new = new_items(found, getattr(params, "new_items", 0.0), params.seed)
+    learnt = ~new
     parts = np.full(len(found), NEW, np.int8)
-    parts[~new], said = split_interactions(
-        found.take(~new), how, params.validation_fraction, params.test_fraction, params.seed
+    if people is not None and people.described is not None:
+        unheard = unheard_people(found, params.new_people, params.seed)
+        parts[unheard], learnt = UNHEARD, learnt & ~unheard
+    parts[learnt], said = split_interactions(
+        found.take(learnt), how, params.validation_fraction, params.test_fraction, params.seed
     )
     data = (kind or InteractionData)(found, catalogue, parts, params, drawn if goal == "ranking" else 0, people)
     data.notes += [_told(data, how), *notes, *more, *told, *said, *_cold(data)]
@@ -202,9 +220,10 @@ def load_interactions(
 def _told(data: InteractionData, how: str) -> str:
     what = f"values of {data.params.value!r}" if data.goal == "ratings" else "what is taken next"
     by = {"time": "by time", "last": "each person's last", "random": "at random"}[how]
-    density = len(data.found) / (data.users * data.items)
+    people = len(data.found.user_ids)
+    density = len(data.found) / (people * data.items)
     return (
-        f"predicts {what}: {len(data.found):,} interactions of {data.users:,} people and {data.items:,} items "
+        f"predicts {what}: {len(data.found):,} interactions of {people:,} people and {data.items:,} items "
         f"({density:.2%} of all "
         f"pairs), split {by}"
     )

@@ -18,6 +18,8 @@ NOTHING = -1  # where a history has no more items
 class HistoryData(InteractionData):
     """Batches are (int32 (batch, length + 1 + drawn): items one after the other, items drawn; float32 (batch, 1): zeros).
 
+    Where people have columns that are learnt from, rows end with the place of a person.
+
     An epoch goes over every row of the training part but the first of each person once, as what is wanted.
     """
 
@@ -37,14 +39,21 @@ class HistoryData(InteractionData):
 
     @property
     def row_width(self) -> int:
-        return self.params.length + 1 + self.drawn
+        return self.params.length + 1 + self.drawn + self.with_person
+
+    @property
+    def with_person(self) -> bool:
+        return self.table_of_people is not None and self.table_of_people.described is not None
 
     def read(self, step: int, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         places = units[:, :1] + np.arange(self.params.length + 1)
         there = places < units[:, 1:]
         items = self.found.items[self.rows["train"][np.where(there, places, 0)]]
         drawn = np.random.default_rng([self.params.seed, 5, step]).integers(self.items, size=(len(units), self.drawn))
-        rows = np.concatenate([np.where(there, items, NOTHING), drawn], 1).astype(np.int32)
+        parts = [np.where(there, items, NOTHING), drawn]
+        if self.with_person:
+            parts.append(self.found.users[self.rows["train"][units[:, :1]]])
+        rows = np.concatenate(parts, 1).astype(np.int32)
         return rows, np.zeros((len(units), 1), np.float32)
 
 

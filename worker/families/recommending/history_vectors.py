@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from worker.families.evaluation.ranking import Taken
+from worker.families.recommending.features import Features
 from worker.families.recommending.histories import learnt_histories, padded, whole_histories
 from worker.families.recommending.vectors import Vectors
 from worker.recipe import Assets
@@ -28,23 +29,30 @@ class Told:
 
     def __getitem__(self, people: Any) -> np.ndarray:
         if isinstance(people, int | np.integer):
-            return self.of([self._histories.of(int(people))])[0]
+            return self[np.array([people])][0]
         some, again = np.unique(np.arange(len(self))[people], return_inverse=True)
-        return self.of([self._histories.of(person) for person in some.tolist()])[again]
+        about = None if self.model.person is None else np.asarray(self.model.person(some.astype(np.int32)))
+        return self.of([self._histories.of(person) for person in some.tolist()], about)[again]
 
-    def of(self, histories: Sequence[np.ndarray]) -> np.ndarray:
-        """float32 (n, width): of histories, places of items by time; zeros of one without any."""
+    def of(self, histories: Sequence[np.ndarray], about: np.ndarray | None = None) -> np.ndarray:
+        """float32 (n, width): of histories, places of items by time; zeros of one without any of whom columns tell nothing either.
+
+        about: float32 (n, width), of what columns of people tell; None: nothing.
+        """
         found = np.zeros((len(histories), self._items.shape[1]), np.float32)
+        about = np.zeros_like(found) if about is None else about
         for start in range(0, len(histories), _AT_ONCE):
-            some = list(histories[start : start + _AT_ONCE])
-            places, counts = padded([*some, *[some[0]] * (_AT_ONCE - len(some))], self.model.length)
-            vectors = self._items[np.maximum(places, 0)]
-            found[start : start + len(some)] = np.asarray(self._states(vectors, counts))[: len(some)]
+            some, told = list(histories[start : start + _AT_ONCE]), about[start : start + _AT_ONCE]
+            lacking = _AT_ONCE - len(some)
+            places, counts = padded([*some, *[some[0]] * lacking], self.model.length)
+            vectors = self._items[np.maximum(places, 0)] * (places >= 0)[..., None]
+            states = self._states(vectors, counts, np.pad(told, ((0, lacking), (0, 0))))
+            found[start : start + len(some)] = np.asarray(states)[: len(some)]
         return found
 
-    def _last(self, vectors: Any, counts: Any) -> Any:
-        states = tf.gather(self.model.states(vectors), tf.maximum(counts - 1, 0), batch_dims=1)
-        return tf.where(counts[:, None] > 0, states, 0.0)
+    def _last(self, vectors: Any, counts: Any, about: Any) -> Any:
+        states = tf.gather(self.model.states(vectors, about), tf.maximum(counts - 1, 0), batch_dims=1)
+        return tf.where((counts[:, None] > 0) | tf.reduce_any(about != 0, 1, keepdims=True), states, 0.0)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,12 @@ class HistoryVectors(Vectors):
         """The vector of anybody with that history: the list's order counts where the network heeds it."""
         told: Any = self.users
         return told.of([np.array(list(liked), np.int64)])[0], 0.0
+
+    def by_columns(self, liked: Sequence[int], features: Features) -> np.ndarray:
+        """float32 (width,): of somebody of whom columns tell, features of one row, and who may like some items besides."""
+        told: Any = self.users
+        about = told.model.person.columns.of(features.parts, features.weights, features.numbers)
+        return told.of([np.array(list(liked), np.int64)], np.asarray(about))[0]
 
     def newcomer_module(self) -> Any:
         told: Any = self.users

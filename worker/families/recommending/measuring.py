@@ -8,7 +8,7 @@ import numpy as np
 from shared.outputs import Cell, Output, Table
 from worker.context import Context
 from worker.families.evaluation.folds import over_folds, over_folds_output
-from worker.families.evaluation.groups import Figure, by_owner, number_group_figures, ranking_group_figures
+from worker.families.evaluation.groups import Figure, by_owner, interval_of, number_group_figures, ranking_group_figures
 from worker.families.evaluation.intervals import interval_output, intervals, number_figures
 from worker.families.evaluation.ranking import (
     COMPARED,
@@ -33,7 +33,7 @@ _SCORES, _WATCHED_SCORES = (
     100_000_000,
 )  # of people and items together: minutes, and seconds again and again
 _PARTS = ("test", "val", "train")
-_BEFORE = {"train": (), "val": ("train",), "test": ("train", "val"), "new": ("train", "val", "test")}
+_BEFORE = {"train": (), "val": ("train",), "test": ("train", "val"), "new": ("train", "val", "test"), "unheard": ()}
 
 
 def judged_part(data: InteractionData) -> str:
@@ -45,7 +45,7 @@ def measured(data: InteractionData, part: str, *, watched: bool = False) -> np.n
     """What figures of a part are taken on: numbers of rows for ratings, people for a ranking; drawn by the seed where very many."""
     rows = data.rows[part]
     found = rows if data.goal == "ratings" else np.unique(data.found.users[rows])
-    if data.goal != "ratings":
+    if data.goal != "ratings" and part != "unheard":
         found = found[data.known.counts[found] > 0]
     most, people, scores = (
         (WATCHED_ROWS, WATCHED_PEOPLE, _WATCHED_SCORES) if watched else (MOST_ROWS, MOST_PEOPLE, _SCORES)
@@ -190,7 +190,7 @@ def _report_ranking(
     )[1]
     newcomers = _as_newcomers(vectors, data, shown, people, context)
     metrics[f"{shown}_newcomer_{COMPARED}"] = float(newcomers[COMPARED].mean())
-    of_new = _of_new_items(vectors, data, metrics, context)
+    of_new = [*_of_new_items(vectors, data, metrics, context), *_of_new_people(vectors, data, metrics, context)]
     by = {"the model": scores, "popularity": beside, "the model, as newcomers": newcomers}
     outputs: list[Output] = [
         interval_output(figures, again, len(people), shown), group_output(by, data.known.counts[people]),
@@ -252,6 +252,34 @@ def _of_new_items(vectors: Vectors, data: InteractionData, metrics: dict[str, fl
     rows.append(["the same by chance", round(metrics["new_alone_chance_20"], 4), None])
     title = f"Items that nothing is learnt of, for {len(people):,} people who took some"
     return [Table(title=title, columns=["said", "recall@20", "nDCG@10"], rows=rows, count=len(rows))]
+
+
+def _of_new_people(
+    vectors: Vectors, data: InteractionData, metrics: dict[str, float], context: Context
+) -> list[Output]:
+    """How well people are recommended to of whom nothing is learnt but their own columns; the figures go to metrics."""
+    people = measured(data, "unheard")
+    if not len(people):
+        return []
+    popular = np.broadcast_to(data.popularity.astype(np.float32), (1, data.items))
+    rows: list[list[Cell]] = []
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, title, scores in (
+        ("new_people", "by their columns", vectors.scores),
+        ("new_people_popular", "by what is popular", lambda some: popular[np.zeros(len(some), int)]),
+    ):
+        found[name] = people_scores(scores, data, "unheard", people, lambda done: context.check())[1]
+        told = {figure: float(found[name][figure].mean()) for figure in ("recall_20", COMPARED)}
+        metrics |= {f"{name}_{figure}": value for figure, value in told.items()}
+        rows.append([title, *(round(value, 4) for value in told.values())])
+    more: list[Cell] = ["more by their columns, with a 95% interval"]
+    for figure in ("recall_20", COMPARED):
+        by_person = found["new_people"][figure] - found["new_people_popular"][figure]
+        low, high = interval_of(by_person) if len(people) > 1 else (-1.0, 1.0)
+        more.append(f"{by_person.mean():.4f} ({low:.4f} to {high:.4f})")
+    rows.append(more)
+    title = f"People of whom nothing is learnt but their columns: {len(people):,}"
+    return [Table(title=title, columns=["recommended", "recall@20", "nDCG@10"], rows=rows, count=len(rows))]
 
 
 def _like_output(like: dict[str, float]) -> Output:

@@ -5,6 +5,7 @@ import numpy as np
 from worker.families.recommending.interactions import Interactions
 
 TRAIN, VAL, TEST, NEW = 0, 1, 2, 3  # NEW: rows of items of which nothing is learnt
+UNHEARD = 4  # rows of people of whom nothing is learnt but their own columns
 
 
 def split_interactions(
@@ -38,11 +39,18 @@ def split_interactions(
 
 def new_items(found: Interactions, share: float, seed: int) -> np.ndarray:
     """bool (n,): the rows of so large a share of the items, drawn by the seed."""
-    items = len(found.item_ids)
-    drawn = np.random.default_rng([seed, 10]).permutation(items)[: round(share * items)]
-    new = np.zeros(items, bool)
-    new[drawn] = True
-    return new[found.items]
+    return _drawn(len(found.item_ids), share, [seed, 10])[found.items]
+
+
+def unheard_people(found: Interactions, share: float, seed: int) -> np.ndarray:
+    """bool (n,): the rows of so large a share of the people, drawn by the seed."""
+    return _drawn(len(found.user_ids), share, [seed, 11])[found.users]
+
+
+def _drawn(count: int, share: float, seed: list[int]) -> np.ndarray:
+    found = np.zeros(count, bool)
+    found[np.random.default_rng(seed).permutation(count)[: round(share * count)]] = True
+    return found
 
 
 _RANDOM = (
@@ -75,7 +83,7 @@ def _last(found: Interactions) -> tuple[np.ndarray, list[str]]:
 def fold_parts(parts: np.ndarray, folds: int, val: float, seed: int) -> list[np.ndarray]:
     """k times int8 (n,): of all that is not the test part another k-th is measured on; -1 for what is in none."""
     rng = np.random.default_rng([seed, 2])
-    rows = rng.permutation(np.flatnonzero((parts != TEST) & (parts != NEW)))
+    rows = rng.permutation(np.flatnonzero((parts == TRAIN) | (parts == VAL)))
     found = []
     for tested in np.array_split(rows, folds):
         mine = np.full(len(parts), -1, np.int8)
