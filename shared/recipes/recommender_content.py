@@ -8,7 +8,7 @@ A row of interactions, and one of the items they are about:
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from shared.errors import Problem
 from shared.recipes import recommending
 from shared.recipes.base import RecipeSpec
 from shared.recipes.fields import Column
-from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, HistoryTrain
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, HistoryTrain, RecommendGenerate
 
 
 class ContentTrain(HistoryTrain):
@@ -65,6 +65,20 @@ class ContentTrain(HistoryTrain):
     )
 
 
+class ContentGenerate(RecommendGenerate):
+    """For whom: one person who is known, a newcomer by what they like or by columns of their own, or an item."""
+
+    about: list[str] = Field(
+        default_factory=list,
+        max_length=100,
+        description="What is known of a newcomer, by columns that were learnt from: column=value, such as age=34; alone or beside "
+        "liked.",
+        json_schema_extra={"short": True},
+    )
+
+    _WAYS: ClassVar[tuple[tuple[str, ...], ...]] = (("user",), ("liked", "about"), ("similar_to",))
+
+
 def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     problems = recommending.check(params, datasets)
     if not (params.item_texts or params.item_tags or params.item_numbers):
@@ -81,7 +95,7 @@ SPEC = RecipeSpec(
     family="recommenders",
     train_params=ContentTrain,
     inputs=(INTERACTIONS, replace(ITEMS, required=True), PEOPLE),
-    uses=USES,
+    uses=USES | {"generate": replace(USES["generate"], params=ContentGenerate)},
     source="Two towers: Covington et al. 2016, Yi et al. 2019; own vectors left out at times: DropoutNet, Volkovs et al. 2017; "
     "sampled softmax with correction: Yang et al. 2020 (mixed negatives); diversity: Carbonell, Goldstein 1998",
     limits="It recommends what is like that which people took, as far as the columns of items tell. People are told by their last "

@@ -7,9 +7,9 @@ A row of interactions, one of the items they are about, and one of the people:
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
@@ -215,7 +215,7 @@ class RecommendGenerate(Params):
     liked: list[str] = Field(
         default_factory=list,
         max_length=1_000,
-        description="What a newcomer likes: ids or titles of items.",
+        description="What a newcomer likes: ids or titles of items. Those that are not known are left out and named.",
         json_schema_extra={"short": True},
     )
     similar_to: str = Field(
@@ -239,6 +239,18 @@ class RecommendGenerate(Params):
         description="How much items unlike the ones before them are preferred (maximal marginal relevance). 0: not at all.",
     )
     reasons: bool = Field(True, description="Say which liked items an item is like.")
+
+    _WAYS: ClassVar[tuple[tuple[str, ...], ...]] = (("user",), ("liked",), ("similar_to",))  # params of each way to ask
+
+    @model_validator(mode="after")
+    def _asked_in_one_way(self) -> "RecommendGenerate":
+        given = [[name for name in way if getattr(self, name)] for way in self._WAYS]
+        ways = [" and ".join(names) for names in given if names]
+        if len(ways) != 1:
+            told = f"{' and '.join(ways)} are given" if ways else "nobody is named"
+            names = [" or ".join(way) for way in self._WAYS]
+            raise ValueError(f"{told}: one of {', '.join(names[:-1])} and {names[-1]} is wanted")
+        return self
 
 
 class RecommendBatch(BatchParams):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from shared.errors import RecipeFailed
+from shared.errors import InvalidParams, RecipeFailed
 from shared.ids import new_id
 from shared.jobs.job import InputRef
 from shared.outputs import Scores, Table
@@ -54,6 +55,17 @@ _SOLD = [f"{number},Item {name},{('tea', 'tool')[number % 2]}|all" for number, n
 ITEMS = "\n".join(["what,title,kind", *_SOLD])
 
 
+# What people like to do tells what they buy; the last two have bought nothing yet, p119 has no row.
+PEOPLE = "\n".join(
+    [
+        "who,hobby,born",
+        *(f"p{n},{('cooking|sun', 'building')[n % 2]},{1950 + n % 40}" for n in range(119)),
+        "q1,cooking,",
+        "q2,building,1970",
+    ]
+)
+
+
 def _train(volume: Volume, given: dict[str, InputRef], spec=SPEC, **params: Any) -> SimpleNamespace:
     chosen = {
         "user": "who",
@@ -86,18 +98,23 @@ def shop(tmp_path_factory):
     volume.ensure()
     bought = import_files(volume, [("bought.csv", _shop().encode())], "table")
     items = import_files(volume, [("items.csv", ITEMS.encode())], "table")
+    people = import_files(volume, [("people.csv", PEOPLE.encode())], "table")
     given = {"data": InputRef(dataset_id=bought.id), "items": InputRef(dataset_id=items.id)}
     ranking = _train(volume, given, factors=8)
     return SimpleNamespace(
         volume=volume, given=given, ranking=ranking, ratings=_train(volume, given, value="stars", factors=8),
         graph=_train(volume, given, GRAPH, negatives=4, factors=8),
         content=_train(volume, given, CONTENT, width=8, length=6, negatives=4, batch_size=8, new_items=0.15),
+        told=_train(
+            volume, given | {"people": InputRef(dataset_id=people.id)}, CONTENT, width=8, length=6, negatives=4, batch_size=8,
+            new_items=0, new_people=0.2, user_tags=["hobby"], user_numbers=["born"], epochs=8, forget=["p118"],
+        ),
     )  # fmt: skip
 
 
-def _say(shop, of, use="generate", inputs=None, context=None, **params):
+def _say(shop, of, use="generate", inputs=None, context=None, spec=SPEC, **params):
     with publishing(shop.volume, shop.volume.root / new_id()) as (files, _):
-        asked = validate_params(SPEC.use(use).params, params)
+        asked = validate_params(spec.use(use).params, params)
         if use == "generate":
             return of.generator.generate(asked, Context(), files)
         found = of.generator.batch(asked, inputs, context or Context(), files)
@@ -185,10 +202,12 @@ def test_filters_hold_together_and_diversity_changes_what_follows(shop):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({}, "nobody is named"),
-        ({"user": "p4", "liked": ["1"]}, "user and liked are given"),
         ({"user": "p444"}, "there is no who 'p444' (is 'p4"),
-        ({"liked": ["Item A", "Itm B", "zzz"]}, "liked: no item 'Itm B' (is 'Item B' meant?); liked: no item 'zzz'"),
+        (
+            {"liked": ["Itm B", "zzz"]},
+            "liked: no item 'Itm B' (is 'Item B' meant?); liked: no item 'zzz'; wanted are ids or titles",
+        ),
+        ({"liked": ["zzz"]}, "such as 'Item "),
         ({"similar_to": "77"}, "similar_to: no item '77'"),
         ({"user": "p4", "only": ["colour=red", "kind", "kind=teas"]}, "cannot be narrowed by 'colour'; there are kind"),
         ({"user": "p4", "only": ["kind=tea"], "without": [f"Item {c}" for c in NAMES[::2]]}, "no item is left"),
@@ -198,6 +217,32 @@ def test_what_is_not_known_is_named_at_once_with_what_is_near(shop, asked, said)
     with pytest.raises(RecipeFailed) as caught:
         _say(shop, shop.ranking, **asked)
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "asked", "said"),
+    [
+        (SPEC, {}, "nobody is named: one of user, liked and similar_to is wanted"),
+        (SPEC, {"user": "p4", "liked": ["1"]}, "user and liked are given: one of user, liked and similar_to is wanted"),
+        (
+            CONTENT,
+            {"user": "p4", "about": ["sex=f"], "liked": ["1"]},
+            "user and liked and about are given: one of user, liked or",
+        ),
+        (SPEC, {"about": ["sex=f"]}, "unknown; known are"),
+    ],
+)
+def test_what_no_model_could_answer_is_refused_before_it_is_queued(spec, asked, said):
+    with pytest.raises(InvalidParams) as caught:
+        validate_params(spec.use("generate").params, asked)
+    assert said in caught.value.problems[0].message
+
+
+def test_items_of_a_newcomers_list_that_are_not_known_are_left_out_and_named(shop):
+    known = _say(shop, shop.ranking, liked=["Item B", "3"], count=4)
+    answer, note = _say(shop, shop.ranking, liked=["Item B", "nowhere", "3", "Itm D"], count=4)
+    assert _items(known) == _items([answer])
+    assert note.text == "liked: no item 'nowhere'\nliked: no item 'Itm D' (is 'Item D' meant?)"
 
 
 def test_all_people_of_a_table_are_answered_in_its_order_and_unknown_ones_named(shop):
@@ -310,6 +355,56 @@ def test_an_item_that_nobody_took_is_recommended_by_its_columns_and_measured(sho
     for_tea, for_tools = (_say(shop, one, user=person, count=21, seen=True)[0] for person in ("p4", "p5"))
     of_new = [next(item.value for item in said.items if item.name == "Item X") for said in (for_tea, for_tools)]
     assert of_new[0] > of_new[1]  # it is tea
+
+
+def test_a_newcomer_is_recommended_to_by_columns_of_their_own_and_measured(shop):
+    one, metrics = shop.told, shop.told.report.metrics
+    assert one.data.split["unheard"] > 100 and one.data.found.user_ids == [n for n in one.data.user_ids if n[0] == "p"]
+    assert one.data.user_ids[-2:] == ["q1", "q2"] and "p118" not in one.data.user_ids
+    assert metrics["new_people_ndcg_10"] > metrics["new_people_popular_ndcg_10"] + 0.1
+    (table,) = [
+        each for each in one.report.outputs if isinstance(each, Table) and each.title.startswith("People of whom")
+    ]
+    assert table.rows[2][0] == "more by their columns, with a 95% interval"
+    for person, kind in (("q1", 0), ("q2", 1)):
+        answer = _say(shop, one, user=person, count=4)
+        assert answer[0].subject == f"{person}, by hobby, born alone" and not answer[0].items[0].note.startswith(
+            "because"
+        )
+        assert np.mean([_kind(name) == kind for name in _items(answer)]) == 1
+
+
+def test_what_is_known_of_somebody_may_be_typed_in_or_stand_in_a_table(shop):
+    ask = partial(_say, shop, shop.told, spec=CONTENT)
+    answer = ask(about=["hobby=Building", "born=1970"], count=3)
+    assert _items(answer) == _items(_say(shop, shop.told, user="q2", count=3))
+    assert "of whom is known: hobby=Building" in answer[0].subject
+    answer, note = ask(about=["hobby=cooking", "hobby=skiing"], liked=["Item A", "Item C"], count=3)
+    assert "Item A" not in _items([answer]) and note.text == "about: hobby 'skiing'"
+    for about, said in (
+        (["hoby=x"], "'hoby' is no column that was learnt from (is 'hobby' meant?)"), (["born=then"], "born: 'then' is no number"),
+        (["hobby=skiing"], "nothing of it is known: hobby 'skiing'"), (["cooking"], "'cooking' is no column=value"),
+    ):  # fmt: skip
+        with pytest.raises(RecipeFailed) as caught:
+            ask(about=about)
+        assert said in caught.value.message
+    with pytest.raises(RecipeFailed, match="learnt nothing of people's columns"):
+        _say(shop, shop.content, spec=CONTENT, about=["hobby=cooking"])
+    table = "who,hobby,born\np7,,\nnew,building,1970\nodd,skiing,\nbad,building,then\n"
+    people = import_files(shop.volume, [("more.csv", table.encode())], "table")
+    inputs = open_inputs({"data": InputRef(dataset_id=people.id)}, Context(volume=shop.volume))
+    report, rows = _say(shop, shop.told, "batch", inputs, count=2)
+    assert report.metrics == {"people": 2.0, "errors": 2.0} and [row["who"] for row in rows] == [
+        "p7",
+        "p7",
+        "new",
+        "new",
+        "odd",
+        "bad",
+    ]
+    assert [row["title"] for row in rows[2:4]] == _items(_say(shop, shop.told, user="q2", count=2))
+    assert rows[4]["error"] == "there is no who 'odd', and nothing that is known in hobby, born"
+    assert rows[5]["error"] == "there is no who 'bad'; born: 'then' is no number"
 
 
 def test_the_order_tells_what_comes_next_and_how_a_newcomer_lists_it_too(tmp_path):

@@ -1,6 +1,6 @@
 """Recommendations for all people of a table, and the values of all its rows. Called by Recommender.batch()."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,12 @@ from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
 from worker.families.recommending.best_items import BestItems
+from worker.families.recommending.history_vectors import HistoryVectors
 from worker.families.recommending.known import Known
 from worker.families.recommending.names import Coder, as_id
 from worker.families.recommending.vectors import Vectors
 from worker.families.row_table import row_table
-from worker.families.tables.cells import as_array
+from worker.families.tables.cells import as_array, as_category
 from worker.families.tables.named import free_name, refuse_other_columns
 from worker.recipe import OpenInput, Report
 
@@ -43,12 +44,46 @@ def recommend_table(
         return _items(vectors, best, of, params, table, context, files)
 
 
-def _people(table: TableReader, column: str, context: Context) -> list[str]:
+class _Newcomers:
+    """People of the table who are not known, told by those of its columns that were learnt from; of several rows by the first."""
+
+    def __init__(self, vectors: Vectors, of: Known, columns: Sequence[str]):
+        self._vectors, self._of = vectors, of
+        described = of.described.columns if of.described is not None else []
+        self.columns = [name for name in described if name in columns]
+        self._cells: dict[str, dict[str, str]] = {}
+
+    def add(self, names: Sequence[str], cells: dict[str, Any]) -> None:
+        """cells: by column, of as many rows."""
+        told = {column: as_array(cells[column]).to_pylist() for column in self.columns}
+        for row, name in enumerate(names if self.columns else ()):
+            if name and name not in self._cells and self._of.person(name) is None:
+                mine = {column: values[row] for column, values in told.items()}
+                self._cells[name] = {column: as_category(cell) for column, cell in mine.items() if cell is not None}
+
+    def vector(self, name: str) -> np.ndarray | str:
+        """float32 (width,), or why there is none."""
+        unknown = _unknown(self._of, "user", name)
+        if self._of.described is None or not isinstance(self._vectors, HistoryVectors) or name not in self._cells:
+            return unknown
+        try:
+            features, _ = self._of.described.features(self._cells[name])
+        except ValueError as err:
+            return f"{unknown}; {err}"
+        if not features.told.any():
+            return f"{unknown}, and nothing that is known in {', '.join(self.columns)}"
+        return self._vectors.by_columns([], features)
+
+
+def _people(table: TableReader, column: str, newcomers: _Newcomers, context: Context) -> list[str]:
     """Each different person in the order they first stand there."""
     coder = Coder()
     for start in range(0, table.num_rows, _AT_ONCE):
         context.check()
-        coder.codes(table.arrays(start, min(start + _AT_ONCE, table.num_rows), [column])[column])
+        stop = min(start + _AT_ONCE, table.num_rows)
+        cells = table.arrays(start, stop, list(dict.fromkeys([column, *newcomers.columns])))
+        places = coder.codes(cells[column])
+        newcomers.add([coder.ids[place] if place >= 0 else "" for place in places.tolist()], cells)
     return coder.ids
 
 
@@ -61,7 +96,8 @@ def _items(
     context: Context,
     files: Files,
 ) -> Report:
-    people = _people(table, of.columns["user"], context)
+    newcomers = _Newcomers(vectors, of, table.columns)
+    people = _people(table, of.columns["user"], newcomers, context)
     figure = of.columns["value"] if of.goal == "ratings" else "score"
     heads: list[str] = []
     for name in (of.columns["user"], "rank", of.columns["item"], "title", figure, "error"):
@@ -77,12 +113,13 @@ def _items(
             places = [of.person(name) for name in some]
             known = iter(vectors.users[np.array([place for place in places if place is not None], np.int64)])
             for name, person in zip(some, places, strict=True):
-                if person is None:
+                vector = newcomers.vector(name) if person is None else next(known)
+                if isinstance(vector, str):
                     unknown += 1
-                    written.add([name, None, None, None, None, _unknown(of, "user", name)])
+                    written.add([name, None, None, None, None, vector])
                     continue
-                has = None if params.seen else of.history(person)[0]
-                best_places, scores = best.find(next(known), params.count, has)
+                has = None if params.seen or person is None else of.history(person)[0]
+                best_places, scores = best.find(vector, params.count, has)
                 said: Any = scores
                 if of.goal == "ratings":
                     said = vectors.as_values(scores, vectors.user_bias[person])

@@ -9,17 +9,20 @@ from shared.errors import RecipeFailed, cut
 from worker.families.evaluation.ranking import Taken
 from worker.families.recommending.catalogue import Catalogue
 from worker.families.recommending.names import as_id, unpacked
+from worker.families.recommending.people import Described
 from worker.recipe import Assets
 
 CODE = "not_known"
 _MOST_COMPARED = 50_000  # names that a wrong one is compared with
 _TOLD = 10
+_SUCH = 3  # items named where none of a list is known
 
 
 class Known:
     """Made of assets. goal: "ratings" or "ranking". columns: names of user, item, value, time in the training's table.
 
-    values: float32, of taken.items, ratings only. liked_value: the value that counts as liked, of a newcomer's list.
+    values: float32, of taken.items, ratings only. liked_value: the value that counts as liked, of a newcomer's list. described:
+    what was learnt of people's columns, None for nothing.
     """
 
     def __init__(self, assets: Assets):
@@ -32,6 +35,7 @@ class Known:
         self.values = arrays.get("taken_values")
         self.liked_value = liked_value(assets)
         self.popularity = arrays["popularity"]
+        self.described = Described.of(assets)
         self._people = {name: place for place, name in enumerate(self.user_ids)}
         self._items = {name: place for place, name in enumerate(self.catalogue.ids)}
         self._titles: dict[str, int] = {}
@@ -67,6 +71,12 @@ class Known:
             else:
                 places.append(place)
         return places, wrong
+
+    def such_items(self) -> str:
+        """What would be right, with the items taken most."""
+        common = np.argsort(-self.popularity, kind="stable")[:_SUCH]
+        names = ", ".join(repr(self.catalogue.titles[place]) for place in common.tolist())
+        return f"wanted are ids or titles of items of the training's tables, such as {names}"
 
     def narrowed(self, only: Sequence[str]) -> tuple[np.ndarray | None, list[str]]:
         """(bool (items,), those that fit; None for all; what is wrong). only: such as "genres=Comedy"."""

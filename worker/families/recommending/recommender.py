@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from shared.errors import RecipeFailed
-from shared.outputs import Output, Score, Scores
+from shared.outputs import Output, Score, Scores, Text
 from shared.recipes.recommending import RecommendBatch, RecommendGenerate
 from worker.artifacts import Files
 from worker.context import Context
@@ -14,6 +14,7 @@ from worker.families.evaluation.ranking import best_of
 from worker.families.recommending.batching import recommend_table
 from worker.families.recommending.best_items import BestItems
 from worker.families.recommending.choosing import diverse, reasons, unit
+from worker.families.recommending.history_vectors import HistoryVectors
 from worker.families.recommending.known import CODE, Known, refuse
 from worker.families.recommending.names import name_at
 from worker.families.recommending.vectors import Vectors
@@ -44,47 +45,81 @@ class Recommender:
         self._alike: BestItems | None = None
 
     def generate(self, params: RecommendGenerate, context: Context, files: Files) -> list[Output]:
-        """Raises RecipeFailed naming every person, item, column and value that is not known."""
-        given = [name for name in ("user", "liked", "similar_to") if getattr(params, name)]
-        if len(given) != 1:
-            told = f"{' and '.join(given)} are given" if given else "nobody is named"
-            raise RecipeFailed(f"{told}: one of user, liked and similar_to is wanted", code=CODE)
+        """Items of a newcomer's list that are not known are left out, and named in a text behind the answer.
+
+        Raises RecipeFailed naming every other person, item, column and value that is not known.
+        """
         only, wrong = self._of.narrowed(params.only)
         without, more = self._of.items_of(params.without, "without")
-        asked, most = self._asked(params, given[0])
+        asked, most, notes = self._asked(params)
         refuse([*most, *wrong, *more])
         assert asked is not None
         context.check()
         left_out = np.concatenate([asked.has, np.array(without, np.int64)]).astype(np.int64)
-        return [self._answer(asked, params, only, left_out, given[0])]
+        answer = self._answer(asked, params, only, left_out, similar=bool(params.similar_to))
+        return [answer, *([Text(title="Left out, since it is not known", text="\n".join(notes))] if notes else [])]
 
-    def _asked(self, params: RecommendGenerate, how: str) -> tuple[Asked | None, list[str]]:
-        of, vectors, nothing = self._of, self.vectors, np.zeros(0, np.int64)
-        if how == "user":
-            person = of.person(params.user)
-            if person is None:
-                return None, [f"{of.people_wrong(params.user)}; of a newcomer say what they like: liked"]
-            items, values = of.history(person)
-            liked = items if values is None else items[values >= values.mean()]
-            has = nothing if params.seen else items
-            return Asked(of.user_ids[person], vectors.users[person], has, liked, float(vectors.user_bias[person])), []
-        if how == "liked":
-            places, wrong = of.items_of(params.liked, "liked")
-            if wrong:
-                return None, wrong
-            values = [of.liked_value] * len(places) if of.goal == "ratings" else None
-            vector, bias = vectors.newcomer(places, values, self._penalty)
-            titles = ", ".join(of.catalogue.titles[place] for place in places[:3])
-            subject = f"who likes {titles}{' ...' if len(places) > 3 else ''}"
-            return Asked(subject, vector, nothing if params.seen else np.array(places), np.array(places), bias), []
+    def _asked(self, params: RecommendGenerate) -> tuple[Asked | None, list[str], list[str]]:
+        """(for whom, what is wrong, what is left out)."""
+        of, nothing = self._of, np.zeros(0, np.int64)
+        if params.user:
+            return self._for_user(params)
+        if not params.similar_to:
+            return self._for_newcomer(params)
         places, wrong = of.items_of([params.similar_to], "similar_to")
         if wrong:
-            return None, wrong
-        row = unit(vectors.items[places])[0].astype(np.float32)
-        return Asked(of.catalogue.titles[places[0]], row, np.array(places), np.array(places)), []
+            return None, wrong, []
+        row = unit(self.vectors.items[places])[0].astype(np.float32)
+        return Asked(of.catalogue.titles[places[0]], row, np.array(places), nothing), [], []
 
-    def _answer(self, asked: Asked, params: RecommendGenerate, only: Any, without: np.ndarray, how: str) -> Output:
-        similar = how == "similar_to"
+    def _for_user(self, params: RecommendGenerate) -> tuple[Asked | None, list[str], list[str]]:
+        of, vectors, nothing = self._of, self.vectors, np.zeros(0, np.int64)
+        person = of.person(params.user)
+        if person is None:
+            known = (
+                ""
+                if of.described is None
+                else f" or what is known of them: about, such as {of.described.columns[0]}=..."
+            )
+            return None, [f"{of.people_wrong(params.user)}; of a newcomer say what they like: liked{known}"], []
+        items, values = of.history(person)
+        liked = items if values is None else items[values >= values.mean()]
+        subject = of.user_ids[person]
+        if not len(items) and of.described is not None:
+            subject += f", by {', '.join(of.described.columns)} alone"
+        has = nothing if params.seen else items
+        return Asked(subject, vectors.users[person], has, liked, float(vectors.user_bias[person])), [], []
+
+    def _for_newcomer(self, params: RecommendGenerate) -> tuple[Asked | None, list[str], list[str]]:
+        of, vectors = self._of, self.vectors
+        about: list[str] = getattr(params, "about", [])
+        places, unknown = of.items_of(params.liked, "liked")
+        wrong = [*unknown, of.such_items()] if unknown and not places else []
+        features, nowhere, more = None, list[str](), list[str]()
+        if about:
+            if of.described is None:
+                more = ["about: this model has learnt nothing of people's columns; train it with a table of people"]
+            else:
+                features, nowhere, more = of.described.typed(about)
+                if features is not None and not features.told.any() and not places:
+                    more = [f"about: nothing of it is known: {', '.join(nowhere)}"]
+        if wrong or more:
+            return None, [*wrong, *more], []
+        titles = ", ".join(of.catalogue.titles[place] for place in places[:3])
+        parts = [f"who likes {titles}{' ...' if len(places) > 3 else ''}"] if places else []
+        parts += [f"of whom is known: {', '.join(about)}"] if about else []
+        if isinstance(vectors, HistoryVectors) and features is not None:
+            vector, bias = vectors.by_columns(places, features), 0.0
+        else:
+            values = [of.liked_value] * len(places) if of.goal == "ratings" else None
+            vector, bias = vectors.newcomer(places, values, self._penalty)
+        liked = np.array(places, np.int64)
+        has = np.zeros(0, np.int64) if params.seen else liked
+        return Asked(", ".join(parts), vector, has, liked, bias), [], [*unknown, *(f"about: {one}" for one in nowhere)]
+
+    def _answer(
+        self, asked: Asked, params: RecommendGenerate, only: Any, without: np.ndarray, *, similar: bool
+    ) -> Output:
         if similar and self._alike is None:
             self._alike = BestItems(unit(self.vectors.items).astype(np.float32), np.zeros(len(self._best), np.float32))
         best = self._alike if similar and self._alike is not None else self._best
