@@ -52,10 +52,14 @@ _FILMS_100K = {
 
 
 def _packed(kind: str) -> bytes:
-    """A file of RecBole's as a table: its heads say the type of each column, too."""
-    head, _, rows = (_folder() / f"ml-100k.{kind}").read_text(encoding="utf-8").partition("\n")
+    """A file of RecBole's as a table: its heads say the type of each column, too. A year that is none is left empty."""
+    head, *rows = (_folder() / f"ml-100k.{kind}").read_text(encoding="utf-8").splitlines()
     names = [name.partition(":")[0] for name in head.split("\t")]
-    return "\n".join(["\t".join(names), rows.replace("\tunkonwn", "\t")]).encode()  # a year, written so there
+    cells = [row.split("\t") for row in rows]
+    if "release_year" in names:
+        year = names.index("release_year")
+        cells = [[*row[:year], row[year] if row[year].isdigit() else "", *row[year + 1 :]] for row in cells]
+    return "\n".join("\t".join(row) for row in [names, *cells]).encode()
 
 
 def _folder() -> Path:

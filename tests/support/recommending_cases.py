@@ -40,6 +40,17 @@ def films(volume: Volume) -> dict[str, DatasetManifest]:
     return {"items": import_files(volume, [("films.csv", "\n".join(lines).encode())], "table")}
 
 
+def films_and_people(volume: Volume) -> dict[str, DatasetManifest]:
+    """Those of watched(), too: one has no row, an id is written 4.0, one has watched nothing."""
+    lines = [
+        "who,town,age",
+        *(f"{n},{('Graz', 'Linz|Wels')[n % 2]},{20 + n}" for n in range(23) if n != 4),
+        "4.0,Graz,",
+        "50,Linz,9",
+    ]
+    return films(volume) | {"people": import_files(volume, [("people.csv", "\n".join(lines).encode())], "table")}
+
+
 def _rows(head: str, *rows: str) -> list[tuple[str, bytes]]:
     return [("bad.csv", "\n".join([head, *rows]).encode())]
 
@@ -98,18 +109,20 @@ RECOMMENDING: dict[str, dict[str, Any]] = {
     "recommender_content": {
         "recipe": "recommender_content",
         "data": watched,
-        "beside": films,
+        "beside": films_and_people,
         "params": {
             **_HISTORY, "item_title": "title", "item_texts": ["title"], "item_tags": ["kind"], "item_numbers": ["year"],
-            "new_items": 0.15,
+            "new_items": 0.15, "user_tags": ["town"], "user_numbers": ["age"], "groups": "town",
         },
-        "generate": lambda volume: {"liked": ["film 0", "The quiet one 2"], "count": 4, "only": ["kind=drama"]},
+        "generate": lambda volume: {
+            "liked": ["film 0", "The quiet one 2", "none"], "about": ["town=Linz"], "count": 4, "only": ["kind=drama"],
+        },
         "carries": {**_CARRIES, "length": 64, "negatives": 64},
         "bad_params": [
             {"width": 0}, {"length": 0}, {"new_items": 0.9}, {"own_vectors": "maybe"}, {"item_texts": "title"}, {"goal": "ratings"},
-            {"unknown": 1}, {"seed": -1}, {"dropout": 1.0}, {"negatives": 0},
+            {"unknown": 1}, {"seed": -1}, {"dropout": 1.0}, {"negatives": 0}, {"new_people": 0.9}, {"user_tags": "town"},
         ],
-        "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}],
+        "bad_generate": [{"count": 0}, {"user": 3}, {"diversity": 2}, {"user": "3", "about": ["town=Linz"]}, {}],
         "bad_data": [*_BAD_TABLES, _rows("who,what,day", *(f"p{n % 9},other {n % 7},2021-01-{n:02d}" for n in range(1, 30)))],
     },
     "recommender_sequence": {

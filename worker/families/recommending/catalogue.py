@@ -111,9 +111,11 @@ class Side:
     @classmethod
     def people(cls, params: Any, report: Any) -> "Side":
         """What is learnt from is of recipes alone that do."""
-        found = {name: list(getattr(params, f"user_{name}", ())) for name in ("tags", "texts", "numbers")}
-        key, forgotten = key_of(params, "people", report), frozenset(as_id(name) for name in params.forget)
-        return cls("people", params.user, key, **found, learnt_from=any(found.values()), forgotten=forgotten)
+        tags, texts, numbers = (list(getattr(params, f"user_{name}", ())) for name in ("tags", "texts", "numbers"))
+        return cls(
+            "people", params.user, key_of(params, "people", report), tags=tags, texts=texts, numbers=numbers,
+            learnt_from=bool(tags or texts or numbers), forgotten=frozenset(as_id(name) for name in params.forget),
+        )  # fmt: skip
 
     def said_of(self, untouched: int, lacking: int) -> list[str]:
         """Notes on so many rows that no interaction is of, and on so many ids without a row."""

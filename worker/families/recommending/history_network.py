@@ -34,7 +34,7 @@ class Columns(layers.Layer):
         self.features, self.width, self.more = features, width, more
         self._parts, self._weights = tf.constant(features.parts), tf.constant(features.weights)
         self._numbers = tf.constant(features.numbers)
-        start = keras.initializers.RandomNormal(stddev=_SPREAD)
+        start: Any = keras.initializers.RandomNormal(stddev=_SPREAD)
         self.words = layers.Embedding(features.kinds + 1, width, embeddings_initializer=start, name="words")
         self.inner = layers.Dense(2 * width, activation="gelu", name="inner")
         self.outer = layers.Dense(width + more, name="outer")
@@ -117,7 +117,8 @@ class PersonTower(layers.Layer):
     def left_out(self, batch: Any) -> tuple[Any, Any]:
         """float32 (batch, 1) each, 0 or 1: of which people the columns count in a step, and of which the history."""
         ones = tf.ones([batch, 1])
-        return tuple(tf.cast(layer(ones, training=True) > 0, tf.float32) for layer in (self.silent, self.unheard))  # type: ignore[return-value]
+        silent, unheard = (tf.cast(one(ones, training=True) > 0, tf.float32) for one in (self.silent, self.unheard))
+        return silent, unheard
 
 
 class Block(layers.Layer):
