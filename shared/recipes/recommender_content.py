@@ -1,26 +1,26 @@
 """Spec of recommender_content: who likes what, told by what items are. Code: worker/recipes/recommender_content.py.
 
-A row of interactions, and one of the items they are about:
+A row of interactions, one of the items they are about, and one of the people:
 
-    user,item,when                              item,title,genres,year
-    ana,17,2021-05-01T20:14:00                  17,The Third Man,Film-Noir|Mystery,1949
+    user,item,when                              item,title,genres,year                          user,age,town
+    ana,17,2021-05-01T20:14:00                  17,The Third Man,Film-Noir|Mystery,1949         ana,34,Graz
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from shared.errors import Problem
 from shared.recipes import recommending
-from shared.recipes.base import RecipeSpec
+from shared.recipes.base import Foreseen, Given, Input, RecipeSpec, advanced
 from shared.recipes.fields import Column
 from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, HistoryTrain, RecommendGenerate
 
 
 class ContentTrain(HistoryTrain):
-    """How to train. What is learnt from: item_texts, item_tags and item_numbers; one column at least."""
+    """How to train. What is learnt from: item_texts, item_tags and item_numbers, one column at least; columns of people, if any."""
 
     item_texts: list[str] = Column(
         "Texts whose words tell of an item: its title, what is written about it.",
@@ -42,6 +42,23 @@ class ContentTrain(HistoryTrain):
         "Texts whose words tell of a person: what they wrote about themselves.",
         kinds=("text", "category", "id"), role="people", default=[], max_length=10,
     )  # fmt: skip
+    words: bool = Field(
+        True,
+        description="Upon an encoder: item_texts as words (TF-IDF), too, beside the vectors it makes of them.",
+        json_schema_extra={"group": "Encoder"},
+    )
+    pooling: Literal["mean", "first"] = Field(
+        "mean",
+        description="What of an encoder stands for a text: the mean of its tokens, or the token before the first.",
+        json_schema_extra=advanced("Encoder"),
+    )
+    max_length: int = Field(
+        128,
+        ge=8,
+        le=4_096,
+        description="Tokens of an item's texts that an encoder reads; what is behind them is not.",
+        json_schema_extra=advanced("Encoder", "tokens"),
+    )
     own_vectors: bool = Field(
         True,
         description="Items have a vector of their own, too, left out half of the time: better for those that many took; new "
@@ -87,29 +104,48 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
+def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
+    """An encoder without texts to read is refused."""
+    if "base" in given and not params.item_texts:
+        message = "an encoder is given, but no column of texts for it to read"
+        return Foreseen([Problem(field="params.item_texts", message=message)])
+    return Foreseen()
+
+
+ENCODER = Input(
+    "base",
+    "Text encoder",
+    "One that has read many texts already: it knows that a detective and a murder go together. None: by words alone.",
+    bases=("encoder",),
+    required=False,
+)
+
 SPEC = RecipeSpec(
     name="recommender_content",
     version=1,
     title="Recommender by content",
-    summary="Recommends what a person takes next by what items are: their texts, categories and numbers; new items too.",
+    summary="Recommends what a person takes next by what items and people are: texts, categories, numbers; new items and newcomers too.",
     family="recommenders",
     train_params=ContentTrain,
-    inputs=(INTERACTIONS, replace(ITEMS, required=True), PEOPLE),
+    inputs=(INTERACTIONS, replace(ITEMS, required=True), PEOPLE, ENCODER),
     uses=USES | {"generate": replace(USES["generate"], params=ContentGenerate)},
     source="Two towers: Covington et al. 2016, Yi et al. 2019; own vectors left out at times: DropoutNet, Volkovs et al. 2017; "
     "sampled softmax with correction: Yang et al. 2020 (mixed negatives); diversity: Carbonell, Goldstein 1998",
-    limits="It recommends what is like that which people took, as far as the columns of items tell. People are told by their last "
-    "items alone, not by columns of their own. It foresees no ratings, and pictures are not looked at.",
+    limits="It recommends what is like that which people took, as far as the columns of items tell, and to newcomers what suits "
+    "their own columns, where such are learnt from. It foresees no ratings, and pictures are not looked at.",
     shape=(
         *SHAPE,
         "width",
         "item_texts",
         "item_tags",
         "item_numbers",
+        "words",
+        "pooling",
         "own_vectors",
         "user_texts",
         "user_tags",
         "user_numbers",
     ),
     check=check,
+    foresee=foresee,
 )

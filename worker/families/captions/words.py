@@ -1,27 +1,21 @@
 """Texts as the network reads them: cut into tokens, or, where nothing learns of the encoder, as vectors made beforehand."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shared.bases.encoder import EncoderConfig
 from shared.bases.manifest import TOKENIZER
-from shared.volume.staging import full_is_said
 from worker.context import Context
-from worker.families.going import Going
-from worker.families.kept import kept
-from worker.families.language.vectors import EncoderVocabulary, TextVectors
-from worker.families.rows import RowFile
+from worker.families.text_labels.text_vectors import text_vectors
 from worker.families.text_labels.tokenizer import PAD, EncoderTokenizer, TextTokenizer, learn_tokenizer
-from worker.families.text_labels.upon_encoder import encoder_json, most_tokens, open_encoder
+from worker.families.text_labels.upon_encoder import encoder_json, most_tokens
 from worker.recipe import OpenInput
 
 _AT_ONCE = 1_024  # texts cut or read together
 _EIGHT = 8  # lengths are multiples of it
 _HEADS, _INNER = 32, 2  # numbers of a head; the perceptron's width in widths. Guesses
-_FILE, _VERSION = "vectors.f4", 1
 LEARNT_FROM = 200_000  # texts that tokens are learnt from
 
 
@@ -111,25 +105,8 @@ class VectorRows:
     def __init__(
         self, opened: OpenInput, base: OpenInput, texts: Sequence[str], words: Words, pooling: str, context: Context
     ):
-        vocabulary = EncoderVocabulary.of(base.folder)
-        length = words.length + len(vocabulary.before) + len(vocabulary.after)
-        width = base.base.config.width
-
-        def make(folder: Path) -> dict[str, Any]:
-            vectors = TextVectors(open_encoder(base), vocabulary, pooling=pooling, length=length)
-            going = Going(context, "loading", len(texts))
-            with full_is_said(), (folder / _FILE).open("wb") as out:
-                for start in range(0, len(texts), _AT_ONCE):
-                    some = texts[start : start + _AT_ONCE]
-                    out.write(vectors.of(some, context.check).tobytes())
-                    going.done(len(some))
-            going.end()
-            return {}
-
-        depends = {"base": base.hash, "pooling": pooling, "length": length, "texts": len(texts), "as": _VERSION}
-        with kept(context, "caption_vectors", opened, depends, make) as (folder, _):
-            self._file = RowFile(folder / _FILE, np.dtype(np.float32), (width,))
-        self.shape, self.kind, self.cut = (width,), np.dtype(np.float32), 0
+        self._file = text_vectors(opened, base, texts, pooling=pooling, length=words.length, context=context)
+        self.shape, self.kind, self.cut = (base.base.config.width,), np.dtype(np.float32), 0
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
         """float32 (n, width), of length 1."""

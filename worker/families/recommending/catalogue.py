@@ -25,8 +25,8 @@ _AS_ONE = str.maketrans(_MARKS, _MARKS[0] * len(_MARKS))
 class Catalogue:
     """ids: of items, in the order of their vectors. titles: the same, or their ids. tags: by column its values; of_item: by column
     (values int32, ends int64): those of item i are values[ends[i - 1] : ends[i]], numbers in tags. features: for recipes that
-    learn from them. Where the table has been read, too: coding: what features were made with; rows: int64 (items,), of each its row
-    in the table, from 0 on, -1 for none.
+    learn from them. Where the table has been read, too: cells: what features were made of; coding: how; rows: int64 (items,), of
+    each its row in the table, from 0 on, -1 for none.
 
     Of a table of people the same, with people for items.
     """
@@ -37,6 +37,7 @@ class Catalogue:
     of_item: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     features: Features | None = None
     coding: Coding | None = None
+    cells: Cells | None = None
     rows: np.ndarray | None = None
 
     def tags_of(self, item: int) -> list[str]:
@@ -86,7 +87,7 @@ class Catalogue:
 class Side:
     """What is read of the table of items, or of people. role: of which. same: what interactions call their ids. key: the column of
     ids; title, tags, texts, numbers: others. learnt_from: its rows that no interaction is of are taken, too, after the others; and
-    features of all. forgotten: ids whose rows are passed over.
+    features of all. words: whether those of texts are features. forgotten: ids whose rows are passed over.
     """
 
     role: str
@@ -97,16 +98,17 @@ class Side:
     texts: Sequence[str] = ()
     numbers: Sequence[str] = ()
     learnt_from: bool = False
+    words: bool = True
     forgotten: frozenset[str] = frozenset()
 
     @classmethod
-    def items(cls, params: Any, report: Any, *, learnt_from: bool = False) -> "Side":
+    def items(cls, params: Any, report: Any, *, learnt_from: bool = False, words: bool = True) -> "Side":
         """texts and numbers are of recipes alone that learn from them."""
         key, more = (
             key_of(params, "items", report),
             (params.item_texts, params.item_numbers) if learnt_from else ((), ()),
         )
-        return cls("items", params.item, key, params.item_title, params.item_tags, *more, learnt_from=learnt_from)
+        return cls("items", params.item, key, params.item_title, params.item_tags, *more, learnt_from, words)
 
     @classmethod
     def people(cls, params: Any, report: Any) -> "Side":
@@ -238,8 +240,10 @@ class _Reading:
                 name: np.array([found.get(place, np.nan) for place in range(count)])
                 for name, found in self._values.items()
             }
+            made.cells = Cells(texts, numbers)
+            told = made.cells if side.words else Cells({}, numbers)
             made.features, made.coding, more = features_of(
-                Cells(texts, numbers), list(made.of_item.values()), count, context.check, side.role
+                told, list(made.of_item.values()), count, context.check, side.role
             )
             notes += more
         return made, notes

@@ -14,6 +14,7 @@ from worker.families.evaluation.ranking import taken_of
 from worker.families.recommending.catalogue import Catalogue, Side, read_catalogue
 from worker.families.recommending.cleaning import clean
 from worker.families.recommending.interactions import Interactions, read_interactions
+from worker.families.recommending.item_vectors import add_vectors
 from worker.families.recommending.names import packed
 from worker.families.recommending.people import People, read_people
 from worker.families.recommending.splitting import (
@@ -198,8 +199,10 @@ def load_interactions(
     context.check()
     catalogue, more = Catalogue(found.item_ids, found.item_ids), list[str]()
     if (items := inputs.get("items")) is not None:
-        side = Side.items(params, items.dataset.report, learnt_from=learnt_from)
+        words = "base" not in inputs or params.words
+        side = Side.items(params, items.dataset.report, learnt_from=learnt_from, words=words)
         catalogue, more = read_catalogue(items, side, found.item_ids, context)
+        more += add_vectors(catalogue, inputs, params, context)
     people, told = read_people(inputs.get("people"), params, found.user_ids, context)
     how = split_of(params)
     new = new_items(found, getattr(params, "new_items", 0.0), params.seed)

@@ -24,22 +24,25 @@ _WORD = re.compile(rf"[{UNPARTED}]|[^\W_{UNPARTED}]+")
 class Features:
     """parts: int32 (items, at most 48), numbers of words and values from 1 on, 0 for none; weights: float32 of the same shape.
     numbers: float32 (items, 2 * columns): standardised, 0 where missing; 1 where it is there. kinds: how many words and values.
+    vectors: float16 (items, n), what bases tell; None without any.
     """
 
     parts: np.ndarray
     weights: np.ndarray
     numbers: np.ndarray
     kinds: int
+    vectors: np.ndarray | None = None
 
     def arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """prefix: before their names."""
         found = {"parts": self.parts, "part_weights": self.weights, "numbers": self.numbers}
+        found |= {"vectors": self.vectors} if self.vectors is not None else {}
         return {prefix + name: array for name, array in found.items()}
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray], prefix: str = "") -> "Features":
-        parts = arrays[f"{prefix}parts"]
-        return cls(parts, arrays[f"{prefix}part_weights"], arrays[f"{prefix}numbers"], int(parts.max(initial=0)))
+        parts, weights, numbers = (arrays[prefix + name] for name in ("parts", "part_weights", "numbers"))
+        return cls(parts, weights, numbers, int(parts.max(initial=0)), arrays.get(f"{prefix}vectors"))
 
     @property
     def told(self) -> np.ndarray:

@@ -34,6 +34,7 @@ class Columns(layers.Layer):
         self.features, self.width, self.more = features, width, more
         self._parts, self._weights = tf.constant(features.parts), tf.constant(features.weights)
         self._numbers = tf.constant(features.numbers)
+        self._vectors = None if features.vectors is None else tf.constant(features.vectors)
         start: Any = keras.initializers.RandomNormal(stddev=_SPREAD)
         self.words = layers.Embedding(features.kinds + 1, width, embeddings_initializer=start, name="words")
         self.inner = layers.Dense(2 * width, activation="gelu", name="inner")
@@ -41,16 +42,19 @@ class Columns(layers.Layer):
 
     def build(self, shape: Any = None) -> None:
         self.words.build()
-        self.inner.build((None, self.width + self.features.numbers.shape[1]))
+        vectors = 0 if self._vectors is None else self._vectors.shape[1]
+        self.inner.build((None, self.width + self.features.numbers.shape[1] + vectors))
         self.outer.build((None, 2 * self.width))
         self.built = True
 
     def call(self, places: Any) -> Any:
         parts, weights, numbers = (tf.gather(one, places) for one in (self._parts, self._weights, self._numbers))
+        if self._vectors is not None:
+            numbers = tf.concat([numbers, _single(tf.gather(self._vectors, places))], 1)
         return self.of(parts, weights, numbers)
 
     def of(self, parts: Any, weights: Any, numbers: Any) -> Any:
-        """The same of features as they are."""
+        """The same of features as they are; numbers: with the vectors behind them."""
         words = _single(self.words(parts)) * weights[..., None]
         words = tf.reduce_sum(words * tf.cast(parts > 0, tf.float32)[..., None], 1)
         inner = self.inner(tf.concat([words, numbers], 1))
