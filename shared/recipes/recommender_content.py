@@ -124,7 +124,7 @@ SPEC = RecipeSpec(
     name="recommender_content",
     version=1,
     title="Recommender by content",
-    summary="Recommends what a person takes next by what items and people are: texts, categories, numbers; new items and newcomers too.",
+    summary="Recommends what is taken next by what items and people are: texts, categories, numbers; new items and newcomers too.",
     family="recommenders",
     train_params=ContentTrain,
     inputs=(INTERACTIONS, replace(ITEMS, required=True), PEOPLE, ENCODER),

@@ -18,6 +18,7 @@ from shared.outputs import Scores, Table, Text
 from shared.recipes import get_recipe
 from shared.recipes.base import validate_params
 from shared.volume.volume import Volume
+from tests.support.tiny_bases import put_base
 from tests.support.tiny_datasets import import_files
 from worker.artifacts import publishing
 from worker.context import Context
@@ -407,6 +408,40 @@ def test_what_is_known_of_somebody_may_be_typed_in_or_stand_in_a_table(shop):
     assert [row["title"] for row in rows[2:4]] == _items(_say(shop, shop.told, user="q2", count=2))
     assert rows[4]["error"] == "there is no who 'odd', and nothing that is known in hobby, born"
     assert rows[5]["error"] == "there is no who 'bad'; born: 'then' is no number"
+
+
+def test_texts_of_items_are_read_by_an_encoder_once_and_the_model_does_without_it(shop, tmp_path):
+    given = shop.given | {"base": put_base(shop.volume, "bert")}
+    params = {
+        "width": 8,
+        "length": 6,
+        "negatives": 4,
+        "batch_size": 8,
+        "new_items": 0.15,
+        "item_texts": ["title"],
+        "epochs": 1,
+    }
+    one = _train(shop.volume, given, CONTENT, **params, words=False)
+    features = one.data.catalogue.features
+    assert features.vectors.dtype == np.float16 and features.vectors.shape == (21, 32) and features.vectors.any(1).all()
+    assert features.kinds == 3  # tea, tool, all: no word of a title
+    (note,) = [note for note in one.data.notes if "encoder" in note]
+    assert note == "texts of items are read by the encoder 'bert', instead of words"
+    built = code_of(CONTENT).build(one.params, one.data.assets, {})  # of its assets alone
+    for mine, theirs in zip(built.variables, one.model.variables, strict=True):
+        mine.assign(theirs)
+    places = np.arange(21, dtype=np.int32)
+    np.testing.assert_allclose(built.tower(places), one.model.tower(places), atol=1e-6)
+    context = Context(volume=shop.volume, cache_dir=tmp_path)
+    asked = validate_params(CONTENT.train_params, {**one.params.model_dump(), "words": True})
+    code = code_of(CONTENT)
+    first = code.load(open_inputs(given, context), asked, context).catalogue.features
+    (kept,) = list(tmp_path.glob("*/whole_texts-*/vectors.f4"))
+    made = kept.stat().st_mtime_ns
+    again = code.load(open_inputs(given, context), asked, context).catalogue.features
+    assert kept.stat().st_mtime_ns == made and (again.vectors == first.vectors).all() and again.kinds > 3
+    problems = CONTENT.foresee(asked.model_copy(update={"item_texts": []}), {"base": None}, 0).problems
+    assert [problem.field for problem in problems] == ["params.item_texts"]
 
 
 def test_the_order_tells_what_comes_next_and_how_a_newcomer_lists_it_too(tmp_path):
