@@ -30,6 +30,10 @@ class ContentTrain(HistoryTrain):
         "Numbers that tell of an item: a price, a year.",
         kinds=("number", "boolean", "constant", "id"), role="items", default=[], max_length=50,
     )  # fmt: skip
+    item_picture: str = Column(
+        "The file of an item's picture in the dataset of pictures. Left empty: it is named after the item's id.",
+        kinds=("text", "category", "id", "constant"), role="items", default="", empty="named after the id",
+    )  # fmt: skip
     user_tags: list[str] = Column(
         "Categories that tell of a person: a town, a profession; of a cell such as Sport|Garden each part counts.",
         kinds=("category", "boolean", "text", "number", "id", "constant"), role="people", default=[], max_length=10,
@@ -105,11 +109,21 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
 
 
 def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
-    """An encoder without texts to read is refused."""
+    """A base without what it is to read is refused, and pictures without a base."""
+    problems = []
+
+    def wrong(field: str, message: str) -> None:
+        problems.append(Problem(field=field, message=message))
+
     if "base" in given and not params.item_texts:
-        message = "an encoder is given, but no column of texts for it to read"
-        return Foreseen([Problem(field="params.item_texts", message=message)])
-    return Foreseen()
+        wrong("params.item_texts", "an encoder is given, but no column of texts for it to read")
+    if "backbone" in given and "pictures" not in given:
+        wrong("inputs.pictures", "a backbone is given, but no pictures of items for it to see")
+    if "pictures" in given and "backbone" not in given:
+        wrong("inputs.backbone", "pictures of items are given, but no backbone to see them")
+    if params.item_picture and "pictures" not in given:
+        wrong("inputs.pictures", "params.item_picture names a column of files, but no pictures are given")
+    return Foreseen(problems)
 
 
 ENCODER = Input(
@@ -117,6 +131,17 @@ ENCODER = Input(
     "Text encoder",
     "One that has read many texts already: it knows that a detective and a murder go together. None: by words alone.",
     bases=("encoder",),
+    required=False,
+)
+PICTURES = Input(
+    "pictures", "Pictures of items", "One for each item, named after its id or in a column of the table of items.",
+    formats=("pictures",), required=False,
+)  # fmt: skip
+BACKBONE = Input(
+    "backbone",
+    "Backbone",
+    "A network that has learnt to see, for the pictures of items.",
+    bases=("backbone",),
     required=False,
 )
 
@@ -127,7 +152,7 @@ SPEC = RecipeSpec(
     summary="Recommends what is taken next by what items and people are: texts, categories, numbers; new items and newcomers too.",
     family="recommenders",
     train_params=ContentTrain,
-    inputs=(INTERACTIONS, replace(ITEMS, required=True), PEOPLE, ENCODER),
+    inputs=(INTERACTIONS, replace(ITEMS, required=True), PEOPLE, ENCODER, PICTURES, BACKBONE),
     uses=USES | {"generate": replace(USES["generate"], params=ContentGenerate)},
     source="Two towers: Covington et al. 2016, Yi et al. 2019; own vectors left out at times: DropoutNet, Volkovs et al. 2017; "
     "sampled softmax with correction: Yang et al. 2020 (mixed negatives); diversity: Carbonell, Goldstein 1998",

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("tensorflow")
 
-from shared.errors import InvalidParams, RecipeFailed
+from shared.errors import DatasetInvalid, InvalidParams, RecipeFailed
 from shared.ids import new_id
 from shared.jobs.job import InputRef
 from shared.outputs import Scores, Table, Text
@@ -442,6 +443,48 @@ def test_texts_of_items_are_read_by_an_encoder_once_and_the_model_does_without_i
     assert kept.stat().st_mtime_ns == made and (again.vectors == first.vectors).all() and again.kinds > 3
     problems = CONTENT.foresee(asked.model_copy(update={"item_texts": []}), {"base": None}, 0).problems
     assert [problem.field for problem in problems] == ["params.item_texts"]
+
+
+def _pictures(names):
+    rng, found = np.random.default_rng(0), []
+    for name in names:
+        file = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(file, "PNG")
+        found.append((name, file.getvalue()))
+    return found
+
+
+def test_pictures_of_items_are_seen_by_a_backbone_beside_an_encoder(shop, tmp_path):
+    put = import_files(shop.volume, _pictures([f"{n}.png" for n in range(12)]), "pictures")
+    bases = {"base": put_base(shop.volume, "bert"), "backbone": put_base(shop.volume, "backbone")}
+    given = shop.given | bases | {"pictures": InputRef(dataset_id=put.id)}
+    params = {
+        "width": 8,
+        "length": 6,
+        "negatives": 4,
+        "batch_size": 8,
+        "new_items": 0.15,
+        "item_texts": ["title"],
+        "epochs": 1,
+    }
+    one = _train(shop.volume, given, CONTENT, **params)
+    vectors = one.data.catalogue.features.vectors
+    assert vectors.shape == (21, 32 + 24)
+    seen = np.array([int(item) < 12 for item in one.data.catalogue.ids])
+    assert (vectors[:, 32:].any(1) == seen).all()
+    assert [note for note in one.data.notes if "picture" in note] == [
+        "pictures of 12 items are seen by the backbone 'backbone'", "9 items have no picture that can be read",
+    ]  # fmt: skip
+    assert len(_items(_say(shop, one, liked=["Item B"], count=3))) == 3
+    others = import_files(shop.volume, _pictures(["x.png", "y.png"]), "pictures")
+    with pytest.raises(
+        DatasetInvalid, match=r"no item has a picture: none is named '.*', say; the dataset has x\.png, y\.png"
+    ):
+        _train(shop.volume, given | {"pictures": InputRef(dataset_id=others.id)}, CONTENT, **params)
+    for roles, fields in (
+        ({"pictures"}, ["inputs.backbone"]), ({"backbone"}, ["inputs.pictures"]), ({"pictures", "backbone"}, []),
+    ):  # fmt: skip
+        assert [problem.field for problem in CONTENT.foresee(one.params, dict.fromkeys(roles), 0).problems] == fields
 
 
 def test_the_order_tells_what_comes_next_and_how_a_newcomer_lists_it_too(tmp_path):

@@ -23,6 +23,7 @@ from worker.families.recommending.catalogue import Catalogue, Side, read_catalog
 from worker.families.recommending.choosing import diverse, reasons
 from worker.families.recommending.cleaning import clean
 from worker.families.recommending.interactions import Interactions, read_interactions
+from worker.families.recommending.item_vectors import picture_places
 from worker.families.recommending.names import as_id, packed, unpacked
 from worker.families.recommending.neighbours import item_neighbours, neighbour_ratings
 from worker.families.recommending.people import read_people
@@ -378,3 +379,9 @@ def test_errors_of_one_person_count_as_one_in_their_group():
     truth, said = np.array([1.0, 2, 3, 4]), np.array([2.0, 2, 5, 4])
     people, (error, bias) = by_owner(number_group_figures(truth, said), np.array([7, 7, 3, 3]))
     assert people.tolist() == [3, 7] and error.values.tolist() == [1, 0.5] == bias.values.tolist()
+
+
+def test_pictures_are_found_by_path_by_name_and_by_id_and_none_where_it_is_not_clear():
+    names = ["a/17.jpg", "b/17.jpg", "c/film 3.png", "9.jpg"]
+    files = ["a/17.jpg", "17.jpg", "film 3.png", "images\\film 3.png", "9", "17", "film 3.jpg", "5", ""]
+    assert picture_places(files, names).tolist() == [0, -1, 2, 2, 3, -1, -1, -1, -1]

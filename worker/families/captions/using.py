@@ -21,12 +21,12 @@ from worker.families.captions.vectors import (
     Towers,
     gallery_of,
     hash_of,
-    pixels_or_why,
     vectors_where_read,
 )
 from worker.families.going import Going
 from worker.families.images.drawing import png_bytes
 from worker.families.images.pixels import AT_ONCE as READERS
+from worker.families.images.pixels import pixels_or_why
 from worker.families.images.uploads import uploaded_pixels
 from worker.families.matching.nearest import nearest
 from worker.families.row_table import row_table

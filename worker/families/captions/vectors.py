@@ -10,14 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from shared.datasets.pictures.reading import PictureList, open_pictures
-from shared.errors import DatasetInvalid, RecipeFailed
+from shared.errors import RecipeFailed
 from shared.volume.staging import full_is_said
 from worker.context import Context
 from worker.families.captions.networks import TwoTowers
 from worker.families.captions.words import Words, filled
 from worker.families.going import Going
 from worker.families.images.pixels import AT_ONCE as READERS
-from worker.families.images.pixels import to_pixels
+from worker.families.images.pixels import pixels_or_why
 from worker.families.kept import kept
 from worker.families.rows import RowFile
 from worker.families.text_labels.tokenizer import tokenizer_of
@@ -129,14 +129,6 @@ def vectors_where_read(read: Sequence[np.ndarray | str], towers: Towers, check: 
     if good:
         found[good] = towers.of_pixels(np.stack([one for one in read if isinstance(one, np.ndarray)]), check)
     return found
-
-
-def pixels_or_why(pictures: PictureList, i: int, shape: Sequence[int]) -> np.ndarray | str:
-    """A picture as the network sees it, or why it cannot be read."""
-    try:
-        return to_pixels(pictures.open(i), shape)
-    except DatasetInvalid as err:
-        return err.message
 
 
 def hash_of(model: Any, assets: Assets) -> str:

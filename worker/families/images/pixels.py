@@ -45,6 +45,14 @@ def to_pixels(image: Image.Image, shape: Sequence[int]) -> np.ndarray:
     return np.asarray(image, dtype=np.uint8).reshape(height, width, channels)
 
 
+def pixels_or_why(pictures: PictureList, i: int, shape: Sequence[int]) -> np.ndarray | str:
+    """A picture as the network sees it, or why it cannot be read."""
+    try:
+        return to_pixels(pictures.open(i), shape)
+    except DatasetInvalid as err:
+        return err.message
+
+
 def target_size(sizes: set[tuple[int, int]], shorter_sides: Sequence[int], image_size: int) -> tuple[int, int]:
     """Choose (height, width) for pictures. image_size: the side; 0: as they are when all are alike, at most SIDE_LIMIT.
 

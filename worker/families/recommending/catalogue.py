@@ -86,8 +86,8 @@ class Catalogue:
 @dataclass(frozen=True)
 class Side:
     """What is read of the table of items, or of people. role: of which. same: what interactions call their ids. key: the column of
-    ids; title, tags, texts, numbers: others. learnt_from: its rows that no interaction is of are taken, too, after the others; and
-    features of all. words: whether those of texts are features. forgotten: ids whose rows are passed over.
+    ids; title, tags, texts, numbers, picture: others. learnt_from: its rows that no interaction is of are taken, too, after the
+    others; and features of all. words: whether those of texts are features. forgotten: ids whose rows are passed over.
     """
 
     role: str
@@ -98,17 +98,20 @@ class Side:
     texts: Sequence[str] = ()
     numbers: Sequence[str] = ()
     learnt_from: bool = False
+    picture: str = ""
     words: bool = True
     forgotten: frozenset[str] = frozenset()
 
     @classmethod
     def items(cls, params: Any, report: Any, *, learnt_from: bool = False, words: bool = True) -> "Side":
-        """texts and numbers are of recipes alone that learn from them."""
-        key, more = (
-            key_of(params, "items", report),
-            (params.item_texts, params.item_numbers) if learnt_from else ((), ()),
-        )
-        return cls("items", params.item, key, params.item_title, params.item_tags, *more, learnt_from, words)
+        """What is learnt from is of recipes alone that do."""
+        key = key_of(params, "items", report)
+        if not learnt_from:
+            return cls("items", params.item, key, params.item_title, params.item_tags)
+        return cls(
+            "items", params.item, key, params.item_title, params.item_tags, params.item_texts, params.item_numbers,
+            learnt_from=True, picture=params.item_picture, words=words,
+        )  # fmt: skip
 
     @classmethod
     def people(cls, params: Any, report: Any) -> "Side":
@@ -166,7 +169,9 @@ class _Reading:
         self._rows = np.full(len(ids), -1, np.int64)
         self._more: list[int] = []  # rows of those that no interaction is of
         self._untouched = self._repeated = 0
-        self._cells: dict[str, dict[int, Any]] = {name: {} for name in dict.fromkeys([*side.tags, *side.texts])}
+        self._cells: dict[str, dict[int, Any]] = {
+            name: {} for name in dict.fromkeys([*side.tags, *side.texts, side.picture]) if name
+        }
         self._values: dict[str, dict[int, float]] = {name: {} for name in side.numbers}
         self._wrong: dict[int, str] = {}
         named = (side.key, side.title, *self._cells, *side.numbers)
@@ -235,18 +240,23 @@ class _Reading:
             made.tags[name], made.of_item[name] = _coded(name, self._cells[name], len(self._ids), side.role)
         if side.learnt_from:
             count = len(self._ids)
-            texts = {name: [self._cells[name].get(place, "") for place in range(count)] for name in side.texts}
+            texts = {name: self._column(name) for name in side.texts}
             numbers = {
                 name: np.array([found.get(place, np.nan) for place in range(count)])
                 for name, found in self._values.items()
             }
-            made.cells = Cells(texts, numbers)
+            made.cells = Cells(texts, numbers, self._column(side.picture))
             told = made.cells if side.words else Cells({}, numbers)
             made.features, made.coding, more = features_of(
                 told, list(made.of_item.values()), count, context.check, side.role
             )
             notes += more
         return made, notes
+
+    def _column(self, name: str) -> list[str]:
+        """The cell of each, "" where there is none."""
+        cells = self._cells.get(name, {})
+        return [cells.get(place, "") for place in range(len(self._ids))]
 
 
 def _coded(

@@ -52,10 +52,11 @@ class Features:
 
 @dataclass
 class Cells:
-    """Columns of a table by name, of each item its cell: what features are made of."""
+    """Columns of a table by name, of each item its cell: what features are made of. pictures: their files, "" for none."""
 
     texts: dict[str, list[str]] = field(default_factory=dict)
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
+    pictures: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
