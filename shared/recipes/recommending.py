@@ -248,7 +248,7 @@ class RecommendGenerate(Params):
         ways = [" and ".join(names) for names in given if names]
         if len(ways) != 1:
             told = f"{' and '.join(ways)} are given" if ways else "nobody is named"
-            names = [" or ".join(way) for way in self._WAYS]
+            names = ["/".join(way) for way in self._WAYS]
             raise ValueError(f"{told}: one of {', '.join(names[:-1])} and {names[-1]} is wanted")
         return self
 

@@ -229,7 +229,7 @@ def test_what_is_not_known_is_named_at_once_with_what_is_near(shop, asked, said)
         (
             CONTENT,
             {"user": "p4", "about": ["sex=f"], "liked": ["1"]},
-            "user and liked and about are given: one of user, liked or",
+            "user and liked and about are given: one of user, liked/about and",
         ),
         (SPEC, {"about": ["sex=f"]}, "unknown; known are"),
     ],
@@ -244,9 +244,10 @@ def test_items_of_a_newcomers_list_that_are_not_known_are_left_out_and_named(sho
     known = _say(shop, shop.ranking, liked=["Item B", "3"], count=4)
     answer, note = _say(shop, shop.ranking, liked=["Item B", "nowhere", "3", "Itm D"], count=4)
     assert _items(known) == _items([answer])
-    assert (
-        isinstance(note, Text) and note.text == "liked: no item 'nowhere'\nliked: no item 'Itm D' (is 'Item D' meant?)"
-    )
+    assert isinstance(note, Text) and note.text.splitlines()[1:] == [
+        "liked: no item 'nowhere'",
+        "liked: no item 'Itm D' (is 'Item D' meant?)",
+    ]
 
 
 def test_all_people_of_a_table_are_answered_in_its_order_and_unknown_ones_named(shop):
@@ -384,7 +385,11 @@ def test_what_is_known_of_somebody_may_be_typed_in_or_stand_in_a_table(shop):
     assert _items(answer) == _items(_say(shop, shop.told, user="q2", count=3))
     assert "of whom is known: hobby=Building" in answer[0].subject
     answer, note = ask(about=["hobby=cooking", "hobby=skiing"], liked=["Item A", "Item C"], count=3)
-    assert "Item A" not in _items([answer]) and isinstance(note, Text) and note.text == "about: hobby 'skiing'"
+    assert (
+        "Item A" not in _items([answer])
+        and isinstance(note, Text)
+        and note.text.splitlines()[1:] == ["about: hobby 'skiing'"]
+    )
     for about, said in (
         (["hoby=x"], "'hoby' is no column that was learnt from (is 'hobby' meant?)"), (["born=then"], "born: 'then' is no number"),
         (["hobby=skiing"], "nothing of it is known: hobby 'skiing'"), (["cooking"], "'cooking' is no column=value"),

@@ -57,7 +57,8 @@ class Recommender:
         context.check()
         left_out = np.concatenate([asked.has, np.array(without, np.int64)]).astype(np.int64)
         answer = self._answer(asked, params, only, left_out, similar=bool(params.similar_to))
-        return [answer, *([Text(title="Left out, since it is not known", text="\n".join(notes))] if notes else [])]
+        told = Text(title="Left out", text="\n".join(["Left out, since it is not known:", *notes]))
+        return [answer, *([told] if notes else [])]
 
     def _asked(self, params: RecommendGenerate) -> tuple[Asked | None, list[str], list[str]]:
         """(for whom, what is wrong, what is left out)."""
