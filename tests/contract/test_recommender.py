@@ -478,7 +478,7 @@ def test_pictures_of_items_are_seen_by_a_backbone_beside_an_encoder(shop, tmp_pa
     seen = np.array([int(item) < 12 for item in one.data.catalogue.ids])
     assert (vectors[:, 32:].any(1) == seen).all()
     assert [note for note in one.data.notes if "picture" in note] == [
-        "pictures of 12 items are seen by the backbone 'backbone'", "9 items have no picture that can be read",
+        "pictures of 12 items are seen by the backbone 'tiny'", "9 items have no picture that can be read",
     ]  # fmt: skip
     assert len(_items(_say(shop, one, liked=["Item B"], count=3))) == 3
     others = import_files(shop.volume, _pictures(["x.png", "y.png"]), "pictures")

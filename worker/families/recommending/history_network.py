@@ -65,18 +65,22 @@ class ItemTower(layers.Layer):
     """int32 (n,), places of items, to float32 (n, width + 1): a vector and a bias.
 
     own: whether items have a vector of their own; of one that is not in touched, bool (items,), it counts nowhere. features: what
-    their columns tell, None for nothing.
+    their columns tell, None for nothing. prior: float32 (items,), where the biases of their own begin; None: at zero.
     """
 
-    def __init__(self, width: int, *, own: bool, touched: np.ndarray, features: Features | None):
+    def __init__(
+        self, width: int, *, own: bool, touched: np.ndarray, features: Features | None, prior: np.ndarray | None = None
+    ):
         super().__init__(name="item", dtype="float32")
         self.width, self.count = width, len(touched)
         self._touched = tf.constant(touched, tf.float32)
         start: Any = keras.initializers.RandomNormal(stddev=_SPREAD)
+        begin: Any = 0.0 if prior is None else prior[:, None]
+        even: Any = keras.initializers.Constant(begin)
         self.own = self.unknown = self.columns = None
         if own:
             self.own = layers.Embedding(len(touched), width, embeddings_initializer=start, name="own")
-            self.bias = layers.Embedding(len(touched), 1, embeddings_initializer="zeros", name="bias")
+            self.bias = layers.Embedding(len(touched), 1, embeddings_initializer=even, name="bias")
             if features is not None:
                 self.unknown = layers.Dropout(_UNKNOWN, noise_shape=(None, 1), name="unknown")
         if features is not None:
@@ -97,7 +101,8 @@ class ItemTower(layers.Layer):
                 _single(tf.concat([self.own(places), self.bias(places)], 1)) * tf.gather(self._touched, places)[:, None]
             )
             if self.unknown is not None and training:
-                own = _single(self.unknown(own, training=True))
+                there = self.unknown(tf.ones_like(own[:, :1]), training=True) > 0  # what is left is no larger for it
+                own *= tf.cast(there, tf.float32)
             told = told + own
         return told
 
@@ -255,12 +260,20 @@ def histories_network(
     heads: int = 1,
 ) -> Histories:
     """From the params that recipes of histories share. people: what their columns tell."""
-    tower = ItemTower(params.width, own=own, touched=assets.arrays["popularity"] > 0, features=features)
+    popularity = assets.arrays["popularity"]
+    prior = None if people is None else _prior(popularity)
+    tower = ItemTower(params.width, own=own, touched=popularity > 0, features=features, prior=prior)
     expected = expected_among_others(assets, params.negatives, wanted_of_each(assets, params.length))
     person = None if people is None else PersonTower(params.width, people)
     return Histories(
         tower, params.length, blocks=blocks, heads=heads, dropout=params.dropout, expected=expected, person=person
     )
+
+
+def _prior(popularity: np.ndarray) -> np.ndarray:
+    """float32 (items,): how likely anybody takes each, as a logarithm, 0 for the mean: what people's columns are to improve on."""
+    mean = float(popularity[popularity > 0].mean()) if popularity.any() else 1.0
+    return np.log(np.maximum(popularity, 0.5) / mean).astype(np.float32)
 
 
 class HistoryLoss(keras.losses.Loss):
