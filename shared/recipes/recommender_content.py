@@ -16,7 +16,8 @@ from shared.errors import Problem
 from shared.recipes import recommending
 from shared.recipes.base import Foreseen, Given, Input, RecipeSpec, advanced
 from shared.recipes.fields import Column
-from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, HistoryTrain, RecommendGenerate
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, HistoryTrain
+from shared.recipes.recommending_uses import USES, RecommendGenerate
 
 
 class ContentTrain(HistoryTrain):

@@ -9,7 +9,8 @@ A dataset row:
 from pydantic import Field
 
 from shared.recipes.base import RecipeSpec, with_defaults
-from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, PairsTrain, check
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, PairsTrain, check
+from shared.recipes.recommending_uses import USES
 
 _Base = with_defaults(
     PairsTrain,

@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from shared.recipes.base import RecipeSpec, advanced
-from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, PairsTrain, check
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, PairsTrain, check
+from shared.recipes.recommending_uses import USES
 
 
 class FactorsTrain(PairsTrain):

@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from shared.errors import Problem
 from shared.recipes import recommending
 from shared.recipes.base import RecipeSpec
-from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, USES, HistoryTrain
+from shared.recipes.recommending import INTERACTIONS, ITEMS, PEOPLE, SHAPE, HistoryTrain
+from shared.recipes.recommending_uses import USES
 
 
 class SequenceTrain(HistoryTrain):

@@ -7,19 +7,18 @@ A row of interactions, one of the items they are about, and one of the people:
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
-from shared.recipes.base import BatchParams, ExportParams, Input, Params, TrainParams, Use, advanced, with_defaults
+from shared.recipes.base import Input, TrainParams, advanced, with_defaults
 from shared.recipes.fields import Column, Groups
 
 ID_KINDS = ("id", "category", "number", "text", "boolean", "constant")
 TIME_KINDS = ("date", "number", "id", "constant")
 VALUE_KINDS = ("number", "boolean", "constant")
-MOST_SHOWN = 200
 # Seconds, milliseconds, microseconds and nanoseconds since 1970 from 1973 on: (name, from, to, seconds of one).
 EPOCHS = (
     ("seconds", 1e8, 1e11, 1.0), ("milliseconds", 1e11, 1e14, 1e-3), ("microseconds", 1e14, 1e17, 1e-6),
@@ -205,65 +204,6 @@ class HistoryTrain(
     )  # fmt: skip
 
 
-class RecommendGenerate(Params):
-    """For whom: one person who is known, a newcomer by what they like, or an item whose like is looked for."""
-
-    user: str = Field(
-        "", max_length=500, description="A person the model knows, by the id in the table.",
-        json_schema_extra={"short": True, "widget": "text"},
-    )  # fmt: skip
-    liked: list[str] = Field(
-        default_factory=list,
-        max_length=1_000,
-        description="What a newcomer likes: ids or titles of items. Those that are not known are left out and named.",
-        json_schema_extra={"short": True},
-    )
-    similar_to: str = Field(
-        "", max_length=500, description="An item, by id or title: which ones are like it.",
-        json_schema_extra={"short": True, "widget": "text"},
-    )  # fmt: skip
-    count: int = Field(10, ge=1, le=MOST_SHOWN, description="How many items.", json_schema_extra={"short": True})
-    seen: bool = Field(False, description="Also what the person has already.")
-    only: list[str] = Field(
-        default_factory=list,
-        max_length=100,
-        description="Only items with one of these values of a column, such as genres=Comedy; of several columns one of each.",
-    )
-    without: list[str] = Field(
-        default_factory=list, max_length=1_000, description="Not these items: ids or titles.",
-    )  # fmt: skip
-    diversity: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="How much items unlike the ones before them are preferred (maximal marginal relevance). 0: not at all.",
-    )
-    reasons: bool = Field(True, description="Say which liked items an item is like.")
-
-    _WAYS: ClassVar[tuple[tuple[str, ...], ...]] = (("user",), ("liked",), ("similar_to",))  # params of each way to ask
-
-    @model_validator(mode="after")
-    def _asked_in_one_way(self) -> "RecommendGenerate":
-        given = [[name for name in way if getattr(self, name)] for way in self._WAYS]
-        ways = [" and ".join(names) for names in given if names]
-        if len(ways) != 1:
-            told = f"{' and '.join(ways)} are given" if ways else "nobody is named"
-            names = ["/".join(way) for way in self._WAYS]
-            raise ValueError(f"{told}: one of {', '.join(names[:-1])} and {names[-1]} is wanted")
-        return self
-
-
-class RecommendBatch(BatchParams):
-    """What the table that comes back holds."""
-
-    answer: Literal["items", "values"] = Field(
-        "items",
-        description="items: for each different person the best items; values: for each row of person and item the value or score.",
-    )
-    count: int = Field(10, ge=1, le=MOST_SHOWN, description="How many items for each person.")
-    seen: bool = Field(False, description="Also what the person has already.")
-
-
 INTERACTIONS = Input("data", "Interactions", "One row each time: who, what, how much, when.", formats=("table",))
 ITEMS = Input(
     "items", "Items", "One row for each item: its id, a title, columns to narrow answers by.", formats=("table",),
@@ -276,23 +216,6 @@ PEOPLE = Input(
     formats=("table",),
     required=False,
 )
-USES = {
-    "generate": Use(RecommendGenerate, "Recommend"),
-    "batch": Use(
-        RecommendBatch,
-        "Recommend to many",
-        (
-            Input(
-                "data",
-                "People",
-                "A table with the training's column of people, and of items for values.",
-                formats=("table",),
-            ),
-        ),
-        help="The best items for every person of a table, or the value of each row; a table comes back.",
-    ),
-    "export": Use(ExportParams, "Export", help="Vectors, ids and settings as one zip."),
-}
 SHAPE = (
     "user",
     "item",

@@ -41,6 +41,11 @@ SEQUENCE = get_recipe("recommender_sequence")
 NAMES = "ABCDEFGHIJKLMNOPQRST"
 
 
+SHORT: dict[str, Any] = {
+    "width": 8, "length": 6, "negatives": 4, "batch_size": 8, "new_items": 0.15, "item_texts": ["title"], "epochs": 1,
+}  # fmt: skip
+
+
 def _shop() -> str:
     """Twenty items of two kinds; a person buys seven of one kind, and after the first of them any other."""
     rng = np.random.default_rng(0)
@@ -416,18 +421,15 @@ def test_what_is_known_of_somebody_may_be_typed_in_or_stand_in_a_table(shop):
     assert rows[5]["error"] == "there is no who 'bad'; born: 'then' is no number"
 
 
+def _foreseen(params, *roles):
+    """Fields of the problems that are told before a training with these roles is queued."""
+    given: Any = dict.fromkeys(roles)
+    return [problem.field for problem in CONTENT.foresee(params, given, 0).problems]
+
+
 def test_texts_of_items_are_read_by_an_encoder_once_and_the_model_does_without_it(shop, tmp_path):
     given = shop.given | {"base": put_base(shop.volume, "bert")}
-    params = {
-        "width": 8,
-        "length": 6,
-        "negatives": 4,
-        "batch_size": 8,
-        "new_items": 0.15,
-        "item_texts": ["title"],
-        "epochs": 1,
-    }
-    one = _train(shop.volume, given, CONTENT, **params, words=False)
+    one = _train(shop.volume, given, CONTENT, **SHORT, words=False)
     features = one.data.catalogue.features
     assert features.vectors.dtype == np.float16 and features.vectors.shape == (21, 32) and features.vectors.any(1).all()
     assert features.kinds == 3  # tea, tool, all: no word of a title
@@ -440,14 +442,13 @@ def test_texts_of_items_are_read_by_an_encoder_once_and_the_model_does_without_i
     np.testing.assert_allclose(built.tower(places), one.model.tower(places), atol=1e-6)
     context = Context(volume=shop.volume, cache_dir=tmp_path)
     asked = validate_params(CONTENT.train_params, {**one.params.model_dump(), "words": True})
-    code = code_of(CONTENT)
+    code: Any = code_of(CONTENT)
     first = code.load(open_inputs(given, context), asked, context).catalogue.features
     (kept,) = list(tmp_path.glob("*/whole_texts-*/vectors.f4"))
     made = kept.stat().st_mtime_ns
     again = code.load(open_inputs(given, context), asked, context).catalogue.features
     assert kept.stat().st_mtime_ns == made and (again.vectors == first.vectors).all() and again.kinds > 3
-    problems = CONTENT.foresee(asked.model_copy(update={"item_texts": []}), {"base": None}, 0).problems
-    assert [problem.field for problem in problems] == ["params.item_texts"]
+    assert _foreseen(asked.model_copy(update={"item_texts": []}), "base") == ["params.item_texts"]
 
 
 def _pictures(names):
@@ -459,20 +460,11 @@ def _pictures(names):
     return found
 
 
-def test_pictures_of_items_are_seen_by_a_backbone_beside_an_encoder(shop, tmp_path):
+def test_pictures_of_items_are_seen_by_a_backbone_beside_an_encoder(shop):
     put = import_files(shop.volume, _pictures([f"{n}.png" for n in range(12)]), "pictures")
     bases = {"base": put_base(shop.volume, "bert"), "backbone": put_base(shop.volume, "backbone")}
     given = shop.given | bases | {"pictures": InputRef(dataset_id=put.id)}
-    params = {
-        "width": 8,
-        "length": 6,
-        "negatives": 4,
-        "batch_size": 8,
-        "new_items": 0.15,
-        "item_texts": ["title"],
-        "epochs": 1,
-    }
-    one = _train(shop.volume, given, CONTENT, **params)
+    one = _train(shop.volume, given, CONTENT, **SHORT)
     vectors = one.data.catalogue.features.vectors
     assert vectors.shape == (21, 32 + 24)
     seen = np.array([int(item) < 12 for item in one.data.catalogue.ids])
@@ -485,11 +477,11 @@ def test_pictures_of_items_are_seen_by_a_backbone_beside_an_encoder(shop, tmp_pa
     with pytest.raises(
         DatasetInvalid, match=r"no item has a picture: none is named '.*', say; the dataset has x\.png, y\.png"
     ):
-        _train(shop.volume, given | {"pictures": InputRef(dataset_id=others.id)}, CONTENT, **params)
+        _train(shop.volume, given | {"pictures": InputRef(dataset_id=others.id)}, CONTENT, **SHORT)
     for roles, fields in (
         ({"pictures"}, ["inputs.backbone"]), ({"backbone"}, ["inputs.pictures"]), ({"pictures", "backbone"}, []),
     ):  # fmt: skip
-        assert [problem.field for problem in CONTENT.foresee(one.params, dict.fromkeys(roles), 0).problems] == fields
+        assert _foreseen(one.params, *roles) == fields
 
 
 def test_the_order_tells_what_comes_next_and_how_a_newcomer_lists_it_too(tmp_path):

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from shared.datasets.tables.reading import TableReader, open_table
 from shared.errors import cut
-from shared.recipes.recommending import RecommendBatch
+from shared.recipes.recommending_uses import RecommendBatch
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going

@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.errors import RecipeFailed
 from shared.outputs import Output, Score, Scores, Text
-from shared.recipes.recommending import RecommendBatch, RecommendGenerate
+from shared.recipes.recommending_uses import RecommendBatch, RecommendGenerate
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.evaluation.ranking import best_of
