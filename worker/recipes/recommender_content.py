@@ -20,7 +20,7 @@ from worker.recipe import Assets, Inputs, XlaChoice
 
 XLA: XlaChoice = "slower"  # a guess
 STEPS_PER_EXECUTION = 8
-NUMBERED_BY = {"item_ids_text": "list of items"}
+NUMBERED_BY = {"item_ids_text": "list of items", "people_columns": "set of values in the columns of people"}
 
 
 def load(inputs: Inputs, params: ContentTrain, context: Context) -> HistoryData:

@@ -1,6 +1,8 @@
 """The table of people: who is of which group of a column, and what columns of their own tell of them, newcomers too."""
 
 import difflib
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +35,12 @@ class Described:
         return [*self.texts, *self.tags, *self.numbers]
 
     def json(self) -> dict[str, Any]:
-        return {"texts": list(self.texts), "tags": list(self.tags), "numbers": list(self.numbers)}
+        """values: a digest of all words and values in their order."""
+        values = json.dumps([list(self.coding.words), list(self.tags.values())]).encode()
+        return {
+            "texts": list(self.texts), "tags": list(self.tags), "numbers": list(self.numbers),
+            "values": hashlib.sha256(values).hexdigest()[:32],
+        }  # fmt: skip
 
     def arrays(self) -> dict[str, np.ndarray]:
         found = self.coding.arrays(_PREFIX)
