@@ -4,8 +4,6 @@ import json
 import random
 import weakref
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -21,48 +19,21 @@ from shared.errors import (  # noqa: E402
     InvalidParams,
     Paused,
     RecipeFailed,
-    StartUnlike,
 )
-from shared.ids import new_id  # noqa: E402
-from shared.jobs.job import CheckpointRef, InputRef, Job, Progress, State  # noqa: E402
+from shared.jobs.job import CheckpointRef, InputRef  # noqa: E402
 from shared.jobs.models import get_model, models_upon  # noqa: E402
 from shared.outputs import Table, load_outputs  # noqa: E402
 from shared.recipes import RECIPES  # noqa: E402
 from shared.recipes.base import Criterion  # noqa: E402
 from shared.volume.volume import Volume  # noqa: E402
-from tests.support.recipe_cases import CASES  # noqa: E402
+from tests.support.claimed import MATRIX, Telling, claimed_job, run  # noqa: E402
 from tests.support.recipes import register, tiny_adapter, tiny_gan, tiny_graph, unregister  # noqa: E402
 from tests.support.recipes.tables import put_table  # noqa: E402
 from worker.context import Context  # noqa: E402
 from worker.recipe import Report  # noqa: E402
 from worker.training.checkpoint import load_model  # noqa: E402
-from worker.training.checkpoint_keeper import Keeper  # noqa: E402
 from worker.training.trainer import BESIDE, run_train  # noqa: E402
 from worker.training.wishes import asked  # noqa: E402
-
-MATRIX = "\n".join(f"{item % 2},{item / 10},{1 - item % 2}" for item in range(8))
-
-
-class Telling(Context):
-    """Remembers what it is told; stops where it is told to."""
-
-    attempt_dir: Path
-
-    def __init__(self, volume, job):
-        super().__init__(volume.start_attempt(job.id, job.attempt), volume, job.id, job.attempt)
-        self.told: list[Progress] = []
-        self.events: list[tuple[str, dict]] = []
-        self.stop_in = ""
-
-    def progress(self, progress):
-        self.told.append(progress)
-
-    def event(self, type, data):
-        self.events.append((type, data))
-
-    def check(self):
-        if self.told and self.told[-1].phase == self.stop_in:
-            raise Cancelled("asked to")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,26 +50,9 @@ def volume(tmp_path):
     return volume
 
 
-def _job(volume, name, attempt=1, job_id="", **changes):
-    """A claimed job of a case; tiny_adapter stands on a table of numbers."""
-    case = CASES[name]
-    inputs = {"data": InputRef(dataset_id=put_table(volume, case.data()).id)} if "inputs" not in changes else {}
-    if case.base:
-        inputs["base"] = InputRef(dataset_id=put_table(volume, MATRIX).id)
-    now = datetime.now(UTC)
-    fields = {"kind": "train", "recipe": case.recipe, "params": case.params, "inputs": inputs, "queue": "train"}
-    about = {"id": job_id or new_id(), "state": State.running, "attempt": attempt, "created_at": now, "updated_at": now}
-    return Job.model_validate({**fields, **about, **changes})
-
-
-def _run(volume, job):
-    context = Telling(volume, job)
-    return run_train(job, context), context
-
-
 def test_the_result_is_small_and_what_there_is_to_see_lies_on_the_volume(volume):
-    job = _job(volume, "tiny_adapter")
-    result, context = _run(volume, job)
+    job = claimed_job(volume, "tiny_adapter")
+    result, context = run(volume, job)
     folder = context.attempt_dir / "artifacts"
     outputs = load_outputs((folder / "outputs.json").read_bytes())
     assert result["outputs"] == len(outputs) == 2
@@ -110,7 +64,7 @@ def test_the_result_is_small_and_what_there_is_to_see_lies_on_the_volume(volume)
 
 
 def test_baselines_stand_in_a_table_below_the_model_itself_and_in_no_metric(volume):
-    result, context = _run(volume, _job(volume, "tiny_adapter"))
+    result, context = run(volume, claimed_job(volume, "tiny_adapter"))
     table = load_outputs((context.attempt_dir / "artifacts" / "outputs.json").read_bytes())[-1]
     assert isinstance(table, Table) and table.title == BESIDE
     assert table.columns == ["", "test accuracy"]
@@ -120,8 +74,8 @@ def test_baselines_stand_in_a_table_below_the_model_itself_and_in_no_metric(volu
 
 
 def test_a_model_remembers_what_it_was_made_of(volume):
-    job = _job(volume, "tiny_graph in 3 folds")
-    result, _ = _run(volume, job)
+    job = claimed_job(volume, "tiny_graph in 3 folds")
+    result, _ = run(volume, job)
     model = get_model(volume, job.id)
     assert model.params == job.params and model.inputs == job.inputs
     assert sum(model.split.values()) == 48
@@ -132,7 +86,7 @@ def test_a_model_remembers_what_it_was_made_of(volume):
 
 @pytest.mark.parametrize("phase", ["loading", "reporting"])
 def test_a_stop_is_heard_while_data_are_loaded_and_while_it_reports(volume, monkeypatch, phase):
-    job = _job(volume, "tiny_gan")
+    job = claimed_job(volume, "tiny_gan")
     context = Telling(volume, job)
     if phase == "loading":
         context.stop_in = phase
@@ -160,7 +114,7 @@ def test_a_long_report_shows_signs_of_life(volume, monkeypatch):
         return Report({"test_distance": 1.0})
 
     monkeypatch.setattr(tiny_gan, "report", report)
-    _, context = _run(volume, _job(volume, "tiny_gan"))
+    _, context = run(volume, claimed_job(volume, "tiny_gan"))
     last = [(told.phase, told.step, told.part) for told in context.told[-6:]]
     assert len(set(last)) == 6 and {phase for phase, _, _ in last} == {"reporting"}
 
@@ -179,7 +133,7 @@ def test_what_a_loop_says_of_its_parts_is_told_and_baselines_are_a_phase_of_thei
 
     monkeypatch.setattr(tiny_gan, "report", report)
     monkeypatch.setattr(tiny_gan, "baselines", baselines, raising=False)
-    _, context = _run(volume, _job(volume, "tiny_gan"))
+    _, context = run(volume, claimed_job(volume, "tiny_gan"))
     told = [(told.phase, told.part, told.parts) for told in context.told]
     assert told[told.index(("reporting", 0, None)) :] == [
         ("reporting", 0, None),
@@ -192,8 +146,8 @@ def test_what_a_loop_says_of_its_parts_is_told_and_baselines_are_a_phase_of_thei
 
 
 def test_samples_never_change_a_training(volume, monkeypatch):
-    quiet, loud = _job(volume, "tiny_gan"), _job(volume, "tiny_gan")
-    _run(volume, quiet)
+    quiet, loud = claimed_job(volume, "tiny_gan"), claimed_job(volume, "tiny_gan")
+    run(volume, quiet)
     before = tiny_gan.sample
 
     def disturbing(model, params, assets, *, seed, context, files):
@@ -205,7 +159,7 @@ def test_samples_never_change_a_training(volume, monkeypatch):
         return before(model, params, assets, seed=seed, context=context, files=files)
 
     monkeypatch.setattr(tiny_gan, "sample", disturbing)
-    _run(volume, loud)
+    run(volume, loud)
     assert _rows(volume, quiet) == _rows(volume, loud)
 
 
@@ -218,22 +172,22 @@ def test_a_criterion_that_an_evaluation_does_not_give_is_named_with_what_it_gave
     other = replace(RECIPES["tiny_gan"], criterion=Criterion("val_fid", "min"))
     monkeypatch.setitem(RECIPES, "tiny_gan", other)
     with pytest.raises(CriterionMissing, match="gave val_distance, but the recipe judges by 'val_fid'"):
-        _run(volume, _job(volume, "tiny_gan"))
+        run(volume, claimed_job(volume, "tiny_gan"))
 
 
 def test_an_evaluation_that_gives_nothing_is_an_error_and_none_is_nothing_to_evaluate_on(volume, monkeypatch):
-    job = _job(volume, "tiny_graph", params={"steps": 3})
+    job = claimed_job(volume, "tiny_graph", params={"steps": 3})
     monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: {})
     with pytest.raises(CriterionMissing, match="gave nothing, but the recipe judges by 'val_hits'"):
-        _run(volume, job)
+        run(volume, job)
     monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: None)
     monkeypatch.setattr(tiny_graph, "report", lambda *given: Report())
-    result, _ = _run(volume, job.model_copy(update={"attempt": 2}))
+    result, _ = run(volume, job.model_copy(update={"attempt": 2}))
     assert result["best_step"] is None and result["steps"] == 3
 
 
 def test_a_sample_may_be_stopped_and_the_training_goes_on_after_it(volume, monkeypatch):
-    job, samples = _job(volume, "tiny_graph"), []
+    job, samples = claimed_job(volume, "tiny_graph"), []
 
     def sample(model, params, assets, *, seed, context, files):
         samples.append(len(samples))
@@ -244,22 +198,22 @@ def test_a_sample_may_be_stopped_and_the_training_goes_on_after_it(volume, monke
 
     monkeypatch.setattr(tiny_graph, "sample", sample)
     with pytest.raises(Paused):
-        _run(volume, job)
-    result, _ = _run(volume, job.model_copy(update={"attempt": 2}))
+        run(volume, job)
+    result, _ = run(volume, job.model_copy(update={"attempt": 2}))
     assert result["steps"] == job.params["steps"] and len(samples) == job.params["steps"] // 10
 
 
 def test_xla_asked_of_a_recipe_that_cannot_is_refused_by_the_name_of_the_param(volume):
-    job = _job(volume, "tiny_graph", params={"steps": 3, "xla": "on"})
+    job = claimed_job(volume, "tiny_graph", params={"steps": 3, "xla": "on"})
     with pytest.raises(InvalidParams) as caught:
-        _run(volume, job)
+        run(volume, job)
     assert [problem.field for problem in caught.value.problems] == ["params.xla"]
     assert "right are auto and off" in caught.value.message
 
 
 def test_a_model_upon_a_base_opens_it_again_and_says_when_it_is_gone(volume):
-    job = _job(volume, "tiny_adapter")
-    result, _ = _run(volume, job)
+    job = claimed_job(volume, "tiny_adapter")
+    result, _ = run(volume, job)
     info = volume.checkpoint(CheckpointRef(**result["checkpoint"]))
     loaded = load_model(info.path, Context(volume=volume))
     assert float(loaded.model.get_layer("base").embeddings[3, 0]) == 1.0
@@ -270,8 +224,8 @@ def test_a_model_upon_a_base_opens_it_again_and_says_when_it_is_gone(volume):
 
 
 def test_a_model_names_the_inputs_that_it_cannot_be_built_without(volume):
-    job = _job(volume, "tiny_adapter")
-    result, _ = _run(volume, job)
+    job = claimed_job(volume, "tiny_adapter")
+    result, _ = run(volume, job)
     needs = {"base": job.inputs["base"]}
     assert get_model(volume, job.id).needs == needs
     assert volume.checkpoint(CheckpointRef(**result["checkpoint"])).needs == needs
@@ -289,7 +243,7 @@ def test_a_fixed_variable_that_training_changes_all_the_same_is_refused(volume, 
     monkeypatch.setattr(tiny_adapter, "build", build)
     monkeypatch.setattr(tiny_adapter, "fixed", lambda model: model.get_layer("norm").non_trainable_variables)
     with pytest.raises(RecipeFailed, match="norm/moving_mean"):
-        _run(volume, _job(volume, "tiny_adapter"))
+        run(volume, claimed_job(volume, "tiny_adapter"))
 
 
 def test_the_model_of_a_fold_is_gone_before_the_next_one_is_built(volume, monkeypatch):
@@ -302,101 +256,36 @@ def test_the_model_of_a_fold_is_gone_before_the_next_one_is_built(volume, monkey
         return model
 
     monkeypatch.setattr(tiny_graph, "build", noted)
-    _run(volume, _job(volume, "tiny_graph in 3 folds"))
+    run(volume, claimed_job(volume, "tiny_graph in 3 folds"))
     assert left == [0, 0, 0, 0]
 
 
 def test_a_dataset_that_only_trained_it_is_not_needed_any_more(volume):
-    job = _job(volume, "tiny_adapter")
-    result, _ = _run(volume, job)
+    job = claimed_job(volume, "tiny_adapter")
+    result, _ = run(volume, job)
     volume.dataset_dir(job.inputs["data"].dataset_id).rename(volume.root / "away")
     load_model(volume.checkpoint(CheckpointRef(**result["checkpoint"])).path, Context(volume=volume))
 
 
 def test_going_on_upon_another_base_is_refused(volume, monkeypatch):
-    job = _job(volume, "tiny_adapter")
+    job = claimed_job(volume, "tiny_adapter")
     first = Telling(volume, job)
     first.stop_in = "evaluating"
     with pytest.raises(Cancelled):
         run_train(job, first)
     other = put_table(volume, MATRIX.replace("0.3", "0.7"))
     changed = {**job.inputs, "base": InputRef(dataset_id=other.id)}
-    again = _job(volume, "tiny_adapter", attempt=2, job_id=job.id, inputs=changed)
+    again = claimed_job(volume, "tiny_adapter", attempt=2, job_id=job.id, inputs=changed)
     with pytest.raises(CheckpointCorrupt, match="its weights fit no other"):
-        _run(volume, again)
-
-
-def test_an_adapter_begins_with_weights_of_its_own_base_only(volume):
-    job = _job(volume, "tiny_adapter")
-    result, _ = _run(volume, job)
-    start = InputRef(checkpoint=CheckpointRef(**result["checkpoint"]))
-    _run(volume, _job(volume, "tiny_adapter", inputs={**job.inputs, "start_from": start}))
-    other = put_table(volume, MATRIX.replace("0.3", "0.7"))
-    changed = {"data": job.inputs["data"], "base": InputRef(dataset_id=other.id), "start_from": start}
-    with pytest.raises(StartUnlike, match="upon another base: its weights fit no other"):
-        _run(volume, _job(volume, "tiny_adapter", inputs=changed))
-
-
-def test_weights_of_another_shape_are_refused_with_what_differs(volume, monkeypatch):
-    result, _ = _run(volume, _job(volume, "tiny_graph"))
-    start = InputRef(checkpoint=CheckpointRef(**result["checkpoint"]))
-    job = _job(volume, "tiny_graph")
-    inputs = {**job.inputs, "start_from": start}
-    wider = job.model_copy(update={"inputs": inputs, "params": {**job.params, "width": 7}})
-    with pytest.raises(StartUnlike, match=r"was trained with width 4 \(here 7\): .* set them alike"):
-        _run(volume, wider)
-    more = put_table(volume, "\n".join(f"{user},{item}" for user in range(9) for item in range(9)))
-    job = _job(volume, "tiny_graph", inputs={"data": InputRef(dataset_id=more.id), "start_from": start})
-    with pytest.raises(StartUnlike, match=r"of another shape, vectors \d+x4 \(float32\) there is vectors 18x4"):
-        _run(volume, job)
-
-
-@pytest.mark.parametrize(("name", "thing", "other"), [
-    ("gpt", "vocabulary", lambda body: body.translate(bytes.maketrans(b"aeionst", b"EAOINST"))),
-    ("recommender_mf", "list of items", lambda body: body.replace(b"film ", b"book ")),
-])  # fmt: skip
-def test_weights_numbered_by_another_list_of_the_same_size_are_refused(volume, name, thing, other):
-    case = CASES[name]
-
-    def job(files, **more):
-        return _job(volume, name, inputs={"data": InputRef(dataset_id=case.put(volume, files).id), **more})
-
-    files = case.data()
-    result, _ = _run(volume, job(files))
-    start = InputRef(checkpoint=CheckpointRef(**result["checkpoint"]))
-    others = [(title, other(body)) for title, body in files]
-    assert others != files
-    with pytest.raises(StartUnlike, match=f"has another {thing}, of the same size: its weights would say"):
-        _run(volume, job(others, start_from=start))
-    _run(volume, job(files, start_from=start))
-
-
-def test_every_fold_begins_with_the_weights_to_start_from(volume, monkeypatch):
-    result, _ = _run(volume, _job(volume, "tiny_graph"))
-    ref = CheckpointRef(**result["checkpoint"])
-    expected = load_model(volume.checkpoint(ref).path, Context(volume=volume)).model.vectors.numpy()
-    begun = []
-    start_from = Keeper.start_from
-
-    def noted(self, info):
-        start_from(self, info)
-        begun.append(self._model.vectors.numpy())
-
-    monkeypatch.setattr(Keeper, "start_from", noted)
-    folds = _job(volume, "tiny_graph in 3 folds")
-    inputs = {**folds.inputs, "start_from": InputRef(checkpoint=ref)}
-    _run(volume, folds.model_copy(update={"inputs": inputs}))
-    assert len(begun) == 4
-    for vectors in begun:
-        np.testing.assert_array_equal(vectors, expected)
+        run(volume, again)
 
 
 def test_a_fold_that_stops_early_gives_way_to_the_next_at_its_own_place(volume, monkeypatch):
     worse = iter(range(1000))
     monkeypatch.setattr(tiny_graph, "evaluate", lambda model, data, look: {"val_hits": 1.0 / (1 + next(worse))})
-    job = _job(volume, "tiny_graph in 3 folds", params={"steps": 20, "eval_every": 5, "folds": 2})
+    job = claimed_job(volume, "tiny_graph in 3 folds", params={"steps": 20, "eval_every": 5, "folds": 2})
     monkeypatch.setattr("worker.training.fit.asked", _patient(1))
-    result, context = _run(volume, job)
+    result, context = run(volume, job)
     assert [row["step"] for row in _rows(volume, job) if "val_hits" in row] == [5, 10, 25, 30, 45, 50]
     assert (result["steps"], result["total_steps"], result["stopped_early"]) == (50, 60, True)
     steps = [told.step for told in context.told]
@@ -408,9 +297,9 @@ def _patient(evaluations):
 
 
 def test_what_bad_data_say_reaches_the_caller_line_by_line(volume):
-    job = _job(volume, "tiny_gan")
+    job = claimed_job(volume, "tiny_gan")
     bad = put_table(volume, "1,2\n" * 20 + "x,1\n1,2,3\n")
     job = job.model_copy(update={"inputs": {"data": InputRef(dataset_id=bad.id)}})
     with pytest.raises(DatasetInvalid) as caught:
-        _run(volume, job)
+        run(volume, job)
     assert [problem.line for problem in caught.value.problems] == [21, 22]
