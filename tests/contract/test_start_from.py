@@ -1,8 +1,8 @@
 """A training that begins with the weights of another one: whose it takes, and why it refuses the rest."""
 
+import numpy as np
 import pytest
 
-np = pytest.importorskip("numpy")
 pytest.importorskip("keras")
 
 from shared.errors import StartUnlike
