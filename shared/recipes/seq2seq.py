@@ -30,6 +30,8 @@ from shared.recipes.text_columns import TEXT_KINDS
 
 MOST_TEXTS = 1_000  # typed in; more belong into a dataset
 
+SMALL, SMALL_RATE = 128, 3e-3  # width up to which so large a step is better: measured, benchmarks/RESULTS.md
+
 _Base = with_defaults(
     TrainParams,
     **BY_EPOCHS
@@ -38,7 +40,10 @@ _Base = with_defaults(
             64,
             "Pairs per step, of like length; of small tables fewer are taken, so that there are 16 steps in an epoch.",
         ),
-        "learning_rate": 1e-3,
+        "learning_rate": (
+            1e-3,
+            f"Peak step size of the optimizer. Left alone, an LSTM, and any network of at most {SMALL}, takes {SMALL_RATE}.",
+        ),
         "warmup_steps": (400, "Steps over which the rate rises from zero; at most a tenth of the run."),
         "beta_2": 0.98,
     },
@@ -149,6 +154,15 @@ class Seq2seqTrain(_Base):
         json_schema_extra={"group": "Data"},
     )  # fmt: skip
     test_fraction: TestShare = 0.05
+
+    @model_validator(mode="before")
+    @classmethod
+    def _small_ones_take_larger_steps(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "learning_rate" in values:
+            return values
+        width = values.get("width")
+        small = isinstance(width, int | float) and width <= SMALL
+        return {**values, "learning_rate": SMALL_RATE} if small or values.get("architecture") == "lstm" else values
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "Seq2seqTrain":

@@ -226,3 +226,13 @@ def test_columns_that_are_missing_or_the_same_are_named_before_a_job_is_queued(t
     assert one.field == "params.source" and "english, chinese" in one.message and two.field == "params.target"
     (same,) = check_sides(_params(target="english"), {"data": dataset})
     assert "'english' is what is read" in same.message
+
+
+@pytest.mark.parametrize(("given", "rate"), [
+    ({}, 1e-3), ({"width": 128}, 3e-3), ({"width": 192}, 1e-3), ({"architecture": "lstm"}, 3e-3),
+    ({"architecture": "lstm", "learning_rate": 1e-3}, 1e-3), ({"width": 64, "learning_rate": 0.5}, 0.5),
+])  # fmt: skip
+def test_a_small_translator_takes_larger_steps_unless_it_is_told(given, rate):
+    params = Seq2seqTrain.model_validate(given)
+    assert params.learning_rate == rate
+    assert Seq2seqTrain.model_validate(params.model_dump(mode="json")) == params
