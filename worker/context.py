@@ -5,6 +5,7 @@ to the supervisor. All methods are called from one thread, the one that runs fit
 """
 
 import json
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,17 @@ class Context:
         if self.attempt_dir is not None:
             with full_is_said(), (self.attempt_dir / "series.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
+
+    def secret(self) -> bytes:
+        """32 bytes that nobody can know, the same in every attempt of a job (shared/volume/secret.py); new ones where there is none.
+
+        They must get into nothing that is written or told.
+        """
+        if self.volume is None or not self.job_id:
+            return secrets.token_bytes(32)
+        from shared.volume.secret import job_secret
+
+        return job_secret(self.volume, self.job_id)
 
     def file(self, file_id: str) -> tuple[Any, Path]:
         """Return (its manifest, path of its bytes) of an uploaded file. Raises InputMissing when it is gone."""

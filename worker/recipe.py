@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # TensorFlow and Keras take eight seconds to import: only who
 
     from worker.artifacts import Files
     from worker.context import Context
+    from worker.privacy import Privacy
     from worker.verdict import Judge
 
 XlaChoice = Literal["faster", "slower", "never"]
@@ -82,6 +83,9 @@ class Data:
     split: examples by part ("train", "val", "test"), kept with the model.
     notes: sentences for the user ("3 duplicate images dropped").
     steering: lets evaluations change the batches that follow them; None: nothing does.
+    privacy: set where single rows are to be kept private. train() then draws rows by Poisson sampling from the job's secret
+        (worker/families/private_rows.py); batches are ((x, y[, sample_weight]), int64 (2,) of which the step's noise is drawn),
+        as many rows as were drawn, none of them any other row's business: no augmentation across rows, no batch statistics.
     """
 
     assets: Assets
@@ -91,12 +95,13 @@ class Data:
     split: dict[str, int]
     notes: list[str]
     steering: "Steering | None" = None
+    privacy: "Privacy | None" = None
 
     def train(self, start_step: int) -> "tf.data.Dataset":
         """Return the batches of steps start_step, start_step + 1, ... up to at least total_steps.
 
         Elements are (x, y) or (x, y, sample_weight), all of one static shape (else XLA compiles each anew).
-        Batch number s must depend on (seed, s) and the state of steering alone, augmentation included (stateless seeds): a
+        Batch number s must depend on (seed, s), the state of steering and the job's secret alone, augmentation included: a
         training resumed at step s then sees exactly what an uninterrupted one does. 0 <= start_step < total_steps.
         Functions given to Dataset.map and tf.function are kept from AutoGraph (tf.autograph.experimental.do_not_convert,
         autograph=False): it writes source files into the temporary folder, which a killed process leaves behind.

@@ -34,14 +34,36 @@ class VerdictInfo(BaseModel):
         return {True: "better", False: "worse", None: "not surely better"}[self.better]
 
 
+class PrivacyInfo(BaseModel):
+    """What a private training promises: worker/privacy.py makes it, pages, terminal and API show it.
+
+    sentence: what epsilon means and what it does not; an epsilon is never shown without it. epsilon: spent in `steps`, at delta.
+    noise_multiplier: standard deviation of the noise over example_clip_norm. clipped_share: of the rows' gradients, those that were
+    cut to example_clip_norm, as last measured. rate: with which each of `rows` training rows joined a batch. cost: in quality, beside
+    the same training without privacy; "" where that was not asked for.
+    """
+
+    sentence: str
+    epsilon: float
+    delta: float
+    noise_multiplier: float
+    example_clip_norm: float
+    clipped_share: float | None = None
+    rate: float
+    steps: int
+    rows: int
+    cost: str = ""
+
+
 class Model(BaseModel):
     """A name for one checkpoint, and what it was made of: enough for a model card when the job is long forgotten.
 
     metrics: measured on this very state, those of the final report included. criterion: the metric its recipe judges by, and its
     value where one was evaluated. params, inputs: of the training, inputs by role. split: examples by part. stages: what each stage
     ended with, where there was more than one. baselines: other answers to the same task, as name -> metrics. verdict: what came
-    of the comparison with them, None where there was none. cost: of the training, "steps" and "device_s". needs: those of the
-    inputs that it cannot be built without, as its checkpoint names them: they stay as long as it does.
+    of the comparison with them, None where there was none. privacy: None of a training that was not private. cost: of the training,
+    "steps" and "device_s". needs: those of the inputs that it cannot be built without, as its checkpoint names them: they stay as
+    long as it does.
     """
 
     id: str
@@ -59,6 +81,7 @@ class Model(BaseModel):
     stages: list[dict[str, float]] = Field(default_factory=list)
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
     verdict: VerdictInfo | None = None
+    privacy: PrivacyInfo | None = None
     cost: dict[str, float] = Field(default_factory=dict)
     needs: dict[str, InputRef] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)

@@ -27,6 +27,7 @@ from shared.recipes.base import (
 )
 from shared.recipes.fields import Column, Groups, Rows
 from shared.recipes.measured import CostOfMissing, Folds, TestShare, ValidationShare
+from shared.recipes.privacy import SEED_HELP, BesidePlain, Delta, Epsilon, ExampleClipNorm, private_problems
 from shared.recipes.targets import MOST_CLASSES, class_problem, no_values
 
 FEATURE_KINDS = ("number", "category", "boolean", "date", "text")
@@ -38,6 +39,7 @@ MOST_ROWS = 1_000  # typed in; more belong into a dataset
 _Base = with_defaults(
     TrainParams,
     batch_size=(256, "Rows per step; of small tables fewer are taken, so that there are 16 steps in an epoch."),
+    seed=(0, SEED_HELP),
     **BY_EPOCHS,
 )
 
@@ -99,6 +101,10 @@ class TabularTrain(_Base):
     validation_fraction: ValidationShare = 0.1
     test_fraction: TestShare = 0.2
     folds: Folds = 0
+    epsilon: Epsilon = None
+    delta: Delta = 0.0
+    example_clip_norm: ExampleClipNorm = 1.0
+    beside_plain: BesidePlain = True
 
 
 class TabularGenerate(Params):
@@ -212,7 +218,7 @@ def check(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     if params.folds and chosen and not params.validation_fraction:
         message = "folds have nothing to choose the best state by: set it above 0, or keep to last and no patience"
         problems.append(Problem(field="params.validation_fraction", message=message))
-    return problems
+    return problems + private_problems(params, report.rows, parted=bool(report.facts.get("part_column")))
 
 
 SPEC = RecipeSpec(

@@ -17,7 +17,9 @@ from shared.jobs.job import CheckpointRef, InputRef
 from shared.outputs import load_outputs
 from shared.recipes import RECIPES, get_recipe
 from shared.recipes.base import TrainParams, validate_params
+from shared.recipes.privacy import is_private
 from shared.volume.readback import samples, series
+from shared.volume.secret import job_secret
 from shared.volume.volume import Volume
 from tests.support.recipe_case import refs_of
 from tests.support.recipe_cases import CASES
@@ -69,6 +71,9 @@ def trained(server, tmp_path_factory):
                 "inputs": {role: ref.model_dump(mode="json") for role, ref in inputs.items()},
             }  # fmt: skip
             whole, disturbed = new_id(), new_id()
+            if is_private(case.params):  # else the two would differ, as they should
+                for job in (whole, disturbed):
+                    job_secret(volume, job, lambda: b"a secret of 32 bytes, of a test.")
 
             def disturbance(attempt, then, times, job=disturbed):
                 return {"job": job, "attempt": attempt, "after": times * case.stop_after, "then": then}

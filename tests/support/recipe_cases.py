@@ -106,6 +106,20 @@ CASES: dict[str, Case] = {
         bad_generate=[{"rows": 3}],
         bad_data=[[("words.csv", b"age,hours,job,euros\n" + b"40,50,baker,lots\n50,,clerk,few\n" * 30 + b"1,1,clerk,once\n")]],
     ),
+    "tabular, private": Case(
+        recipe="tabular",
+        put=put_as("table"),
+        data=people,
+        params={
+            "target": "earns", "features": PEOPLE, "width": 8, "layers": 1, "members": 2, "epochs": 4, "batch_size": 16,
+            "validation_fraction": 0.3, "class_weights": "balanced", "warmup_steps": 0, "learning_rate": 3e-2, "epsilon": 100,
+        },
+        generate=lambda volume: {"rows": ONE_ROW},
+        noisy=True,
+        bad_params=[{"epsilon": 0}, {"delta": 1}, {"example_clip_norm": 0}, {"beside_plain": "often"}],
+        bad_generate=[{}],
+        bad_data=[[("few.csv", b"age,hours,job,married,since,note,earns\n" + b"40,50,baker,yes,2020-01-01,tea,much\n" * 30)]],
+    ),
     "text_classifier": Case(
         recipe="text_classifier",
         put=put_as("table"),

@@ -126,7 +126,10 @@ class _Run:
         """Get the stage ready that the training stands in, and load what there is to load."""
         self.telling.phase("compiling", self.state)
         self.strategy = training_strategy(devices)
+        self.devices = self.strategy.num_replicas_in_sync if self.strategy else 1
         self.xla = use_xla(self.params, self.code.XLA, self.strategy)
+        if self.stages.data[0].privacy:
+            self._on_one_device()
         if resume is None:
             self._open_stage(0)
             publish_preview(self.code, self.data, self.assets, self.context)
@@ -139,6 +142,14 @@ class _Run:
         resumed_from = self.state.step if resume is not None else None
         self.context.series_row({"attempt": self.context.attempt, "resumed_from_step": resumed_from})
 
+    def _on_one_device(self) -> None:
+        """A private step sums up rows one by one, as many as were drawn: on one device, and not compiled with XLA."""
+        if self.strategy is not None:
+            self.strategy = None
+            message = f"a private training uses one of the {self.devices} devices of its worker: the others wait"
+            self.context.event("note", {"level": "warning", "message": message})
+        self.xla = False
+
     def _open_stage(self, stage: int, *, begin: bool = True) -> None:
         """Build and compile a fresh model for a stage, with every variable in place. begin: with the weights to start from."""
         stages, params, strategy = self.stages, self.params, self.strategy
@@ -148,14 +159,14 @@ class _Run:
         model = self.model = build_model(self.code, params, self.assets, inputs, scope=scope(strategy))
         with scope(strategy):
             compile_model(self.code, model, params, self.assets, data.total_steps, xla=self.xla)
+            batch: Any = data.train(0).element_spec
             model._symbolic_build(
-                data_batch=data.train(0).element_spec
+                data_batch=batch[0] if data.privacy else batch
             )  # as keras' own fit: makes what variables are missing
         self.rate = schedule_of(model)
-        self.runner, self.checked = StepRunner(model, strategy), False
+        self.runner, self.checked = StepRunner(model, strategy, data.privacy), False
         environment = checkpoint.environment(bool(model.jit_compile))
-        replicas = strategy.num_replicas_in_sync if strategy else 1
-        self.keeper.attach(model, self.code, self.assets, inputs, environment, replicas)
+        self.keeper.attach(model, self.code, self.assets, inputs, environment, self.devices)
         if begin and self.start_from is not None:
             self.keeper.start_from(self.start_from)
 

@@ -15,6 +15,8 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from worker.privacy import Privacy
+from worker.training.private_steps import private_step
 from worker.training.strategy import distributed
 
 _AHEAD = 4  # batches made while a step runs
@@ -38,10 +40,11 @@ def _read_ahead(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 class StepRunner:
-    """Compiled training and evaluation of one compiled, built model."""
+    """Compiled training and evaluation of one compiled, built model. privacy: of its data; then without a strategy and XLA."""
 
-    def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy | None):
+    def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy | None, privacy: Privacy | None = None):
         self._model = model
+        self._step: Callable[[Any], Any] = private_step(model, privacy) if privacy else model.train_step
         self._strategy = strategy
         self._graph: Any = None
         self._run = self._make_run()
@@ -53,7 +56,7 @@ class StepRunner:
         def one_step(data: Any) -> Any:
             """One train_step; returns whether every loss is finite."""
             if strategy is None:
-                logs: Any = model.train_step(data)
+                logs: Any = self._step(data)
             else:
                 local = strategy.experimental_local_results
                 logs = strategy.run(model.train_step, args=(data,))

@@ -6,17 +6,23 @@ Called by worker/process.py. Raises what ends the attempt (see worker/supervisio
 import math
 from typing import Any
 
+from shared.errors import RecipeFailed
 from shared.jobs.job import START_FROM, Job, Progress
 from shared.jobs.models import Model, VerdictInfo, save_model
 from shared.outputs import MOST_ROWS, Output, Table, headline
 from shared.recipes import get_recipe
 from shared.recipes.base import RecipeSpec, validate_params
+from shared.recipes.privacy import is_private, start_problem
+from shared.volume.secret import has_secret
 from shared.volume.volume import CheckpointInfo
 from worker.artifacts import publishing
 from worker.context import Context
 from worker.inputs import checkpoint_of, find_checkpoint, open_inputs
-from worker.recipe import Baseline, Report, code_of, optional
+from worker.privacy import privacy_outputs, told
+from worker.recipe import Baseline, Inputs, Report, code_of, optional
+from worker.training.beside import cost_of_privacy, plain_beside
 from worker.training.fit import FitOutcome, fit
+from worker.training.private_steps import CLIPPED
 from worker.training.reporting import Lively
 from worker.verdict import judge
 
@@ -32,6 +38,13 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
     loading = Lively(context, Progress(phase="loading"))
     spec = get_recipe(job.recipe)
     code, params = code_of(spec), validate_params(spec.train_params, job.params)
+    if START_FROM in job.inputs and (why := start_problem(params)):
+        raise RecipeFailed(f"start_from: {why}")
+    resume = context.volume.newest_checkpoint(job.id, below_attempt=job.attempt, recorded=job.checkpoint)
+    if resume is not None and is_private(params) and not has_secret(context.volume, job.id):
+        raise RecipeFailed(
+            "the secret of this private training is gone: what its noise was cannot be known, start it anew"
+        )
     inputs = open_inputs({role: ref for role, ref in job.inputs.items() if role != START_FROM}, context)
     loading.check()
     data = code.load(inputs, params, loading)
@@ -39,7 +52,6 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
         context.event("note", {"level": "info", "message": note})
     context.check()
 
-    resume = context.volume.newest_checkpoint(job.id, below_attempt=job.attempt, recorded=job.checkpoint)
     if resume is not None:
         message = f"going on from step {resume.ref.step}, written by attempt {resume.ref.attempt}"
         context.event("note", {"level": "info", "message": message, "resumed_from_step": resume.ref.step})
@@ -49,7 +61,7 @@ def run_train(job: Job, context: Context) -> dict[str, Any]:
     outcome = fit(spec, params, data, context, resume, inputs=inputs, start_from=start_from)
 
     at = Progress(phase="reporting", step=outcome.step, total_steps=outcome.total_steps, metrics=outcome.metrics)
-    return _conclude(job, spec, params, outcome, Lively(context, at))
+    return _conclude(job, spec, params, outcome, inputs, Lively(context, at))
 
 
 def _start_from(job: Job, context: Context) -> CheckpointInfo | None:
@@ -57,7 +69,9 @@ def _start_from(job: Job, context: Context) -> CheckpointInfo | None:
     return find_checkpoint(checkpoint_of(ref, context), context) if ref else None
 
 
-def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, context: Lively) -> dict[str, Any]:
+def _conclude(
+    job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, inputs: Inputs, context: Lively
+) -> dict[str, Any]:
     """Report, put what there is to see on the volume, compare, name the model, and sum up."""
     assert context.volume is not None and context.attempt_dir is not None
     code = code_of(spec)
@@ -69,6 +83,14 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         if compare:
             context.enter("baselines")
         baselines = list(compare(outcome.data, params, context)) if compare else []
+        privacy = None
+        if outcome.data.privacy is not None:
+            cost = ""
+            if params.beside_plain:
+                baselines.append(plain_beside(spec, params, inputs, context, "baselines"))
+                cost = cost_of_privacy(report, baselines[-1], params.seed, context)
+            privacy = told(outcome.data.privacy, outcome.step, outcome.metrics.get(CLIPPED), cost)
+            outputs[:0] = privacy_outputs(privacy)
         outputs += _beside(Baseline(spec.title, metrics, seconds=outcome.device_s), baselines)
         verdict = _verdict(report, baselines, params, context)
         written = files.names()
@@ -76,6 +98,7 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         "headline": headline(outputs),
         "outputs": len(outputs),
         **({"verdict": verdict.model_dump()} if verdict else {}),
+        **({"privacy": privacy.model_dump()} if privacy else {}),
         "metrics": metrics,
         "artifacts": len(written),
         "steps": outcome.step,
@@ -87,7 +110,7 @@ def _conclude(job: Job, spec: RecipeSpec, params: Any, outcome: FitOutcome, cont
         "device_s": outcome.device_s,
     }
     if outcome.checkpoint is not None:
-        model = _model(job, spec, outcome, metrics, baselines, verdict)
+        model = _model(job, spec, outcome, metrics, baselines, verdict).model_copy(update={"privacy": privacy})
         needs = context.volume.checkpoint(outcome.checkpoint).needs
         save_model(context.volume, model.model_copy(update={"needs": needs}))
         result |= {"model_id": job.id, "checkpoint": outcome.checkpoint.model_dump(mode="json")}

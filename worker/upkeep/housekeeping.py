@@ -17,6 +17,7 @@ from shared.jobs.models import models_from, models_upon
 from shared.jobs.pins import held_by_model, pins, plain_pins
 from shared.jobs.store import JobStore
 from shared.volume import cache, files
+from shared.volume.secret import forget_secret
 from shared.volume.volume import Volume, staging
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,15 @@ _ORPHAN_S = 3600.0  # staging folders and pins of unknown jobs that are older be
 @dataclass
 class Tidied:
     """left_over: staging folders and trash removed. pins: removed. expired: jobs whose files were removed. deleted: jobs of which
-    something had come back after their deletion. files: uploaded files no job needs. cached: entries of the cache.
+    something had come back after their deletion. secrets: of private trainings that have ended. files: uploaded files no job needs.
+    cached: entries of the cache.
     """
 
     left_over: int = 0
     pins: int = 0
     expired: int = 0
     deleted: int = 0
+    secrets: int = 0
     files: int = 0
     cached: int = 0
 
@@ -85,6 +88,8 @@ def tidy(store: JobStore, volume: Volume, *, max_cache_bytes: float = float("inf
                 if job_id in deleted:
                     done.deleted += volume.delete_job(job_id)
                 elif job_id in known:
+                    if known[job_id][1].terminal:
+                        done.secrets += forget_secret(volume, job_id)
                     kept[job_id] = known[job_id][0], volume.job_bytes(job_id)
                 else:
                     owner, ended_at = _last_word(volume, job_id)
@@ -92,6 +97,8 @@ def tidy(store: JobStore, volume: Volume, *, max_cache_bytes: float = float("inf
                     if old and not store.known([job_id]) and _remove_unneeded(volume, job_id):
                         done.expired += 1
                     else:
+                        if ended_at is not None:
+                            done.secrets += forget_secret(volume, job_id)
                         kept[job_id] = owner, volume.job_bytes(job_id)
             except OSError as err:
                 log.warning("the files of job %s cannot be tidied: %s", job_id, err)

@@ -8,14 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from shared.errors import DatasetInvalid, Problem
+from shared.recipes.privacy import is_private
 from shared.recipes.tabular import FEATURE_KINDS, check, features_of, target_problem, task_of
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
+from worker.families.private_rows import PrivateRows, private_notes
 from worker.families.splitting import Split, fold_rows, split_rows
 from worker.families.tables.encoded import PART_NAMES, Encoded, encode_table
 from worker.families.tables.features import Features, edge_table
 from worker.families.tables.hashing import TOKENS
 from worker.families.tables.leaking import MOST_ROWS, columns_giving_away
+from worker.privacy import planned
 from worker.recipe import Assets, Data, Inputs, Lazily
 
 AUTO_STEPS, AUTO_EPOCHS = 1_800, (5, 100)  # measured on Adult (16 epochs); the ends are a guess
@@ -25,16 +28,25 @@ SHOWN = 8  # validation rows kept in the assets to show answers on
 
 
 class TableData(Data):
-    """Batches are ({kind: array}, target (batch, 1)[, weights (batch,)]).
+    """Batches are ({kind: array}, target (batch, 1)[, weights (batch,)]); of a private training as Data.privacy says.
 
     encoded: the rows. folder: of the dataset. rows: numbers of the rows of each part. features: what is known of the columns,
-    from the training part alone. For classes targets are int32, for numbers float32, standardised.
+    from the training part alone; of a private training from the validation part alone. For classes targets are int32, for numbers
+    float32, standardised.
     """
 
     def __init__(
-        self, encoded: Encoded, split: Split, params: Any, task: str, kinds: dict[str, str], fold: bool = False
+        self,
+        encoded: Encoded,
+        split: Split,
+        params: Any,
+        task: str,
+        kinds: dict[str, str],
+        context: Context,
+        fold: bool = False,
     ):
         self.encoded, self.params, self.task, self.kinds, self.is_fold = encoded, params, task, kinds, fold
+        self.context = context
         self.folder = encoded.folder
         self.rows = {"train": split.train, "val": split.val, "test": split.test}
         self.split = {part: len(rows) for part, rows in self.rows.items()}
@@ -46,12 +58,18 @@ class TableData(Data):
         low, high = AUTO_EPOCHS
         epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
+        self.learnt_part = "train"
+        if is_private(params):
+            self.learnt_part = "val"
+            others = self.split["val"] + self.split["test"]
+            self.privacy = planned(params, self.batch_size, self.total_steps, size, others, context.check)
+            self._private = PrivateRows(context.secret(), self.privacy.rate)
         self._learn()
         self._weights, self._drawn = self._weighing()
 
     def _learn(self) -> None:
-        """Learn from the training part, or a sample of it."""
-        train, seed = self.rows["train"], self.params.seed
+        """Learn from the training part, or a sample of it; where that is private, from the validation part."""
+        train, seed = self.rows[self.learnt_part], self.params.seed
         rng = np.random.default_rng([seed, 2])
         sample = (
             train if len(train) <= MOST_LEARNT_FROM else np.sort(rng.choice(train, MOST_LEARNT_FROM, replace=False))
@@ -61,7 +79,10 @@ class TableData(Data):
         self._codes: list[np.ndarray] = []
         for place, name in enumerate(wide.categories):
             counts = np.bincount(cells["categories"][:, place], minlength=len(wide.known[name]) + 2)[2:]
-            order = [int(code) for code in np.argsort(-counts, kind="stable") if counts[code] > 1]
+            if self.privacy is None:
+                order = [int(code) for code in np.argsort(-counts, kind="stable") if counts[code] > 1]
+            else:  # the codes' own order is of all rows
+                order = sorted(np.flatnonzero(counts > 1).tolist(), key=lambda c: (-counts[c], wide.known[name][c]))  # noqa: B023
             codes = np.ones(len(counts) + 2, np.int32)  # of those seen once it learns what never seen ones are like
             codes[0] = 0
             codes[np.array(order, int) + 2] = np.arange(len(order)) + 2
@@ -82,6 +103,8 @@ class TableData(Data):
         arrays |= {f"shown_{kind}": array for kind, array in self.take(shown).items()}
         arrays["shown_truth"] = self.encoded.targets[shown]
         json = {"features": self.features.to_json(), "kinds": self.kinds, "classes": self.classes, "task": self.task}
+        if self.privacy is not None:
+            json["privacy"] = self.privacy.to_json()
         self.assets = Assets(
             {**json, "target": self.params.target, "shown_rows": [int(row) + 1 for row in shown]}, arrays
         )
@@ -90,7 +113,7 @@ class TableData(Data):
         """(weight by class, probability by class that a row of it is drawn), each None where it is not asked for."""
         if not self.classes or self.params.class_weights == "none":
             return None, None
-        counts = np.bincount(self.labels("train"), minlength=len(self.classes))
+        counts = np.bincount(self.labels(self.learnt_part), minlength=len(self.classes))
         weights = np.array(balanced_class_weights(np.maximum(counts, 1).tolist()), np.float32)
         return (weights, None) if self.params.class_weights == "balanced" else (None, weights)
 
@@ -112,38 +135,45 @@ class TableData(Data):
         return truth.astype(np.int32) if self.classes else ((truth - self.mean) / self.std).astype(np.float32)
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        batch, steps = self.batch_size, self.steps_per_epoch
+        batch, steps = None if self.privacy else self.batch_size, self.steps_per_epoch
         kinds = [name for name in ("numbers", "categories", "texts") if name in (self.encoded.dtype.names or ())]
         types = {"numbers": tf.float32, "categories": tf.int32, "texts": tf.int32}
         weighed = self._weights is not None
         kept: dict[int, np.ndarray] = {}  # the order of the epoch that is read
 
-        def read(step: np.int64) -> list[np.ndarray]:
-            epoch, place = divmod(int(step), steps)
+        def rows_of(step: int) -> np.ndarray:
+            if self.privacy is not None:
+                return self._private.drawn(self.rows["train"], step)
+            epoch, place = divmod(step, steps)
             if epoch not in kept:
                 kept.clear()
                 kept[epoch] = self._order(epoch)
-            rows = kept[epoch][place * batch : (place + 1) * batch]
+            return kept[epoch][place * self.batch_size : (place + 1) * self.batch_size]
+
+        def read(step: np.int64) -> list[np.ndarray]:
+            rows = rows_of(int(step))
             arrays = self.take(rows)
             found = [arrays[name].astype(types[name].as_numpy_dtype) for name in kinds] + [self.targets(rows)]
             if self._weights is not None:
                 found.append(self._weights[self.encoded.targets[rows].astype(np.int64)])
-            return found
+            return found if self.privacy is None else [*found, self._private.noise_seed(int(step))]
 
-        shapes: dict[str, tuple[int, ...]] = {
+        shapes: dict[str, tuple[int | None, ...]] = {
             "numbers": (batch, len(self.features.numbers)),
             "categories": (batch, len(self.features.categories)),
         }
         shapes["texts"] = (batch, len(self.features.texts), TOKENS)
         target_type = tf.int32 if self.classes else tf.float32
         out = [types[name] for name in kinds] + [target_type] + ([tf.float32] if weighed else [])
+        out += [tf.int64] if self.privacy else []
 
         @tf.autograph.experimental.do_not_convert
         def make(step: Any) -> Any:
             parts = tf.numpy_function(read, [step], out)
             x = {name: tf.ensure_shape(part, shapes[name]) for name, part in zip(kinds, parts, strict=False)}
             y = tf.ensure_shape(parts[len(kinds)], (batch, 1))
-            return (x, y, tf.ensure_shape(parts[-1], (batch,))) if weighed else (x, y)
+            made = (x, y, tf.ensure_shape(parts[len(kinds) + 1], (batch,))) if weighed else (x, y)
+            return (made, tf.ensure_shape(parts[-1], (2,))) if self.privacy else made
 
         return tf.data.Dataset.range(start_step, self.total_steps).map(make).prefetch(4)
 
@@ -188,14 +218,14 @@ def load_table(inputs: Inputs, params: Any, context: Context) -> TableData:
         raise DatasetInvalid("; ".join(problem.message for problem in problems), problems=problems)
     task = task_of(params, column)
     encoded = encode_table(opened, kinds, params.target, task, context)
-    data = split_table(encoded, params, task, kinds)
+    data = split_table(encoded, params, task, kinds, context)
     how = "classes of" if task == "classes" else "numbers of"
     data.notes[:0] = [f"predicts {how} {params.target!r} from {len(kinds)} columns", *notes]
     data.notes += _given_away(data, report, params.target)
     return data
 
 
-def split_table(encoded: Encoded, params: Any, task: str, kinds: dict[str, str]) -> TableData:
+def split_table(encoded: Encoded, params: Any, task: str, kinds: dict[str, str], context: Context) -> TableData:
     """The training as a whole; with folds, its last stage. Raises DatasetInvalid."""
     rows = np.flatnonzero(np.isfinite(encoded.targets))
     labels = encoded.targets[rows].astype(np.int64) if encoded.classes else None
@@ -210,7 +240,9 @@ def split_table(encoded: Encoded, params: Any, task: str, kinds: dict[str, str])
             "no test part: the figures are of rows that the best state was chosen by, and a little too good"
         )
     _refuse(encoded, split, params.target)
-    return TableData(encoded, split, params, task, kinds)
+    if is_private(params):
+        split.notes.extend(private_notes(len(split.val)))
+    return TableData(encoded, split, params, task, kinds, context)
 
 
 def _refuse(encoded: Encoded, split: Split, target: str) -> None:
@@ -241,8 +273,8 @@ def _given_away(data: TableData, report: Any, target: str) -> list[str]:
         warned.message for warned in report.warnings if warned.code == "gives_away" and repr(target) in warned.message
     ]
     names = [name for name in data.kinds if any(repr(name) in message for message in told)]
-    train = data.rows["train"]
-    sample = train[:: -(-len(train) // MOST_ROWS)]
+    rows = data.rows[data.learnt_part]
+    sample = rows[:: -(-len(rows) // MOST_ROWS)]
     features = {"numbers": data.features.numbers, "categories": data.features.categories}
     found = columns_giving_away(data.take(sample), data.encoded.targets[sample], len(data.classes), features)
     return [
@@ -261,6 +293,6 @@ def fold_stages(data: TableData) -> Sequence[Data]:
     splits = fold_rows(rows, labels, params.folds, params.validation_fraction, params.seed)
 
     def fold(split: Split) -> TableData:
-        return TableData(data.encoded, split, params, data.task, data.kinds, fold=True)
+        return TableData(data.encoded, split, params, data.task, data.kinds, data.context, fold=True)
 
     return Lazily([*(partial(fold, split) for split in splits), lambda: data])
