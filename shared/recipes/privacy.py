@@ -91,6 +91,17 @@ def private_problems(params: Any, rows: int, *, parted: bool) -> list[Problem]:
     return [Problem(field=f"params.{name}", message=f"with epsilon {message}") for name, message in wrong.items()]
 
 
+def private_base_problems(params: Any, *, upon_encoder: bool) -> list[Problem]:
+    """What a private training upon a pre-trained encoder cannot do. [] without epsilon."""
+    if not (is_private(params) and upon_encoder and params.method == "full"):
+        return []
+    message = (
+        "with epsilon an encoder cannot learn as a whole: the gradients of single rows do not fit into memory, and the noise would drown"
+        " what they say; right are frozen and lora"
+    )
+    return [Problem(field="params.method", message=message)]
+
+
 def start_problem(params: Any) -> str:
     """Why a training cannot start from another model; "" where it can."""
     if not is_private(params):

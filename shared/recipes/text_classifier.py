@@ -8,6 +8,7 @@ A dataset row, where the column mood is to be told from the column review:
 Networks are trained from scratch, or stand on a pre-trained encoder, whose tokenizer then cuts the texts.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -15,6 +16,8 @@ from pydantic import Field, field_validator, model_validator
 from shared.recipes.base import (
     BatchParams,
     ExportParams,
+    Foreseen,
+    Given,
     Input,
     Params,
     RecipeSpec,
@@ -25,6 +28,14 @@ from shared.recipes.base import (
 )
 from shared.recipes.fields import Column, Groups, refuse_uneven_heads
 from shared.recipes.measured import CostOfMissing, Folds, TestShare, ValidationShare
+from shared.recipes.privacy import (
+    SEED_HELP,
+    BesidePlain,
+    Delta,
+    Epsilon,
+    ExampleClipNorm,
+    private_base_problems,
+)
 from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts
 
 MOST_TEXTS = 1_000  # typed in; more belong into a dataset
@@ -37,6 +48,7 @@ _Base = with_defaults(
     warmup_steps=(100, "Steps over which the rate rises from zero; at most a tenth of the run."),
     weight_decay=(0.01, "Decoupled weight decay (L2) of matrices; not of biases and norms."),
     beta_2=0.999,
+    seed=(0, SEED_HELP),
 )
 
 
@@ -156,6 +168,10 @@ class TextClassifierTrain(_Base):
     validation_fraction: ValidationShare = 0.1
     test_fraction: TestShare = 0.2
     folds: Folds = 0
+    epsilon: Epsilon = None
+    delta: Delta = 0.0
+    example_clip_norm: ExampleClipNorm = 1.0
+    beside_plain: BesidePlain = True
 
     @field_validator("label_mark")
     @classmethod
@@ -213,6 +229,11 @@ class TextClassifierBatch(BatchParams):
     keep_columns: bool = Field(True, description="Also the columns of the table itself.")
     probabilities: bool = Field(True, description="A column for the probability of each label, of up to 20 labels.")
     classes: list[str] = _classes()
+
+
+def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
+    """What is known only with the encoder."""
+    return Foreseen(private_base_problems(params, upon_encoder="base" in given))
 
 
 _FORMATS = ("table", "text_folders")
@@ -276,4 +297,5 @@ SPEC = RecipeSpec(
         "rank",
     ),
     check=check_texts,
+    foresee=foresee,
 )

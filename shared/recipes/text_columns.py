@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.datasets.report import ColumnReport, DatasetReport
 from shared.errors import Problem
+from shared.recipes.privacy import private_problems
 from shared.recipes.targets import class_problem
 
 TEXT_KINDS = ("text", "category", "id")
@@ -63,7 +64,7 @@ def check_texts(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     if params.folds and chosen and not params.validation_fraction:
         message = "folds have nothing to choose the best state by: set it above 0, or keep to last and no patience"
         problems.append(Problem(field="params.validation_fraction", message=message))
-    return problems
+    return problems + private_problems(params, report.rows, parted=bool(part))
 
 
 def _label_problems(params: Any, report: DatasetReport) -> list[Problem]:

@@ -28,7 +28,7 @@ def rows_at_once(numbers: int) -> int:
 def private_step(model: keras.Model, privacy: Privacy) -> Callable[[Any], dict[str, Any]]:
     """Return what a private training does instead of model.train_step, and give the model the metric CLIPPED."""
     clipped: Any = keras.metrics.Mean(name=CLIPPED)
-    model.clipped = clipped  # as an attribute its variables are in checkpoints
+    model._metrics.append(clipped)  # so that its variables are in checkpoints; a built model refuses attributes that hold any
     variables = [variable.value for variable in model.trainable_variables]
     sizes = [math.prod(variable.shape) for variable in variables]
     chunk = rows_at_once(sum(sizes))

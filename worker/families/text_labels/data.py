@@ -10,10 +10,12 @@ import tensorflow as tf
 from shared.bases.manifest import TOKENIZER
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
+from shared.recipes.privacy import is_private, private_base_problems
 from shared.recipes.targets import class_problem
 from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts, texts_of
 from worker.context import Context
 from worker.families.classification import balanced_class_weights
+from worker.families.private_rows import PrivateRows, private_notes
 from worker.families.splitting import Split, fold_rows, split_rows
 from worker.families.text_labels.evidence import token_evidence
 from worker.families.text_labels.rows import PARTS, TextRows, joined_texts, read_rows
@@ -29,6 +31,7 @@ from worker.families.text_labels.tokens import (
 )
 from worker.families.text_labels.upon_encoder import encoder_json, most_tokens
 from worker.families.text_labels.window_vectors import WindowVectors, window_vectors
+from worker.privacy import planned
 from worker.recipe import Assets, Data, Inputs, Lazily, OpenInput
 
 AUTO_STEPS, AUTO_EPOCHS = 1_500, (4, 40)  # a guess
@@ -44,8 +47,9 @@ _EIGHTHS = 8  # lengths of windows are multiples of it
 class LabelledTexts(Data):
     """Batches are (tokens int32 (batch, length), labels[, weights (batch,)]); labels int32 (batch,), or float32 (batch, labels).
 
-    Of a text longer than a window each epoch draws one of its windows. rows: what the table holds. places: of the texts of each
-    part. The tokenizer is learnt from the training part alone.
+    Of a private training they are as Data.privacy says. Of a text longer than a window each epoch draws one of its windows. rows:
+    what the table holds. places: of the texts of each part. The tokenizer is learnt from the training part alone; of a private
+    training from the validation part alone.
     """
 
     def __init__(
@@ -67,18 +71,19 @@ class LabelledTexts(Data):
         self.places = {"train": split.train, "val": split.val, "test": split.test}
         self.split = {part: len(places) for part, places in self.places.items()}
         self.notes = list(split.notes)
+        learnt_part = self.places["val" if is_private(params) else "train"]
         kind, why = chosen(params.tokens, rows.unparted)
         if base is None:
-            learnt = learn_tokens(opened, self.columns, rows.rows[split.train], kind, params.vocabulary_size, context)
+            learnt = learn_tokens(opened, self.columns, rows.rows[learnt_part], kind, params.vocabulary_size, context)
             self.tokenizer, room = TextTokenizer(learnt), params.max_length
         else:
             self.tokenizer = EncoderTokenizer((base.folder / TOKENIZER).read_text(encoding="utf-8"))
             room = min(params.max_length, most_tokens(base.base.config, self.tokenizer))
             why = f"tokens are those of the encoder {base.base.name!r}"
         self.tokens: Tokens = cut_texts(opened, self.columns, rows.rows, self.tokenizer, context)
-        known = (
-            self.tokens.lengths[split.train] if base is None else self.tokens.lengths
-        )  # of all folds alike: see window_vectors
+        # Upon an encoder of all folds alike: see window_vectors. A private training has none.
+        of_part = base is None or is_private(params)
+        known = self.tokens.lengths[learnt_part] if of_part else self.tokens.lengths
         longest = int(known.max())
         self.length = min(room, max(_EIGHTHS, -(-longest // _EIGHTHS) * _EIGHTHS))
         self.read: Tokens | WindowVectors = self.tokens
@@ -91,7 +96,11 @@ class LabelledTexts(Data):
         low, high = AUTO_EPOCHS if base is None or params.method == "frozen" else ENCODER_EPOCHS
         epochs = params.epochs or min(max(round(AUTO_STEPS / self.steps_per_epoch), low), high)
         self.total_steps = epochs * self.steps_per_epoch
-        self._weights = self._weighing()
+        if is_private(params):
+            others = self.split["val"] + self.split["test"]
+            self.privacy = planned(params, self.batch_size, self.total_steps, size, others, context.check)
+            self._private = PrivateRows(context.secret(), self.privacy.rate)
+        self._weights = self._weighing(learnt_part)
         self.assets = self._assets(kind)
 
     def _long_ones(self) -> list[str]:
@@ -103,14 +112,13 @@ class LabelledTexts(Data):
         gaps = int((lengths > MOST_WINDOWS * self.length).sum())
         return [told + (f"; {gaps:,} so long that {MOST_WINDOWS} windows leave gaps" if gaps else "")]
 
-    def _weighing(self) -> np.ndarray | None:
+    def _weighing(self, learnt: np.ndarray) -> np.ndarray | None:
         """float32 (labels,): of one label each its weight; of many that of the texts that have it. None where not asked for."""
         if self.params.class_weights == "none":
             return None
-        train = self.places["train"]
-        counts = np.maximum(self.labels.counts(train), 1)
+        counts = np.maximum(self.labels.counts(learnt), 1)
         if self.many:
-            return np.clip((len(train) - counts) / counts, 1.0, _MOST_WEIGHT).astype(np.float32)
+            return np.clip((len(learnt) - counts) / counts, 1.0, _MOST_WEIGHT).astype(np.float32)
         return np.array(balanced_class_weights(counts.tolist()), np.float32)
 
     def _assets(self, kind: str) -> Assets:
@@ -129,6 +137,8 @@ class LabelledTexts(Data):
             "shown_texts": [text[:_SHOWN_CHARACTERS] for text in self.texts(shown)],
             "shown_labels": [[self.names[number] for number in self.labels.numbers(place)] for place in shown.tolist()],
         }
+        if self.privacy is not None:
+            json["privacy"] = self.privacy.to_json()
         arrays: dict[str, np.ndarray] = {
             "shown_tokens": np.concatenate([*tokens, np.zeros(0, np.int32)]),
             "shown_lengths": np.array([len(one) for one in tokens], np.int64),
@@ -138,7 +148,8 @@ class LabelledTexts(Data):
             arrays["tokenizer"] = np.frombuffer(self.tokenizer.definition.encode(), np.uint8).copy()
             return Assets(json, arrays)
         json["tokenizer"] = self.tokenizer.definition
-        if self.params.token_evidence and self.tokenizer.size * len(self.names) <= MOST_EVIDENCE:
+        wanted = self.params.token_evidence and self.privacy is None  # what it begins with is counted in the training part
+        if wanted and self.tokenizer.size * len(self.names) <= MOST_EVIDENCE:
             arrays["evidence"] = token_evidence(
                 self.tokens, self.labels, self.places["train"], self.tokenizer.size, self.context
             )
@@ -155,36 +166,48 @@ class LabelledTexts(Data):
         return found if self.many else found.astype(np.int64)
 
     def train(self, start_step: int) -> tf.data.Dataset:
-        batch, steps = self.batch_size, self.steps_per_epoch
+        batch, steps = None if self.privacy else self.batch_size, self.steps_per_epoch
         shape_of_x = self.shape
         weights = None if self.many else self._weights
         kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # order and windows of the epoch that is read
 
-        def read(step: np.int64) -> list[np.ndarray]:
-            epoch, place = divmod(int(step), steps)
+        def windows_of(step: int) -> tuple[np.ndarray, np.ndarray]:
+            if self.privacy is not None:
+                places = self._private.drawn(self.places["train"], step)
+                counts = window_counts(self.tokens.lengths[places], self.length)
+                return places, (self._private.random("windows", step).random(len(places)) * counts).astype(np.int64)
+            epoch, place = divmod(step, steps)
             if epoch not in kept:
                 kept.clear()
                 kept[epoch] = self._order(epoch)
-            some = slice(place * batch, (place + 1) * batch)
+            some = slice(place * self.batch_size, (place + 1) * self.batch_size)
             places, numbers = (array[some] for array in kept[epoch])
+            return places, numbers
+
+        def read(step: np.int64) -> list[np.ndarray]:
+            places, numbers = windows_of(int(step))
             windows = self.read.windows(places, numbers, self.length)
-            if self.params.token_dropout and self.read is self.tokens:
+            if self.params.token_dropout and self.read is self.tokens and self.privacy is None:
                 drawn = np.random.default_rng([self.params.seed, 4, int(step)]).random(windows.shape, np.float32)
                 windows[(drawn < self.params.token_dropout) & (windows != PAD)] = self.tokenizer.unknown
             if self.any_length:
                 windows = trimmed(windows)
             labels = self.labels.take(places)
-            return [windows, labels] if weights is None else [windows, labels, weights[labels]]
+            found = [windows, labels] if weights is None else [windows, labels, weights[labels]]
+            return found if self.privacy is None else [*found, self._private.noise_seed(int(step))]
 
         kind = tf.float32 if self.many else tf.int32
         shape = (batch, len(self.names)) if self.many else (batch,)
         types = [tf.int32 if self.read is self.tokens else tf.float32, kind] + ([] if weights is None else [tf.float32])
+        types += [tf.int64] if self.privacy else []
 
         @tf.autograph.experimental.do_not_convert
         def make(step: Any) -> Any:
             tokens, labels, *more = tf.numpy_function(read, [step], types)
+            seed = [more.pop()] if self.privacy else []
             made = (tf.ensure_shape(tokens, (batch, *shape_of_x)), tf.ensure_shape(labels, shape))
-            return (*made, *(tf.ensure_shape(one, (batch,)) for one in more))
+            made = (*made, *(tf.ensure_shape(one, (batch,)) for one in more))
+            return (made, tf.ensure_shape(seed[0], (2,))) if seed else made
 
         return tf.data.Dataset.range(start_step, self.total_steps).map(make).prefetch(4)
 
@@ -225,6 +248,10 @@ def load_labelled(inputs: Inputs, params: Any, context: Context) -> LabelledText
         split.notes.append(
             "no test part: the figures are of texts that the best state was chosen by, and a little too good"
         )
+    if is_private(params):
+        if problems := private_base_problems(params, upon_encoder="base" in inputs):
+            raise DatasetInvalid("; ".join(problem.message for problem in problems), problems=problems)
+        split.notes.extend(private_notes(len(split.val)))
     data = LabelledTexts(opened, rows, split, params, context, base=inputs.get("base"))
     what = (
         f"{len(data.names)} labels, of which a text may have several"
