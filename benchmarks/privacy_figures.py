@@ -24,7 +24,11 @@ PLAIN = {  # what is common to both
     "rt_polarity": {"folds": 0, "test_fraction": 0.2},
     "hotel": {"folds": 0, "test_fraction": 0.2},
 }
-SETS = {"adult": ("tabular", adult), "rt_polarity": ("text_classifier", rt_polarity), "hotel": ("text_classifier", hotel)}
+SETS = {
+    "adult": ("tabular", adult),
+    "rt_polarity": ("text_classifier", rt_polarity),
+    "hotel": ("text_classifier", hotel),
+}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from cli.figures import whole
 from cli.inputs import training, use_of
 from cli.params import read_params
 from cli.paths import folder
-from cli.results import verdict_said
+from cli.results import privacy_said, verdict_said
 from cli.screen import ago, columns, plain, size, table
 from cli.time_left import time_said
 from cli.uploads import upload_file
@@ -127,8 +127,8 @@ def _one(job: dict[str, Any]) -> str:
     lines += [f"input {role}: {_named(ref)}" for role, ref in job["inputs"].items()]
     changed = {name: value for name, value in job["params"].items() if value not in (None, "", [])}
     lines.append("params " + ", ".join(f"{name}={value}" for name, value in changed.items()))
-    if sentence := verdict_said(job.get("result")):
-        lines.insert(1, sentence)
+    said = (verdict_said(job.get("result")), privacy_said(job.get("result")))
+    lines[1:1] = [sentence for sentence in said if sentence]
     made = (job.get("result") or {}).get("outputs")
     if made:
         lines.append(f"{made:,} output{'s'[: made != 1]}: trainyard outputs {job['id']}")

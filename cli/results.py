@@ -22,6 +22,11 @@ def verdict_said(of: dict[str, Any] | None) -> str:
     return ((of or {}).get("verdict") or {}).get("sentence", "")
 
 
+def privacy_said(of: dict[str, Any] | None) -> str:
+    """What a private training promises, of a job's result or a model; "" of any other."""
+    return ((of or {}).get("privacy") or {}).get("sentence", "")
+
+
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("outputs", help="what a job has made: texts, scores, tables, pictures, curves")
     _add_options(parser)

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from cli.client import Client
 from cli.outputs import in_folder, show
-from cli.results import verdict_said
+from cli.results import privacy_said, verdict_said
 from cli.screen import bar, char_width, colour, columns, cut, one_line, plain, seconds, sparkline
 from cli.time_left import time_said
 from shared.clock.estimate import Estimate
@@ -141,6 +141,8 @@ class View:
             self.say(f"{state} after {_run_time(job)}{_metrics_text(_result_metrics(job))}{self._best(job)}")
             if sentence := verdict_said(job.get("result")):
                 self.say(colour(plain(sentence), _VERDICT_COLOURS[job["result"]["verdict"]["better"]], self.out))
+            if sentence := privacy_said(job.get("result")):
+                self.say(plain(sentence))
 
     def _best(self, job: dict[str, Any]) -> str:
         result = job.get("result") or {}

@@ -13,6 +13,7 @@ from shared.jobs.job import MODEL, START_FROM, JobRequest, utc_now
 from shared.jobs.presence import largest_memory
 from shared.recipes import get_recipe
 from shared.recipes.base import Foreseen, Given, Input, Params, RecipeSpec, validate_params
+from shared.recipes.privacy import start_problem
 from shared.recipes.shape import unlike
 from web import access
 from web.columns import check_columns
@@ -53,6 +54,8 @@ def look_into(services: Services, body: JobBody, *, retry_of: str | None = None)
     start = found.models.get(START_FROM)
     wrong = [problem.field.split(".")[1] for problem in problems if problem.field.startswith("params.")]
     if spec and start and (message := unlike(spec, start.params, params, without=wrong)):
+        problems.append(_problem(f"inputs.{START_FROM}", message))
+    if spec and body.kind == TRAIN and START_FROM in body.inputs and (message := start_problem(params)):
         problems.append(_problem(f"inputs.{START_FROM}", message))
     for number, job_id in enumerate(body.after):
         try:

@@ -63,7 +63,7 @@ class Context:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
 
     def secret(self) -> bytes:
-        """32 bytes that nobody can know, the same in every attempt of a job (shared/volume/secret.py); new ones where there is none.
+        """32 bytes that nobody can know, the same in every attempt of a job (shared/volume/secret.py); without one new ones.
 
         They must get into nothing that is written or told.
         """

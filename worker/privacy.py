@@ -5,6 +5,7 @@ more or less. Made in load() of recipes, carried by their Data; the steps are wo
 al. 2016, arXiv:1607.00133 (DP-SGD); Koskela et al. 2020, arXiv:1906.03049 (the accounting).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,9 +22,9 @@ _GRAIN = 1e-4  # of an epsilon: finer changes it by less than a hundredth (measu
 class Privacy:
     """What a training keeps to in every step.
 
-    epsilon: wanted of its total_steps together, at delta. clip: the largest norm of one row's gradient. noise: standard deviation of
-    what is added to their sum, over clip. rate: with which each of `rows` training rows joins a batch on its own. uncovered: rows
-    of the other parts.
+    epsilon: wanted of all its steps together, at delta. clip: the largest norm of one row's gradient. noise: standard deviation
+    of what is added to their sum, over clip. rate: with which each of `rows` training rows joins a batch on its own. uncovered:
+    rows of the other parts.
     """
 
     epsilon: float
@@ -43,7 +44,9 @@ class Privacy:
         return asdict(self)
 
 
-def planned(params: Any, batch_size: int, total_steps: int, rows: int, uncovered: int, check: Callable[[], None]) -> Privacy:
+def planned(
+    params: Any, batch_size: int, total_steps: int, rows: int, uncovered: int, check: Callable[[], None]
+) -> Privacy:
     """The noise that a training needs to spend params.epsilon in all its steps. Takes some seconds; check: called as it goes.
 
     rows: of the training part. uncovered: of the others.
@@ -53,14 +56,18 @@ def planned(params: Any, batch_size: int, total_steps: int, rows: int, uncovered
     return Privacy(params.epsilon, delta, params.example_clip_norm, noise, rate, rows, uncovered)
 
 
-def least_noise(epsilon: float, delta: float, rate: float, steps: int, check: Callable[[], None] = lambda: None) -> float:
+def least_noise(
+    epsilon: float, delta: float, rate: float, steps: int, check: Callable[[], None] = lambda: None
+) -> float:
     """The least noise, to _NEAR, with which so many steps spend no more than epsilon."""
 
     def enough(noise: float, grain: float = 10 * _GRAIN) -> bool:
         check()
         return spent_by(noise, rate, steps, delta, epsilon * grain) <= epsilon
 
-    most = max(0.5, 4.5 * rate * steps**0.5 / epsilon)  # what it comes near where steps are many; too little takes long to count
+    most = max(
+        0.5, 4.5 * rate * steps**0.5 / epsilon
+    )  # what it comes near where steps are many; too little takes long to count
     while not enough(most):
         most *= 1.5
     least = most / 1.5
@@ -122,11 +129,10 @@ def privacy_outputs(privacy: PrivacyInfo) -> list[Output]:
 
 def promise(privacy: Privacy, epsilon: float) -> str:
     """What an epsilon means, and what it does not, in plain words. Never to be left out where an epsilon is shown."""
-    factor = 2.718281828459045**epsilon
     return (
-        f"Private by row, epsilon {epsilon:.3g} at delta {privacy.delta:.2g}: with any one of the {privacy.rows:,} training rows "
-        f"left out, no model would have become more than {factor:,.3g} times as likely or unlikely, but for a chance of delta. "
-        f"Not covered: the {privacy.uncovered:,} rows of the validation and test parts, which borders, known words, the choice of the "
-        "best state and all figures come from; curves, figures and examples shown with the training; and who stands in several rows, "
-        "for whom epsilon counts once for each."
+        f"Private by row, epsilon {epsilon:.3g} at delta {privacy.delta:.2g}: had any one of the {privacy.rows:,} training rows "
+        f"been left out, no outcome of the training would be more than {math.exp(epsilon):,.3g} times as likely or unlikely, but "
+        f"for a chance of delta. Not covered are the {privacy.uncovered:,} rows of the validation and test parts, which borders of "
+        "numbers, known words, the choice of the best state and all figures come from; the curves, figures and examples shown with "
+        "the training; and who stands in several rows, for whom epsilon counts once for each."
     )

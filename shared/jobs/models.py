@@ -38,9 +38,9 @@ class PrivacyInfo(BaseModel):
     """What a private training promises: worker/privacy.py makes it, pages, terminal and API show it.
 
     sentence: what epsilon means and what it does not; an epsilon is never shown without it. epsilon: spent in `steps`, at delta.
-    noise_multiplier: standard deviation of the noise over example_clip_norm. clipped_share: of the rows' gradients, those that were
-    cut to example_clip_norm, as last measured. rate: with which each of `rows` training rows joined a batch. cost: in quality, beside
-    the same training without privacy; "" where that was not asked for.
+    noise_multiplier: standard deviation of the noise over example_clip_norm. clipped_share: of the rows' gradients, those cut
+    to example_clip_norm, as last measured. rate: with which each of `rows` training rows joined a batch. cost: in quality,
+    beside the same training without privacy; "" where that was not asked for.
     """
 
     sentence: str

@@ -10,15 +10,17 @@ from pydantic import Field
 from shared.errors import Problem
 from shared.recipes.base import advanced
 
-SEED_HELP = "Same seed, data and params: same model, on the CPU to the bit; not where epsilon is set, whose noise nobody can draw again."
+SEED_HELP = (
+    "Same seed, data and params: same model, on the CPU to the bit; not with epsilon, whose noise nobody draws again."
+)
 
 Epsilon = Annotated[
     float | None,
     Field(
         ge=0.01,
         le=100,
-        description="Train with differential privacy: the model tells at most so much about any one row of the training part, the less"
-        " the smaller; 1 is strict, 8 is common. Empty: none. Costs quality, which is told, and time.",
+        description="Train with differential privacy: how much the model may tell about any one training row, the less the "
+        "smaller; 1 is strict, 8 is common. Costs quality, which is told, and time. Empty: not private.",
         json_schema_extra={"group": "Privacy"},
     ),
 ]
@@ -27,8 +29,8 @@ Delta = Annotated[
     Field(
         ge=0,
         le=0.01,
-        description="The chance that is left for telling more than epsilon; must be below one in the number of rows. 0: that number to"
-        " the power of -1.1.",
+        description="The chance left for telling more than epsilon, below one in the number of rows. 0: the number of training "
+        "rows to the power of -1.1.",
         json_schema_extra=advanced("Privacy"),
     ),
 ]
@@ -37,14 +39,16 @@ ExampleClipNorm = Annotated[
     Field(
         gt=0,
         le=1e6,
-        description="Of epsilon: the largest norm of what one row says in a step, its gradient; longer ones are cut. Noise grows with it.",
+        description="With epsilon: the largest norm of one row's gradient, what it says in a step; longer ones are cut to it. "
+        "The noise grows with it.",
         json_schema_extra=advanced("Privacy"),
     ),
 ]
 BesidePlain = Annotated[
     bool,
     Field(
-        description="Of epsilon: also train the same network without it, to tell what privacy costs in quality. That one is not kept.",
+        description="With epsilon: also train the same network without it, to tell what privacy costs in quality. That one is "
+        "not kept.",
         json_schema_extra={"group": "Privacy"},
     ),
 ]
@@ -91,13 +95,16 @@ def private_problems(params: Any, rows: int, *, parted: bool) -> list[Problem]:
     return [Problem(field=f"params.{name}", message=f"with epsilon {message}") for name, message in wrong.items()]
 
 
-def private_base_problems(params: Any, *, upon_encoder: bool) -> list[Problem]:
-    """What a private training upon a pre-trained encoder cannot do. [] without epsilon."""
+def private_network_problems(params: Any, *, upon_encoder: bool) -> list[Problem]:
+    """Which network a private training on texts cannot teach. [] without epsilon."""
+    if is_private(params) and not upon_encoder and params.network == "bilstm":
+        message = "with epsilon what an LSTM learns of single texts cannot be told apart: right are cnn and transformer"
+        return [Problem(field="params.network", message=message)]
     if not (is_private(params) and upon_encoder and params.method == "full"):
         return []
     message = (
-        "with epsilon an encoder cannot learn as a whole: the gradients of single rows do not fit into memory, and the noise would drown"
-        " what they say; right are frozen and lora"
+        "with epsilon an encoder cannot learn as a whole: the gradients of single rows do not fit into memory, and the noise "
+        "would drown what they say; right are frozen and lora"
     )
     return [Problem(field="params.method", message=message)]
 

@@ -34,7 +34,7 @@ from shared.recipes.privacy import (
     Delta,
     Epsilon,
     ExampleClipNorm,
-    private_base_problems,
+    private_network_problems,
 )
 from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts
 
@@ -233,7 +233,7 @@ class TextClassifierBatch(BatchParams):
 
 def foresee(params: Any, given: Mapping[str, Given], room: int) -> Foreseen:
     """What is known only with the encoder."""
-    return Foreseen(private_base_problems(params, upon_encoder="base" in given))
+    return Foreseen(private_network_problems(params, upon_encoder="base" in given))
 
 
 _FORMATS = ("table", "text_folders")

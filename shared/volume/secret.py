@@ -6,6 +6,7 @@ Made by the first attempt before its first step, read by every later one, so tha
 alone: in no checkpoint, asset, output, record or log. Housekeeping removes it when the job has ended (worker/upkeep).
 """
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -20,7 +21,7 @@ _KEY = "key"
 
 
 def job_secret(volume: Volume, job_id: str, draw: Callable[[], bytes] = lambda: secrets.token_bytes(BYTES)) -> bytes:
-    """The secret of a job, made if there is none. Of two attempts that make one at once both return the first. Raises VolumeFull."""
+    """The secret of a job, made if there is none; two attempts that make one at once both return the first. Raises VolumeFull."""
     if (found := _read(volume, job_id)) is not None:
         return found
     folder = volume.job_dir(job_id)
@@ -32,10 +33,8 @@ def job_secret(volume: Volume, job_id: str, draw: Callable[[], bytes] = lambda: 
         file = os.open(stage.path / _KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(file, "wb") as out:
             out.write(draw())
-        try:
+        with contextlib.suppress(Conflict):  # another attempt was quicker
             stage.publish(_folder(volume, job_id), {})
-        except Conflict:
-            pass
     found = _read(volume, job_id)
     if found is None:
         raise OSError(f"the secret of job {job_id} cannot be read back")

@@ -164,6 +164,7 @@ CASES: dict[str, Case] = {
         },
         generate=lambda volume: {"text": "a lovely room, very fine; but the food was poor and the staff awful"},
         noisy=True,
+        long=True,
         bad_params=[{"epsilon": "much"}],
         bad_generate=[{"text": ""}],
         bad_data=[[("no_label.csv", b"review\n" + b"a good room\nbad food and more\n" * 30)]],

@@ -71,6 +71,7 @@ def name_checkpoint(here: Services, body: ModelBody) -> Model:
         split=own.split if own else {},
         baselines=own.baselines if own else {},
         verdict=same.verdict if same else None,  # of any other state nobody has judged
+        privacy=same.privacy if same else None,
         stages=same.stages if same else [],
         cost=same.cost if same else {},
     )

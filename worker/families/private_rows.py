@@ -1,4 +1,4 @@
-"""Which rows a private training draws in a step, and what its noise is drawn of: all from the job's secret, nothing from the seed."""
+"""Which rows a private training draws in a step, and what its noise is drawn of: all from the job's secret, not from the seed."""
 
 import hmac
 
@@ -8,21 +8,21 @@ from shared.errors import DatasetInvalid, Problem
 
 
 def private_notes(validation: int) -> list[str]:
-    """What is to be said of a private training's data. validation: rows of that part. Raises DatasetInvalid where there are none."""
+    """What is to be said of a private training's data. validation: rows of that part. Raises DatasetInvalid for none."""
     if not validation:
         message = "a private training learns borders, known words and the like from the validation part, and there is no row for it"
         raise DatasetInvalid(message, problems=[Problem(field="params.validation_fraction", message=message)])
     return [
-        f"private: what is learnt before the first step is from the {validation:,} rows of the validation part, which epsilon does not "
-        "cover; the network learns without dropout"
+        f"private: what is learnt before the first step comes from the {validation:,} rows of the validation part, which epsilon "
+        "does not cover; the network learns without dropout"
     ]
 
 
 class PrivateRows:
     """Poisson sampling: in every step each row is drawn on its own, with the same chance, so that their number varies.
 
-    secret: worker/context.py, Context.secret(). Each step has keys of its own, HMAC-SHA-256 of its number; what is drawn with them is
-    NumPy's Philox, which is fast and passes statistical tests, but is no cryptographic generator.
+    secret: worker/context.py, Context.secret(). Each step has keys of its own, HMAC-SHA-256 of its number; what is drawn with
+    them is NumPy's Philox, which is fast and passes statistical tests, but is no cryptographic generator.
     """
 
     def __init__(self, secret: bytes, rate: float):

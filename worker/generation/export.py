@@ -45,6 +45,9 @@ from worker.training.checkpoint import LoadedModel
 from worker.training.variables import fixed_variables
 
 NAME = "model.zip"
+_SHOWN = (
+    "shown_"  # assets called so are rows to show answers on while training: they are somebody's, and using needs none
+)
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can name
 _PIECE = 1 << 20
 
@@ -68,9 +71,10 @@ def export_model(loaded: LoadedModel, ref: CheckpointRef, context: Context, file
     texts = {
         "README.md": model_card(spec, loaded, model, arrays, _datasets(model, context), taken_away=offered is not None),
         "config.json": _json(config),
-        "assets.json": _json(loaded.assets.json),
+        "assets.json": _json({k: v for k, v in loaded.assets.json.items() if not k.startswith(_SHOWN)}),
     }
-    tensors = {"weights.safetensors": arrays, "assets.safetensors": loaded.assets.arrays}
+    kept = {name: array for name, array in loaded.assets.arrays.items() if not name.startswith(_SHOWN)}
+    tensors = {"weights.safetensors": arrays, "assets.safetensors": kept}
     rows: list[list[Any]] = []
     with full_is_said(), zipfile.ZipFile(files.path(NAME), "w", zipfile.ZIP_STORED) as archive:
         for name, text in texts.items():

@@ -14,6 +14,7 @@ import tensorflow as tf
 from shared.datasets.manifest import DatasetManifest
 from shared.jobs.models import Model
 from shared.recipes.base import RecipeSpec
+from worker.privacy import Privacy, promise
 from worker.training.checkpoint import LoadedModel
 
 _PACKAGES: tuple[Any, ...] = (tf, keras, np)
@@ -41,6 +42,7 @@ def model_card(
     lines = [f"# {model.name if model else spec.title}", "", spec.summary, ""]
     if model and model.verdict:
         lines += [f"**{model.verdict.sentence}**", ""]
+    lines += _privacy(loaded, model)
     lines += [
         f"- Recipe: {spec.name}, version {spec.version} ({spec.title})",
         f"- Checkpoint: step {loaded.step:,}",
@@ -67,6 +69,26 @@ def model_card(
     if taken_away:
         lines += ["`python example.py` answers with saved_model/ alone; its first line says what it needs.", ""]
     return "\n".join(lines)
+
+
+def _privacy(loaded: LoadedModel, model: Model | None) -> list[str]:
+    """What a private training promises; of a checkpoint taken on the way what the whole of it would have spent, which is more."""
+    planned = loaded.assets.json.get("privacy")
+    if planned is None:
+        return []
+    info = model.privacy if model else None
+    if info is None:
+        bound = Privacy(**planned)
+        return [f"At most: {promise(bound, bound.epsilon)}", ""]
+    rows = {
+        "noise multiplier": f"{info.noise_multiplier:.4g}",
+        "largest norm of a row's gradient": f"{info.example_clip_norm:g}",
+    }
+    if info.clipped_share is not None:
+        rows["share of gradients cut to it"] = f"{info.clipped_share:.3g}"
+    rows |= {"chance of a row to be drawn": f"{info.rate:.4g}", "steps": f"{info.steps:,}"}
+    cost = [f"What it costs: {info.cost}", ""] if info.cost else []
+    return [info.sentence, "", *cost, "With " + ", ".join(f"{name} {value}" for name, value in rows.items()) + ".", ""]
 
 
 def _named(ref: Mapping[str, Any]) -> str:

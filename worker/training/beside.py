@@ -1,4 +1,4 @@
-"""The same training without privacy, beside a private one: what privacy costs in quality. Called by trainer.py; nothing of it is kept."""
+"""The same training without privacy, beside a private one: what privacy costs in quality. Called by trainer.py, never kept."""
 
 import tempfile
 from pathlib import Path
@@ -26,8 +26,7 @@ class _Aside(Context):
 
     def progress(self, progress: Progress) -> None:
         if progress.total_steps:
-            part = {"part": progress.step, "parts": progress.total_steps}
-            self.outer.progress(Progress(phase=self.phase, **part))
+            self.outer.progress(Progress(phase=self.phase, part=progress.step, parts=progress.total_steps))
 
 
 def plain_beside(spec: RecipeSpec, params: Any, inputs: Inputs, context: Context, phase: str) -> Baseline:

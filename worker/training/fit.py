@@ -31,7 +31,7 @@ from worker.training.reporting import Telling
 from worker.training.samples import publish_preview, publish_samples
 from worker.training.stages import Stages
 from worker.training.steps import StepRunner
-from worker.training.strategy import scope, training_strategy, use_xla
+from worker.training.strategy import scope, slot_devices, training_strategy, use_xla
 from worker.training.wishes import asked, non_finite
 
 
@@ -125,11 +125,14 @@ class _Run:
     def prepare(self, resume: CheckpointInfo | None, devices: list[str] | None) -> None:
         """Get the stage ready that the training stands in, and load what there is to load."""
         self.telling.phase("compiling", self.state)
-        self.strategy = training_strategy(devices)
-        self.devices = self.strategy.num_replicas_in_sync if self.strategy else 1
-        self.xla = use_xla(self.params, self.code.XLA, self.strategy)
-        if self.stages.data[0].privacy:
-            self._on_one_device()
+        self.devices = max(1, len(slot_devices(devices)))
+        private = self.stages.data[0].privacy is not None
+        self.strategy = None if private else training_strategy(devices)
+        # A private step takes as many rows as were drawn, which XLA would compile anew.
+        self.xla = use_xla(self.params, self.code.XLA, self.strategy) and not private
+        if private and self.devices > 1:
+            message = f"a private training uses one of the {self.devices} devices of its worker: the others wait"
+            self.context.event("note", {"level": "warning", "message": message})
         if resume is None:
             self._open_stage(0)
             publish_preview(self.code, self.data, self.assets, self.context)
@@ -141,14 +144,6 @@ class _Run:
             self.state = state
         resumed_from = self.state.step if resume is not None else None
         self.context.series_row({"attempt": self.context.attempt, "resumed_from_step": resumed_from})
-
-    def _on_one_device(self) -> None:
-        """A private step sums up rows one by one, as many as were drawn: on one device, and not compiled with XLA."""
-        if self.strategy is not None:
-            self.strategy = None
-            message = f"a private training uses one of the {self.devices} devices of its worker: the others wait"
-            self.context.event("note", {"level": "warning", "message": message})
-        self.xla = False
 
     def _open_stage(self, stage: int, *, begin: bool = True) -> None:
         """Build and compile a fresh model for a stage, with every variable in place. begin: with the weights to start from."""

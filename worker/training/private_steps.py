@@ -2,8 +2,8 @@
 
 Source: Abadi et al. 2016, arXiv:1607.00133, with the sum divided by the expected number of rows, not by the drawn one. The network
 learns as it answers: without dropout, which would take the same from all rows of a chunk; the noise does its work. Everything from
-the gradients on is float32. The noise is TensorFlow's stateless normal generator (Philox): not a cryptographic one, and its floating
-point numbers are not safe from the attack of Mironov 2012.
+the gradients on is float32. The noise is TensorFlow's stateless normal generator (Philox): not a cryptographic one, and its
+floating point numbers are not safe from the attack of Mironov 2012.
 """
 
 import math
@@ -28,7 +28,9 @@ def rows_at_once(numbers: int) -> int:
 def private_step(model: keras.Model, privacy: Privacy) -> Callable[[Any], dict[str, Any]]:
     """Return what a private training does instead of model.train_step, and give the model the metric CLIPPED."""
     clipped: Any = keras.metrics.Mean(name=CLIPPED)
-    model._metrics.append(clipped)  # so that its variables are in checkpoints; a built model refuses attributes that hold any
+    model._metrics.append(
+        clipped
+    )  # so that its variables are in checkpoints; a built model refuses attributes that hold any
     variables = [variable.value for variable in model.trainable_variables]
     sizes = [math.prod(variable.shape) for variable in variables]
     chunk = rows_at_once(sum(sizes))

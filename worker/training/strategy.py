@@ -20,8 +20,13 @@ def training_strategy(devices: list[str] | None = None) -> tf.distribute.Strateg
     devices: names to mirror over instead, for tests. The slot's GPUs are all this process can see
     (CUDA_VISIBLE_DEVICES was set before TensorFlow was imported).
     """
-    names = devices if devices is not None else [d.name for d in tf.config.list_logical_devices("GPU")]
+    names = slot_devices(devices)
     return tf.distribute.MirroredStrategy(names) if len(names) > 1 else None
+
+
+def slot_devices(devices: list[str] | None = None) -> list[str]:
+    """Names of the slot's GPUs, or those given for tests."""
+    return devices if devices is not None else [d.name for d in tf.config.list_logical_devices("GPU")]
 
 
 def scope(strategy: tf.distribute.Strategy | None) -> AbstractContextManager[Any]:

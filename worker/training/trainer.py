@@ -90,12 +90,14 @@ def _conclude(
                 baselines.append(plain_beside(spec, params, inputs, context, "baselines"))
                 cost = cost_of_privacy(report, baselines[-1], params.seed, context)
             privacy = told(outcome.data.privacy, outcome.step, outcome.metrics.get(CLIPPED), cost)
-            outputs[:0] = privacy_outputs(privacy)
         outputs += _beside(Baseline(spec.title, metrics, seconds=outcome.device_s), baselines)
+        summary = headline(outputs)
+        if privacy is not None:
+            outputs[:0] = privacy_outputs(privacy)
         verdict = _verdict(report, baselines, params, context)
         written = files.names()
     result = {
-        "headline": headline(outputs),
+        "headline": summary,
         "outputs": len(outputs),
         **({"verdict": verdict.model_dump()} if verdict else {}),
         **({"privacy": privacy.model_dump()} if privacy else {}),

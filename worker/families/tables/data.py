@@ -82,7 +82,7 @@ class TableData(Data):
             if self.privacy is None:
                 order = [int(code) for code in np.argsort(-counts, kind="stable") if counts[code] > 1]
             else:  # the codes' own order is of all rows
-                order = sorted(np.flatnonzero(counts > 1).tolist(), key=lambda c: (-counts[c], wide.known[name][c]))  # noqa: B023
+                order = sorted(np.flatnonzero(counts > 1).tolist(), key=lambda c: (-counts[c], wide.known[name][c]))
             codes = np.ones(len(counts) + 2, np.int32)  # of those seen once it learns what never seen ones are like
             codes[0] = 0
             codes[np.array(order, int) + 2] = np.arange(len(order)) + 2

@@ -10,7 +10,7 @@ import tensorflow as tf
 from shared.bases.manifest import TOKENIZER
 from shared.datasets.tables.reading import open_table
 from shared.errors import DatasetInvalid, Problem
-from shared.recipes.privacy import is_private, private_base_problems
+from shared.recipes.privacy import is_private, private_network_problems
 from shared.recipes.targets import class_problem
 from shared.recipes.text_columns import LABEL_KINDS, TEXT_KINDS, check_texts, texts_of
 from worker.context import Context
@@ -148,7 +148,9 @@ class LabelledTexts(Data):
             arrays["tokenizer"] = np.frombuffer(self.tokenizer.definition.encode(), np.uint8).copy()
             return Assets(json, arrays)
         json["tokenizer"] = self.tokenizer.definition
-        wanted = self.params.token_evidence and self.privacy is None  # what it begins with is counted in the training part
+        wanted = (
+            self.params.token_evidence and self.privacy is None
+        )  # what it begins with is counted in the training part
         if wanted and self.tokenizer.size * len(self.names) <= MOST_EVIDENCE:
             arrays["evidence"] = token_evidence(
                 self.tokens, self.labels, self.places["train"], self.tokenizer.size, self.context
@@ -249,7 +251,7 @@ def load_labelled(inputs: Inputs, params: Any, context: Context) -> LabelledText
             "no test part: the figures are of texts that the best state was chosen by, and a little too good"
         )
     if is_private(params):
-        if problems := private_base_problems(params, upon_encoder="base" in inputs):
+        if problems := private_network_problems(params, upon_encoder="base" in inputs):
             raise DatasetInvalid("; ".join(problem.message for problem in problems), problems=problems)
         split.notes.extend(private_notes(len(split.val)))
     data = LabelledTexts(opened, rows, split, params, context, base=inputs.get("base"))
