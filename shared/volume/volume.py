@@ -2,7 +2,7 @@
 
     schema.json             see shared/volume/schema.py
     datasets/<id>/          see shared/datasets
-    jobs/<job id>/record.json, assets/<hash>,
+    jobs/<job id>/record.json, assets/<hash>, secret (shared/volume/secret.py),
         attempt-<n>/{claimed.json, checkpoints/<step>, artifacts, samples/<step>, rows, series.jsonl, log.txt, DONE}
     models/<model id>.json  see shared/jobs/models.py
     files/<file id>/        see shared/volume/files.py

@@ -13,6 +13,7 @@ from shared.jobs.models import Model, delete_model, save_model
 from shared.volume import cache
 from shared.volume.files import get_file, save_file
 from shared.volume.reindex import reindex
+from shared.volume.secret import has_secret, job_secret
 from worker.upkeep.housekeeping import Tidied, tidy
 from worker.upkeep.reaper import give_back
 
@@ -56,6 +57,18 @@ def test_the_files_of_a_job_go_when_its_time_is_over(store, volume):
     age(volume, store, job.id)
     assert tidy(store, volume) == Tidied(expired=1)
     assert volume.job_ids() == [young.id]
+
+
+def test_the_secret_of_a_private_training_goes_when_it_has_ended_and_not_before(store, volume):
+    done, forgotten = ended(store, volume), ended(store, volume)
+    running, _ = store.submit(JobRequest(kind="train", recipe="gpt", params={}, owner="ann"))
+    for job in (done, forgotten, running):
+        job_secret(volume, job.id)
+    save_model(volume, Model(id=new_id(), name="m", recipe="gpt", checkpoint=ref_of(forgotten)))
+    age(volume, store, forgotten.id)
+    assert tidy(store, volume) == Tidied(secrets=2)
+    assert has_secret(volume, running.id) and not has_secret(volume, done.id) and not has_secret(volume, forgotten.id)
+    assert tidy(store, volume) == Tidied()
 
 
 def test_files_of_which_a_model_is_made_stay_as_long_as_the_model(store, volume):
