@@ -97,8 +97,8 @@ def private_problems(params: Any, rows: int, *, parted: bool) -> list[Problem]:
 
 def private_network_problems(params: Any, *, upon_encoder: bool) -> list[Problem]:
     """Which network a private training on texts cannot teach. [] without epsilon."""
-    if is_private(params) and not upon_encoder and params.network == "bilstm":
-        message = "with epsilon what an LSTM learns of single texts cannot be told apart: right are cnn and transformer"
+    if is_private(params) and not upon_encoder and params.network != "cnn":
+        message = "with epsilon the gradients of single texts cannot be made together by this network: right is cnn"
         return [Problem(field="params.network", message=message)]
     if not (is_private(params) and upon_encoder and params.method == "full"):
         return []

@@ -150,17 +150,17 @@ def test_gradients_of_single_rows_never_need_more_than_so_much_memory():
     assert rows_at_once(500_000_000) == 1
 
 
-def test_convolutions_and_attention_can_be_cut_row_by_row():
+def test_convolutions_can_be_cut_row_by_row():
     from worker.families.text_labels.network import text_network
 
-    for kind in ("cnn", "transformer"):
-        model = text_network(kind, 8, 20, 2, width=8, layers_=1, heads=2, dropout=0.3)
+    for depth in (1, 2):
+        model = text_network("cnn", 8, 20, 2, width=8, layers_=depth, heads=2, dropout=0.3)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss)
         tokens = tf.constant(np.random.default_rng(0).integers(0, 20, (5, 8)), tf.int32)
         before = _weights(model)
         tf.function(private_step(model, _planned()), autograph=False)(((tokens, tf.constant([0, 1, 0, 1, 1])), SEED))
-        assert 0 < np.linalg.norm(before - _weights(model)) * 20 <= 5 * 0.5 * 1.001, kind
+        assert 0 < np.linalg.norm(before - _weights(model)) * 20 <= 5 * 0.5 * 1.001
 
 
 # --- a job -----------------------------------------------------------------------------------------------------------

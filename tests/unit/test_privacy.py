@@ -124,8 +124,11 @@ def test_the_forms_of_both_recipes_say_it_before_a_job_is_queued():
     given = {"data": Given(None, None), "base": Given(None, None)}  # type: ignore[arg-type]
     assert [problem.field for problem in TEXTS.foresee(full, given, 0).problems] == ["params.method"]
     assert TEXTS.foresee(full, {"data": given["data"]}, 0).problems == []
-    lstm = full.model_copy(update={"network": "bilstm"})
-    assert [problem.field for problem in TEXTS.foresee(lstm, {"data": given["data"]}, 0).problems] == ["params.network"]
+    for network in ("bilstm", "transformer"):
+        other = full.model_copy(update={"network": network})
+        assert [problem.field for problem in TEXTS.foresee(other, {"data": given["data"]}, 0).problems] == [
+            "params.network"
+        ]
     frozen = full.model_copy(update={"method": "frozen"})
     assert private_network_problems(frozen, upon_encoder=True) == []
 
