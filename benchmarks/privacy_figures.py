@@ -18,9 +18,13 @@ from benchmarks.tabular_figures import adult
 from benchmarks.text_classifier_figures import hotel, rt_polarity
 
 FIGURES = ("test_roc_auc", "test_accuracy", "test_log_loss")
-PRIVATE = {"adult": {"batch_size": 1024}, "rt_polarity": {"batch_size": 512}, "hotel": {"batch_size": 512}}
-PLAIN = {  # what is common to both
-    "adult": {"members": 8, "width": 128, "epochs": 16},
+PRIVATE: dict[str, dict[str, Any]] = {
+    "adult": {"batch_size": 1024, "learning_rate": 5e-3},
+    "rt_polarity": {"batch_size": 512},
+    "hotel": {"batch_size": 512},
+}
+PLAIN: dict[str, dict[str, Any]] = {  # what is common to both
+    "adult": {"members": 1, "width": 64, "layers": 2, "epochs": 16},
     "rt_polarity": {"folds": 0, "test_fraction": 0.2},
     "hotel": {"folds": 0, "test_fraction": 0.2},
 }

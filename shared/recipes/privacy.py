@@ -40,7 +40,7 @@ ExampleClipNorm = Annotated[
         gt=0,
         le=1e6,
         description="With epsilon: the largest norm of one row's gradient, what it says in a step; longer ones are cut to it. "
-        "The noise grows with it.",
+        "The noise grows with it; where most are cut, answers become too sure.",
         json_schema_extra=advanced("Privacy"),
     ),
 ]

@@ -103,7 +103,7 @@ class TabularTrain(_Base):
     folds: Folds = 0
     epsilon: Epsilon = None
     delta: Delta = 0.0
-    example_clip_norm: ExampleClipNorm = 1.0
+    example_clip_norm: ExampleClipNorm = 5.0
     beside_plain: BesidePlain = True
 
 

@@ -170,7 +170,7 @@ class TextClassifierTrain(_Base):
     folds: Folds = 0
     epsilon: Epsilon = None
     delta: Delta = 0.0
-    example_clip_norm: ExampleClipNorm = 1.0
+    example_clip_norm: ExampleClipNorm = 10.0
     beside_plain: BesidePlain = True
 
     @field_validator("label_mark")
