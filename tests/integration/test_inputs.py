@@ -118,6 +118,12 @@ def test_a_training_may_begin_with_a_model_by_its_name(call, poems, trained, vol
     assert job.status_code == 202 and job.json["inputs"]["start_from"]["model_id"] == model_id
 
 
+def test_a_private_training_begins_with_no_model(call, poems, trained):
+    inputs = {"data": poems, "start_from": trained}
+    wrong = problem(train(call, poems, recipe="tabular", inputs=inputs, params={"epsilon": 1}), 422)["problems"]
+    assert [p["field"] for p in wrong if "a private training begins anew" in p["message"]] == ["inputs.start_from"]
+
+
 def test_weights_of_a_model_of_another_shape_are_refused_before_the_job_is_queued(call, poems, trained, store):
     params = {"width": 64, "vocabulary": "byte", "batch_size": 8}
     inputs = {"data": poems, "start_from": trained}
