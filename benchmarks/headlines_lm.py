@@ -56,7 +56,7 @@ def _headline(writer: Any, one: Any, text: str, context: Any) -> str:
     """writer: knows the template. one: it, or its base."""
     from shared.recipes.finetune_lm import FinetuneGenerate
 
-    params = FinetuneGenerate(prompt=ASK + text, max_tokens=24, temperature=0.0)
+    params: Any = FinetuneGenerate.model_validate({"prompt": ASK + text, "max_tokens": 24, "temperature": 0.0})
     report = one.go_on(writer.prompt_of(params, params.prompt), "", params, context)
     return report.outputs[0].text.strip().partition("\n")[0]
 
