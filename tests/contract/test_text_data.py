@@ -225,17 +225,21 @@ def test_reading_a_long_text_can_be_stopped_and_leaves_nothing(tmp_path, monkeyp
 @pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
 def test_the_memory_of_loading_and_reading_does_not_grow_with_the_text(kind, monkeypatch, tmp_path):
     monkeypatch.setattr(tokens_module, "PIECE", 1 << 12)
-    peaks = []
-    for repeats in (100, 100, 1_000):  # 50,000 and 500,000 characters; the first finds what is made once
-        given = {"data": text_input(tmp_path / f"{kind}{len(peaks)}", TEXT[: 25 * 20] * repeats)}
+    least: dict[
+        int, int
+    ] = {}  # by characters, of several peaks: how many batches are made at once is the threads' chance
+    for number, repeats in enumerate((100, *(100, 1_000) * 4)):  # the first finds what is made once
+        given = {"data": text_input(tmp_path / f"{kind}{number}", TEXT[: 25 * 20] * repeats)}
         params = GptTrain(**SMALL, vocabulary=kind, validation_fraction=0.5)  # whole batches in either
         tracemalloc.start()
         data = load_text(given, params, Context())
         for _ in zip(data.train(0), data.validation().take(5), strict=False):
             pass
-        peaks.append(tracemalloc.get_traced_memory()[1])
+        peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peaks[2] < peaks[1] + 200_000
+        if number:
+            least[repeats] = min(least.get(repeats, peak), peak)
+    assert least[1_000] < least[100] + 200_000
 
 
 @pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
