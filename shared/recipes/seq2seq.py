@@ -30,7 +30,11 @@ from shared.recipes.text_columns import TEXT_KINDS
 
 MOST_TEXTS = 1_000  # typed in; more belong into a dataset
 
-SMALL, SMALL_RATE = 128, 3e-3  # width up to which so large a step is better: measured, benchmarks/RESULTS.md
+SMALL, SMALL_RATE, RATE = (
+    128,
+    3e-3,
+    1e-3,
+)  # width up to which the larger step is better: measured, benchmarks/RESULTS.md
 
 _Base = with_defaults(
     TrainParams,
@@ -39,10 +43,6 @@ _Base = with_defaults(
         "batch_size": (
             64,
             "Pairs per step, of like length; of small tables fewer are taken, so that there are 16 steps in an epoch.",
-        ),
-        "learning_rate": (
-            1e-3,
-            f"Peak step size of the optimizer. Left alone, an LSTM, and any network of at most {SMALL}, takes {SMALL_RATE}.",
         ),
         "warmup_steps": (400, "Steps over which the rate rises from zero; at most a tenth of the run."),
         "beta_2": 0.98,
@@ -57,6 +57,13 @@ class Seq2seqTrain(_Base):
     target: str = Column("What is to be written from it.", kinds=TEXT_KINDS, default="", needed=True)
     epochs: int = Field(
         0, ge=0, le=10_000, description="Passes over the training part. 0: as many as make 8,000 steps, 3 to 40."
+    )
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Peak step size of the optimizer. "
+        f"Empty: {SMALL_RATE} for an LSTM and for networks up to {SMALL} wide, else {RATE}.",
     )
     architecture: Literal["transformer", "lstm"] = Field(
         "transformer",
@@ -158,11 +165,12 @@ class Seq2seqTrain(_Base):
     @model_validator(mode="before")
     @classmethod
     def _small_ones_take_larger_steps(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "learning_rate" in values:
+        if not isinstance(values, dict) or values.get("learning_rate") is not None:
             return values
-        width = values.get("width")
-        small = isinstance(width, int | float) and width <= SMALL
-        return {**values, "learning_rate": SMALL_RATE} if small or values.get("architecture") == "lstm" else values
+        width = str(values.get("width", ""))  # of a form it comes as text
+        narrow = width.isdecimal() and int(width) <= SMALL
+        small = narrow or values.get("architecture") == "lstm"
+        return {**values, "learning_rate": SMALL_RATE if small else RATE}
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "Seq2seqTrain":

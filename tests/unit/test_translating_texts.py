@@ -229,7 +229,8 @@ def test_columns_that_are_missing_or_the_same_are_named_before_a_job_is_queued(t
 
 
 @pytest.mark.parametrize(("given", "rate"), [
-    ({}, 1e-3), ({"width": 128}, 3e-3), ({"width": 192}, 1e-3), ({"architecture": "lstm"}, 3e-3),
+    ({}, 1e-3), ({"width": 128}, 3e-3), ({"width": "128", "learning_rate": None}, 3e-3),
+    ({"width": 192}, 1e-3), ({"architecture": "lstm"}, 3e-3),
     ({"architecture": "lstm", "learning_rate": 1e-3}, 1e-3), ({"width": 64, "learning_rate": 0.5}, 0.5),
 ])  # fmt: skip
 def test_a_small_translator_takes_larger_steps_unless_it_is_told(given, rate):
