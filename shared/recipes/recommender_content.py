@@ -158,7 +158,7 @@ SPEC = RecipeSpec(
     source="Two towers: Covington et al. 2016, Yi et al. 2019; own vectors left out at times: DropoutNet, Volkovs et al. 2017; "
     "sampled softmax with correction: Yang et al. 2020 (mixed negatives); diversity: Carbonell, Goldstein 1998",
     limits="It recommends what is like that which people took, as far as the columns of items tell, and to newcomers what suits "
-    "their own columns, where such are learnt from. It foresees no ratings, and pictures are not looked at.",
+    "their own columns, where such are learnt from. It foresees no ratings, and looks at pictures through a backbone alone.",
     shape=(
         *SHAPE,
         "width",

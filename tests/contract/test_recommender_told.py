@@ -157,10 +157,12 @@ def test_what_is_known_of_somebody_may_be_typed_in_or_stand_in_a_table(place):
     for about, said in (
         (["hoby=x"], "'hoby' is no column that was learnt from (is 'hobby' meant?)"), (["born=then"], "born: 'then' is no number"),
         (["hobby=skiing"], "nothing of it is known: hobby 'skiing'"), (["cooking"], "'cooking' is no column=value"),
+        (["born=inf"], "born: 'inf' is no number"), (["born=nan"], "born: 'nan' is no number"), (["born="], "'born' has no value"),
     ):  # fmt: skip
         with pytest.raises(RecipeFailed) as caught:
             ask(about=about)
         assert said in caught.value.message
+    assert items_said(ask(about=["born=1e308"], count=3))
     table = "who,hobby,born\np7,,\nnew,building,1970\nodd,skiing,\nbad,building,then\n"
     people = import_files(place.volume, [("more.csv", table.encode())], "table")
     inputs = open_inputs({"data": InputRef(dataset_id=people.id)}, Context(volume=place.volume))

@@ -183,6 +183,16 @@ def test_weights_tell_rare_words_from_common_ones():
     assert features.kinds == 3 and not notes
 
 
+@pytest.mark.parametrize("odd", [1e9, -1e308, np.finfo(np.float64).max])
+def test_a_number_that_is_mistyped_drowns_nothing_and_stays_finite(odd):
+    cells = Cells({}, {"price": np.array([1.0, 2.0, np.nan, np.inf] + [3.0] * 300 + [odd])})
+    features, coding, _ = features_of(cells, [], 305, lambda: None)
+    assert np.isfinite(features.numbers).all() and np.abs(features.numbers).max() <= 10
+    assert features.numbers[2:4].tolist() == [[0, 0], [0, 0]]
+    far, _ = coding.features([[]], [np.array([1e308])])
+    assert far.numbers.tolist() == [[10, 1]]
+
+
 def test_an_item_that_nobody_took_is_told_by_its_columns_alone():
     features, _, _ = features_of(
         Cells({"title": ["sea", "sea", "war", "war", "sea", "", "", "", ""]}), [], ITEMS, lambda: None

@@ -17,6 +17,8 @@ from worker.families.scripts import UNPARTED
 MOST_PARTS = 48  # words and values of an item: those of the largest weights
 MOST_WORDS = 30_000
 _LEAST_ITEMS = 2  # that a word stands in, to be known
+_FARTHEST = 10.0  # deviations from the mean that a number tells: a mistyped one drowns nothing else
+_LARGEST = 1e100  # so that squares stay finite
 _WORD = re.compile(rf"[{UNPARTED}]|[^\W_{UNPARTED}]+")
 
 
@@ -92,11 +94,15 @@ class Coding:
         return found
 
     def numbers(self, columns: Sequence[np.ndarray], items: int) -> np.ndarray:
-        """float32 (items, 2 * columns). columns: float64 (items,) each, NaN where missing."""
+        """float32 (items, 2 * columns): deviations from the mean, cut at _FARTHEST, and whether one is there. columns: float64
+        (items,) each, NaN where missing.
+        """
         found = []
         for values, (mean, std) in zip(columns, self.moments.tolist(), strict=True):
             there = np.isfinite(values)
-            found += [np.where(there, (values - mean) / (std or 1.0), 0.0), there.astype(float)]
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not there, and what is cut anyway
+                scaled = np.clip((values - mean) / (std or 1.0), -_FARTHEST, _FARTHEST)
+            found += [np.where(there, scaled, 0.0), there.astype(float)]
         return np.stack(found, 1).astype(np.float32) if found else np.zeros((items, 0), np.float32)
 
     def features(
@@ -174,5 +180,5 @@ def _words(counted: Sequence[Sequence[Counter[str]]], items: int) -> tuple[dict[
 
 
 def _moments(values: np.ndarray) -> tuple[float, float]:
-    there = np.isfinite(values)
-    return (float(values[there].mean()), float(values[there].std())) if there.any() else (0.0, 0.0)
+    some = np.clip(values[np.isfinite(values)], -_LARGEST, _LARGEST)
+    return (float(some.mean()), float(some.std())) if len(some) else (0.0, 0.0)

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -71,9 +72,12 @@ class Described:
         for column in self.numbers:
             cell = cells.get(column, "").strip()
             try:
-                numbers.append(np.array([float(cell) if cell else np.nan]))
-            except ValueError as err:
-                raise ValueError(f"{column}: {cut(cell, 60)!r} is no number") from err
+                number = float(cell) if cell else None
+            except ValueError:
+                number = math.inf
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{column}: {cut(cell, 60)!r} is no number")
+            numbers.append(np.array([np.nan if number is None else number]))
         row = self.coding.parts([counted_words(cells.get(column, "")) for column in self.texts], values)
         return self.coding.features([row], numbers)[0], unknown
 
@@ -89,6 +93,8 @@ class Described:
                 near = difflib.get_close_matches(column, self.columns, 1)
                 told = f"is {near[0]!r} meant?" if near else f"there are {', '.join(self.columns):.300}"
                 wrong.append(f"about: {cut(column, 60)!r} is no column that was learnt from ({told})")
+            elif not value:
+                wrong.append(f"about: {column!r} has no value")
             else:
                 cells[column] = f"{cells[column]}|{value}" if column in cells else value
         if wrong:
