@@ -127,6 +127,15 @@ def privacy_outputs(privacy: PrivacyInfo) -> list[Output]:
     ]
 
 
+def in_short(privacy: Privacy, epsilon: float) -> dict[str, Any]:
+    """The same for a job's record, which has room for a few hundred bytes of it: see shared/jobs/small.py."""
+    sentence = (
+        f"Private by row, epsilon {epsilon:.3g} at delta {privacy.delta:.2g}. Not covered: the {privacy.uncovered:,} rows of the "
+        "validation and test parts, what is shown with the training, and more than one row of anybody."
+    )
+    return {"sentence": sentence, "epsilon": epsilon, "delta": privacy.delta}
+
+
 def promise(privacy: Privacy, epsilon: float) -> str:
     """What an epsilon means, and what it does not, in plain words. Never to be left out where an epsilon is shown."""
     return (

@@ -18,7 +18,7 @@ from shared.volume.volume import CheckpointInfo
 from worker.artifacts import publishing
 from worker.context import Context
 from worker.inputs import checkpoint_of, find_checkpoint, open_inputs
-from worker.privacy import privacy_outputs, told
+from worker.privacy import in_short, privacy_outputs, told
 from worker.recipe import Baseline, Inputs, Report, code_of, optional
 from worker.training.beside import cost_of_privacy, plain_beside
 from worker.training.fit import FitOutcome, fit
@@ -100,7 +100,7 @@ def _conclude(
         "headline": summary,
         "outputs": len(outputs),
         **({"verdict": verdict.model_dump()} if verdict else {}),
-        **({"privacy": privacy.model_dump()} if privacy else {}),
+        **({"privacy": in_short(outcome.data.privacy, privacy.epsilon)} if privacy and outcome.data.privacy else {}),
         "metrics": metrics,
         "artifacts": len(written),
         "steps": outcome.step,
