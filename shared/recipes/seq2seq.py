@@ -7,28 +7,23 @@ A dataset row, where the column chinese is to be written from the column english
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from shared.errors import Problem
 from shared.recipes.base import (
     BY_EPOCHS,
-    BatchParams,
-    ExportParams,
     Input,
-    Params,
     RecipeSpec,
     TrainParams,
-    Use,
     advanced,
     with_defaults,
 )
 from shared.recipes.fields import Column, refuse_uneven_heads
 from shared.recipes.measured import TestShare
+from shared.recipes.seq2seq_uses import USES
 from shared.recipes.text_columns import TEXT_KINDS
-
-MOST_TEXTS = 1_000  # typed in; more belong into a dataset
 
 SMALL, SMALL_RATE, RATE = (
     128,
@@ -179,102 +174,6 @@ class Seq2seqTrain(_Base):
         return self
 
 
-Beams = Annotated[
-    int,
-    Field(
-        ge=1,
-        le=16,
-        description="Beginnings that are gone on with at once: more find likelier answers, slower. 1: greedy.",
-    ),
-]
-LengthPenalty = Annotated[
-    float,
-    Field(
-        ge=0,
-        le=5,
-        description="Above 0 longer answers are preferred; 0: the plain sum of log-probabilities, which prefers short ones.",
-    ),
-]
-CoveragePenalty = Annotated[
-    float,
-    Field(
-        ge=0,
-        le=5,
-        description="Above 0 answers that leave parts of the source unlooked at are worse.",
-        json_schema_extra=advanced("Decoding"),
-    ),
-]
-NoRepeat = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=10,
-        description="No row of so many tokens comes twice in an answer; 0: anything may.",
-        json_schema_extra=advanced("Decoding"),
-    ),
-]
-MaxLength = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=2_048,
-        description="Tokens of an answer at most; 0: as many as it was trained with.",
-        json_schema_extra=advanced("Decoding"),
-    ),
-]
-
-
-class Decoding(Params):
-    """How an answer is looked for."""
-
-    beams: Beams = 4
-    length_penalty: LengthPenalty = 0.6
-    coverage_penalty: CoveragePenalty = 0.0
-    no_repeat: NoRepeat = 0
-    max_length: MaxLength = 0
-    answers: int = Field(1, ge=1, le=16, description="How many answers, the best first; at most as many as beams.")
-
-    @model_validator(mode="after")
-    def _no_more_answers_than_beams(self) -> "Decoding":
-        if self.answers > self.beams:
-            raise ValueError(f"{self.answers} answers of {self.beams} beams: take at least as many beams")
-        return self
-
-
-class _Typed(Params):
-    """What is written from, when it is typed in."""
-
-    text: str = Field(
-        min_length=1,
-        max_length=1_000_000,
-        description="What to write from.",
-        json_schema_extra={"short": True, "widget": "lines"},
-    )
-    by_line: bool = Field(
-        False,
-        description=f"Every line is a text of its own, up to {MOST_TEXTS:,}.",
-        json_schema_extra={"short": True},
-    )
-    alignment: bool = Field(
-        True,
-        description="Also tell which parts of the source each part of an answer looks at (first 8 texts).",
-        json_schema_extra={"short": True},
-    )
-
-
-class Seq2seqGenerate(Decoding, _Typed):
-    """Texts typed in, and how answers are looked for."""
-
-
-class Seq2seqBatch(BatchParams, Decoding):
-    """Which texts, and what the table that comes back holds."""
-
-    source: str = Column(
-        "What is read. None: the column that it was trained on.", kinds=TEXT_KINDS, default="", empty="as trained"
-    )
-    keep_columns: bool = Field(True, description="Also the columns of the table itself.")
-
-
 def check_sides(params: Any, datasets: Mapping[str, Any]) -> list[Problem]:
     """Problems that show only when params and dataset are known together."""
     report = datasets["data"].report
@@ -308,20 +207,7 @@ SPEC = RecipeSpec(
     family="text",
     train_params=Seq2seqTrain,
     inputs=(Input("data", "Pairs", "In each row a text and what is to be written from it.", formats=("table",)),),
-    uses={
-        "generate": Use(Seq2seqGenerate, "Translate"),
-        "batch": Use(
-            Seq2seqBatch,
-            "Translate a table",
-            (Input("data", "Table", "A text in each row; other columns do no harm.", formats=("table",)),),
-            help="Write an answer for the text of every row of a table; a table comes back, in the same order.",
-        ),
-        "export": Use(
-            ExportParams,
-            "Export",
-            help="Weights and vocabularies as one zip, with a model and an example that run without this service.",
-        ),
-    },
+    uses=USES,
     source="Transformer: Vaswani et al. 2017, arXiv:1706.03762, norms first: Xiong et al. 2020, arXiv:2002.04745; LSTM with "
     "attention: Luong et al. 2015, arXiv:1508.04025; pieces: Sennrich et al. 2016, arXiv:1508.07909; length and coverage penalty: "
     "Wu et al. 2016, arXiv:1609.08144; windows: Izacard, Grave 2021, arXiv:2007.01282",

@@ -72,13 +72,6 @@ def data(inputs):
     return image_classifier.load(inputs, PARAMS, Context())
 
 
-@pytest.fixture
-def volume(tmp_path):
-    volume = Volume(tmp_path)
-    volume.ensure()
-    return volume
-
-
 @pytest.fixture(scope="module")
 def uninterrupted(data, tmp_path_factory):
     """(rows, arrays) of a training that nothing disturbed."""

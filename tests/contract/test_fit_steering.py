@@ -46,13 +46,6 @@ def inputs(tmp_path_factory):
     return imported(tmp_path_factory.mktemp("dataset"), folder_files(40), "pictures")
 
 
-@pytest.fixture
-def volume(tmp_path):
-    volume = Volume(tmp_path)
-    volume.ensure()
-    return volume
-
-
 def rising(inputs, begun=None):
     """Data whose pictures are varied more after every evaluation. begun: takes (step, share) of each call of train()."""
     data = image_classifier.load(inputs, PARAMS, Context())

@@ -23,22 +23,17 @@ from shared.volume.secret import job_secret
 from shared.volume.volume import Volume
 from tests.support.recipe_case import refs_of
 from tests.support.recipe_cases import CASES
-from tests.support.recipes import TEST_ONLY, register, unregister
+from tests.support.recipes import TEST_ONLY
 from tests.support.tiny_bases import put_base
 from tests.support.training_child import TrainingServer
+
+pytestmark = pytest.mark.usefixtures("test_only_recipes")
 
 SPECS = {**RECIPES, **TEST_ONLY}
 recipes = pytest.mark.parametrize("recipe", sorted(SPECS))
 cases = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.long if CASES[name].long else ()) for name in sorted(CASES)]
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def test_only_recipes():
-    register()
-    yield
-    unregister()
 
 
 @pytest.fixture(scope="module")

@@ -7,28 +7,14 @@ pytest.importorskip("keras")
 
 from shared.errors import StartUnlike
 from shared.jobs.job import CheckpointRef, InputRef
-from shared.volume.volume import Volume
 from tests.support.claimed import MATRIX, claimed_job, run
 from tests.support.recipe_cases import CASES
-from tests.support.recipes import register, unregister
 from tests.support.recipes.tables import put_table
 from worker.context import Context
 from worker.training.checkpoint import load_model
 from worker.training.checkpoint_keeper import Keeper
 
-
-@pytest.fixture(scope="module", autouse=True)
-def test_only_recipes():
-    register()
-    yield
-    unregister()
-
-
-@pytest.fixture
-def volume(tmp_path):
-    volume = Volume(tmp_path)
-    volume.ensure()
-    return volume
+pytestmark = pytest.mark.usefixtures("test_only_recipes")
 
 
 def test_an_adapter_begins_with_weights_of_its_own_base_only(volume):

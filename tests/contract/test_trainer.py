@@ -25,9 +25,8 @@ from shared.jobs.models import get_model, models_upon  # noqa: E402
 from shared.outputs import Table, load_outputs  # noqa: E402
 from shared.recipes import RECIPES  # noqa: E402
 from shared.recipes.base import Criterion  # noqa: E402
-from shared.volume.volume import Volume  # noqa: E402
 from tests.support.claimed import MATRIX, Telling, claimed_job, run  # noqa: E402
-from tests.support.recipes import register, tiny_adapter, tiny_gan, tiny_graph, unregister  # noqa: E402
+from tests.support.recipes import tiny_adapter, tiny_gan, tiny_graph  # noqa: E402
 from tests.support.recipes.tables import put_table  # noqa: E402
 from worker.context import Context  # noqa: E402
 from worker.recipe import Report  # noqa: E402
@@ -35,19 +34,7 @@ from worker.training.checkpoint import load_model  # noqa: E402
 from worker.training.trainer import BESIDE, run_train  # noqa: E402
 from worker.training.wishes import asked  # noqa: E402
 
-
-@pytest.fixture(scope="module", autouse=True)
-def test_only_recipes():
-    register()
-    yield
-    unregister()
-
-
-@pytest.fixture
-def volume(tmp_path):
-    volume = Volume(tmp_path)
-    volume.ensure()
-    return volume
+pytestmark = pytest.mark.usefixtures("test_only_recipes")
 
 
 def test_the_result_is_small_and_what_there_is_to_see_lies_on_the_volume(volume):

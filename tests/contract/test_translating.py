@@ -14,7 +14,8 @@ import keras  # noqa: E402
 from shared.errors import RecipeFailed  # noqa: E402
 from shared.outputs import Table, Text  # noqa: E402
 from shared.recipes import get_recipe  # noqa: E402
-from shared.recipes.seq2seq import Seq2seqBatch, Seq2seqGenerate, Seq2seqTrain  # noqa: E402
+from shared.recipes.seq2seq import Seq2seqTrain  # noqa: E402
+from shared.recipes.seq2seq_uses import Seq2seqBatch, Seq2seqGenerate  # noqa: E402
 from shared.volume.volume import Volume  # noqa: E402
 from tests.support.case_data import translations  # noqa: E402
 from tests.support.recipe_cases import CASES  # noqa: E402

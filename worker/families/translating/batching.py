@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from shared.datasets.tables.reading import open_table
-from shared.recipes.seq2seq import Seq2seqBatch
+from shared.recipes.seq2seq_uses import Seq2seqBatch
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going

@@ -7,7 +7,7 @@ import pyarrow as pa
 from shared.errors import RecipeFailed, cut
 from shared.jobs.job import Progress
 from shared.outputs import Output, Table, Text
-from shared.recipes.seq2seq import MOST_TEXTS, Seq2seqBatch, Seq2seqGenerate
+from shared.recipes.seq2seq_uses import MOST_TEXTS, Seq2seqBatch, Seq2seqGenerate
 from worker.artifacts import Files
 from worker.context import Context
 from worker.families.going import Going
